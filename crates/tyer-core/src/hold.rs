@@ -1,0 +1,382 @@
+//! A hold: a parked intent, and the people who answer it.
+//!
+//! [`Hold::step`] consumes the hold and returns the next one, so an old state cannot be used again. Time
+//! is an argument. INVARIANTS: one human is one approval; the controller is never a peer or an owner
+//! approval; at most one grant ever leaves a hold, and none after it expired, was rejected or lapsed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::facts::Card;
+use crate::intent::{Digest, HoldId, PersonId, SessionId, Timestamp};
+use crate::limits::{GRANT_MS_MAX, HOLD_MS_MAX, REJECTED_MS};
+use crate::statement::Signed;
+use crate::verdict::{Approvals, Grant, Needs, Refusal, Verdict};
+
+/// How long a hold and its approvals live; both within the limits of the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lifetimes {
+    open_ms: i64,
+    grant_ms: i64,
+}
+
+impl Lifetimes {
+    /// The configured lifetimes, never longer than the system's limits.
+    #[must_use]
+    pub fn new(open_ms: i64, grant_ms: i64) -> Self {
+        Self { open_ms: open_ms.clamp(1, HOLD_MS_MAX), grant_ms: grant_ms.clamp(1, GRANT_MS_MAX) }
+    }
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self::new(HOLD_MS_MAX, GRANT_MS_MAX)
+    }
+}
+
+/// Where a hold stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "lowercase")]
+pub enum State {
+    /// Waiting for people.
+    Open,
+    /// Enough people agreed; the request may be presented until `lapses`.
+    Approved {
+        /// When the approvals lapse.
+        lapses: Timestamp,
+    },
+    /// Somebody said no.
+    Rejected {
+        /// Who.
+        by: PersonId,
+        /// Their reason, for the agent to read.
+        reason: String,
+        /// Until when the same request is refused unasked.
+        until: Timestamp,
+    },
+    /// Nobody answered in time, or nobody used the answer in time.
+    Expired,
+    /// The requester or the end of its session took it back.
+    Abandoned,
+    /// The one grant has left.
+    Spent,
+}
+
+/// One person's agreement, with the signature that proves it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Who.
+    pub person: PersonId,
+    /// In which standing they count for this hold.
+    pub standing: Standing,
+    /// When.
+    pub at: Timestamp,
+    /// What they wrote beside it.
+    pub comment: String,
+    /// The signed statement.
+    pub signed: Signed,
+}
+
+/// What a person is to a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// The human on whose behalf the session acts.
+    Controller,
+    /// Another human who counts.
+    Peer,
+    /// A peer who owns the upstream.
+    Owner,
+}
+
+/// A parked intent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    card: Card,
+    opened: Timestamp,
+    expires: Timestamp,
+    lifetimes: Lifetimes,
+    approvals: Vec<Approval>,
+    state: State,
+}
+
+/// What happens to a hold.
+#[derive(Debug)]
+pub enum Event {
+    /// A person agreed; their signature has been verified.
+    Approve(Box<Approval>),
+    /// A person disagreed; their signature has been verified.
+    Reject {
+        /// Who.
+        by: PersonId,
+        /// Why, for the agent to read.
+        reason: String,
+    },
+    /// The same request was presented again and decided again, with the approvals of this hold.
+    Present {
+        /// The identity of what was presented.
+        digest: Digest,
+        /// The decision made just now.
+        verdict: Verdict,
+    },
+    /// The requester or the end of its session takes it back.
+    Abandon,
+    /// Time has passed.
+    Tick,
+}
+
+/// What follows from an event. The hold is always returned; it is the caller's to store before acting.
+#[derive(Debug)]
+#[must_use]
+pub enum Next {
+    /// Nothing leaves the hold. `changed` tells whether there is anything to store.
+    Stays(Hold, Changed),
+    /// The one grant leaves it.
+    Releases(Hold, Grant),
+    /// The event does not apply.
+    Refuses(Hold, StepError),
+}
+
+/// Whether a step changed the hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// It did.
+    Yes,
+    /// It did not.
+    No,
+}
+
+/// Why an event does not apply to a hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StepError {
+    /// It is closed already.
+    #[error("the hold is {0} and can no longer be answered")]
+    Closed(&'static str),
+    /// One human is one approval.
+    #[error("{0} has already approved this hold")]
+    Twice(PersonId),
+    /// The controller is no peer.
+    #[error("{0} controls the session and cannot approve for it as a peer")]
+    Controller(PersonId),
+    /// The signature is for something else.
+    #[error("the signature is not for this hold and card")]
+    OtherCard,
+    /// It is not the held request.
+    #[error("this is not the request that was held")]
+    OtherRequest,
+    /// Not enough people have agreed.
+    #[error("not approved yet")]
+    NotApproved,
+    /// Today's policies refuse it.
+    #[error("the policies of today refuse it")]
+    RefusedNow(Refusal),
+    /// Today's policies or facts ask for more people.
+    #[error("more people are needed now")]
+    NeedsMore(Needs),
+}
+
+impl Hold {
+    /// Parks an intent with its card.
+    #[must_use]
+    pub fn open(card: Card, lifetimes: Lifetimes, now: Timestamp) -> Self {
+        let expires = now.plus(lifetimes.open_ms);
+        Self { card, opened: now, expires, lifetimes, approvals: Vec::new(), state: State::Open }
+    }
+
+    /// Applies one event. Expiry is looked at first, so it beats everything that comes too late.
+    pub fn step(self, event: Event, now: Timestamp) -> Next {
+        let (hold, expired) = self.aged(now);
+        if expired == Changed::Yes {
+            return Next::Stays(hold, Changed::Yes);
+        }
+        match event {
+            Event::Tick => Next::Stays(hold, Changed::No),
+            Event::Approve(approval) => hold.approve(*approval, now),
+            Event::Reject { by, reason } => hold.reject(by, reason, now),
+            Event::Present { digest, verdict } => hold.present(digest, verdict, now),
+            Event::Abandon => hold.abandon(),
+        }
+    }
+
+    fn aged(mut self, now: Timestamp) -> (Self, Changed) {
+        let over = match self.state {
+            State::Open => now >= self.expires,
+            State::Approved { lapses } => now >= lapses,
+            State::Rejected { .. } | State::Expired | State::Abandoned | State::Spent => false,
+        };
+        if over {
+            self.state = State::Expired;
+        }
+        (self, if over { Changed::Yes } else { Changed::No })
+    }
+
+    fn approve(mut self, approval: Approval, now: Timestamp) -> Next {
+        let error = if !matches!(self.state, State::Open | State::Approved { .. }) {
+            Some(StepError::Closed(self.state_word()))
+        } else if self.approvals.iter().any(|given| given.person == approval.person) {
+            Some(StepError::Twice(approval.person.clone()))
+        } else if self.is_controller(&approval.person) != (approval.standing == Standing::Controller) {
+            Some(StepError::Controller(approval.person.clone()))
+        } else if !self.is_signed_for(&approval) {
+            Some(StepError::OtherCard)
+        } else {
+            None
+        };
+        if let Some(error) = error {
+            return Next::Refuses(self, error);
+        }
+        self.approvals.push(approval);
+        if self.card.needs.met_by(&self.counted()) {
+            self.state = State::Approved { lapses: now.plus(self.lifetimes.grant_ms) };
+        }
+        Next::Stays(self, Changed::Yes)
+    }
+
+    fn reject(mut self, by: PersonId, reason: String, now: Timestamp) -> Next {
+        if !matches!(self.state, State::Open | State::Approved { .. }) {
+            let error = StepError::Closed(self.state_word());
+            return Next::Refuses(self, error);
+        }
+        self.state = State::Rejected { by, reason, until: now.plus(REJECTED_MS) };
+        Next::Stays(self, Changed::Yes)
+    }
+
+    fn present(mut self, digest: Digest, verdict: Verdict, now: Timestamp) -> Next {
+        let State::Approved { lapses } = self.state else {
+            let error = match self.state {
+                State::Open => StepError::NotApproved,
+                _ => StepError::Closed(self.state_word()),
+            };
+            return Next::Refuses(self, error);
+        };
+        if digest != self.card.intent.digest {
+            return Next::Refuses(self, StepError::OtherRequest);
+        }
+        match verdict {
+            Verdict::Deny(refusal) => Next::Refuses(self, StepError::RefusedNow(refusal)),
+            Verdict::Hold(needs) => Next::Refuses(self, StepError::NeedsMore(needs)),
+            Verdict::Allow(grant)
+                if grant.digest() != digest
+                    || grant.session() != self.session()
+                    || !grant.is_live(now) =>
+            {
+                Next::Refuses(self, StepError::OtherRequest)
+            }
+            Verdict::Allow(grant) => {
+                self.state = State::Spent;
+                let grant = grant.released(self.card.hold.clone(), lapses);
+                Next::Releases(self, grant)
+            }
+        }
+    }
+
+    fn abandon(mut self) -> Next {
+        if !matches!(self.state, State::Open | State::Approved { .. }) {
+            return Next::Stays(self, Changed::No);
+        }
+        self.state = State::Abandoned;
+        Next::Stays(self, Changed::Yes)
+    }
+
+    fn is_controller(&self, person: &PersonId) -> bool {
+        *person == self.card.intent.principal.controller
+    }
+
+    fn is_signed_for(&self, approval: &Approval) -> bool {
+        use crate::statement::Decision;
+        let statement = &approval.signed.statement;
+        statement.person == approval.person.as_str()
+            && matches!(&statement.what, Decision::Approve(subject)
+                if subject.hold == self.card.hold
+                    && subject.request == self.card.intent.digest
+                    && subject.card == self.card.digest()
+                    && subject.policy_set == self.card.policy_set)
+    }
+
+    /// The approvals so far, counted by distinct people.
+    #[must_use]
+    pub fn counted(&self) -> Approvals {
+        let mut counted = Approvals::default();
+        let mut seen: Vec<&PersonId> = Vec::new();
+        for approval in &self.approvals {
+            if seen.contains(&&approval.person) {
+                continue;
+            }
+            seen.push(&approval.person);
+            // Whoever controls the session is never a peer, whatever was stored.
+            match approval.standing {
+                _ if self.is_controller(&approval.person) => counted.controller = true,
+                Standing::Controller => {}
+                Standing::Peer => counted.peers = counted.peers.saturating_add(1),
+                Standing::Owner => {
+                    counted.peers = counted.peers.saturating_add(1);
+                    counted.owners = counted.owners.saturating_add(1);
+                }
+            }
+        }
+        counted
+    }
+
+    /// The hold's id.
+    #[must_use]
+    pub fn id(&self) -> &HoldId {
+        &self.card.hold
+    }
+
+    /// The session whose intent is parked.
+    #[must_use]
+    pub fn session(&self) -> &SessionId {
+        &self.card.intent.principal.session
+    }
+
+    /// What approvers see and sign.
+    #[must_use]
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// Where it stands, as of the last step.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Where it stands, in one word.
+    #[must_use]
+    pub fn state_word(&self) -> &'static str {
+        match self.state {
+            State::Open => "open",
+            State::Approved { .. } => "approved",
+            State::Rejected { .. } => "rejected",
+            State::Expired => "expired",
+            State::Abandoned => "abandoned",
+            State::Spent => "spent",
+        }
+    }
+
+    /// Whether people can still change its fate.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        matches!(self.state, State::Open | State::Approved { .. })
+    }
+
+    /// The approvals given, oldest first.
+    #[must_use]
+    pub fn approvals(&self) -> &[Approval] {
+        &self.approvals
+    }
+
+    /// When it was opened.
+    #[must_use]
+    pub fn opened(&self) -> Timestamp {
+        self.opened
+    }
+
+    /// When it ends by itself: its expiry while open, its approvals' lapse once approved.
+    #[must_use]
+    pub fn ends(&self) -> Timestamp {
+        match self.state {
+            State::Approved { lapses } => lapses,
+            _ => self.expires,
+        }
+    }
+}

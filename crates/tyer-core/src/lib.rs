@@ -1,0 +1,15 @@
+//! The domain of Tyer: what a request would do, who must agree, what was recorded.
+//!
+//! This crate never does I/O, never waits and never asks for the time: every moment is an argument,
+//! every consequence is a returned value. Modules stand in reading order.
+
+pub mod assertion;
+pub mod facts;
+pub mod hold;
+pub mod intent;
+pub mod ledger;
+pub mod limits;
+pub mod policy;
+pub mod record;
+pub mod statement;
+pub mod verdict;

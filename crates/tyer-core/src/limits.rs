@@ -1,0 +1,54 @@
+//! Every bound of the system, in one place, tied together by compile-time assertions.
+//!
+//! Durations are milliseconds unless the name says otherwise. A bound that the operator may lower is a
+//! ceiling here and a setting in the configuration.
+
+/// How long a hold stays open before it expires: 24 hours.
+pub const HOLD_MS_MAX: i64 = 24 * 60 * 60 * 1000;
+/// How long an approved hold may be used after its last approval: 15 minutes.
+pub const GRANT_MS_MAX: i64 = 15 * 60 * 1000;
+/// How long the request of a rejected hold is refused without asking again: 24 hours.
+pub const REJECTED_MS: i64 = 24 * 60 * 60 * 1000;
+/// How long an enrolment link lives: 15 minutes.
+pub const ENROLMENT_MS: i64 = 15 * 60 * 1000;
+/// How long a signing challenge lives: 5 minutes.
+pub const CHALLENGE_MS: i64 = 5 * 60 * 1000;
+/// How long a console sign-in lives: 12 hours.
+pub const SIGN_IN_MS: i64 = 12 * 60 * 60 * 1000;
+/// How long a session may live at most: 7 days.
+pub const SESSION_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1000;
+/// How long a session lives unless said otherwise: 2 hours.
+pub const SESSION_MS_DEFAULT: i64 = 2 * 60 * 60 * 1000;
+/// How long a read lease may be carried: 10 minutes.
+pub const LEASE_MS: i64 = 10 * 60 * 1000;
+/// How many reads one lease carries.
+pub const LEASE_USES_MAX: u64 = 10_000;
+
+/// Open holds of one session.
+pub const OPEN_HOLDS_PER_SESSION: usize = 20;
+/// Open holds of all sessions of one controller.
+pub const OPEN_HOLDS_PER_CONTROLLER: usize = 50;
+/// The highest count of people that a policy may ask for.
+pub const APPROVALS_MAX: u32 = 8;
+
+/// Bytes of one request's text that is understood; beyond it the request is opaque.
+pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of one message from an agent.
+pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of one start-up packet; PostgreSQL's own limit.
+pub const STARTUP_BYTES_MAX: usize = 10_000;
+/// Bytes held back in an unsynced pipeline before Tyer stops waiting inside it.
+pub const PIPELINE_BYTES_MAX: usize = 1024 * 1024;
+/// Characters of one name that a person or an agent supplies.
+pub const NAME_CHARS_MAX: usize = 64;
+/// Characters of a comment, a reason or a purpose.
+pub const COMMENT_CHARS_MAX: usize = 2_000;
+/// Prepared statements that one connection may keep.
+pub const STATEMENTS_MAX: usize = 10_000;
+
+const _: () = assert!(GRANT_MS_MAX < HOLD_MS_MAX);
+const _: () = assert!(CHALLENGE_MS <= GRANT_MS_MAX);
+const _: () = assert!(LEASE_MS < SESSION_MS_MAX);
+const _: () = assert!(OPEN_HOLDS_PER_SESSION <= OPEN_HOLDS_PER_CONTROLLER);
+const _: () = assert!(REQUEST_BYTES_MAX <= MESSAGE_BYTES_MAX);
+const _: () = assert!(PIPELINE_BYTES_MAX <= MESSAGE_BYTES_MAX);

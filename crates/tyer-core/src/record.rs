@@ -1,0 +1,359 @@
+//! What happened, as leaves of the ledger: versioned canonical JSON.
+//!
+//! A leaf is what the gateway observed, never what an agent said of itself. Leaves live for ever, so
+//! their form is pinned by golden tests: a new meaning is a new kind or a new version, never a change.
+//! The canonical form is JSON without whitespace, keys sorted by code point at every level, no floating
+//! point numbers (RFC 8785 restricted to what leaves contain).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::facts::{Card, Facts};
+use crate::intent::{
+    Act, Digest, Environment, HoldId, Narrowing, PersonId, Principal, SessionId, Timestamp, Upstream,
+};
+use crate::statement::Signed;
+use crate::verdict::{Basis, LeafIndex, Needs, Outcome, Reason};
+
+/// One leaf before it is encoded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The version of the form.
+    pub v: u32,
+    /// When it happened, by the gateway's clock.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// A person's public key as outsiders need it to verify signatures: base64url of the COSE key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicKey {
+    /// The WebAuthn credential id, base64url.
+    pub credential: String,
+    /// The COSE key, base64url.
+    pub cose: String,
+}
+
+/// An approval inside an execution leaf: who, with the signature and the key that verifies it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalRecord {
+    /// Who.
+    pub person: PersonId,
+    /// `controller`, `peer` or `owner`.
+    pub standing: crate::hold::Standing,
+    /// When.
+    pub at: Timestamp,
+    /// What they wrote.
+    pub comment: String,
+    /// The signed statement.
+    pub signed: Signed,
+    /// The key it verifies with.
+    pub key: PublicKey,
+}
+
+/// Everything that is recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum What {
+    /// The first leaf of a ledger.
+    Founded {
+        /// The ledger's origin, as in its checkpoints.
+        origin: String,
+    },
+    /// Somebody enrolled a passkey.
+    Enrolled {
+        /// Who.
+        person: PersonId,
+        /// Their passkey.
+        key: PublicKey,
+        /// Who invited them; nobody for the founders.
+        invited_by: Option<PersonId>,
+        /// Made with the new passkey itself.
+        signed: Option<Signed>,
+        /// Whether they count from now on.
+        counts: bool,
+    },
+    /// Somebody was invited.
+    Invited {
+        /// Who.
+        person: PersonId,
+        /// By whom.
+        by: PersonId,
+        /// Their signature.
+        signed: Signed,
+    },
+    /// An invited person was confirmed and counts from now on.
+    Confirmed {
+        /// Who.
+        person: PersonId,
+        /// By whom, other than the inviter.
+        by: PersonId,
+        /// Their signature.
+        signed: Signed,
+    },
+    /// A session was made.
+    SessionOpened {
+        /// Who acts for whom.
+        principal: Principal,
+        /// Where.
+        upstream: Upstream,
+        /// How it was narrowed.
+        narrowing: Narrowing,
+        /// When it ends by itself.
+        until: Timestamp,
+        /// Why it was made.
+        purpose: String,
+        /// Who made it: a person, or `operator` for the local command line.
+        by: String,
+    },
+    /// A session ended.
+    SessionEnded {
+        /// Which.
+        session: SessionId,
+        /// How: `ended`, `killed` or `expired`.
+        how: String,
+        /// By whom.
+        by: String,
+        /// Connections that were open then.
+        open: u32,
+        /// Of those, how many were observed to close.
+        closed: u32,
+    },
+    /// Reads of one shape may run until the lease ends.
+    ReadLease {
+        /// The request.
+        request: RequestRecord,
+        /// How many reads the lease carries at most.
+        uses: u64,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// A read lease ended.
+    LeaseClosed {
+        /// The leaf that opened it.
+        leaf: LeafIndex,
+        /// How many reads it carried.
+        uses: u64,
+        /// How many of them failed at the upstream.
+        failed: u64,
+    },
+    /// A request was parked.
+    Held {
+        /// What approvers see and sign, with the request's literals redacted.
+        card: Box<CardRecord>,
+        /// When the hold expires.
+        expires: Timestamp,
+    },
+    /// A person approved.
+    Approved {
+        /// Which hold.
+        hold: HoldId,
+        /// Who, and how they signed.
+        approval: ApprovalRecord,
+    },
+    /// A person rejected.
+    Rejected {
+        /// Which hold.
+        hold: HoldId,
+        /// Who.
+        person: PersonId,
+        /// Why.
+        reason: String,
+        /// How they signed.
+        signed: Signed,
+        /// The key it verifies with.
+        key: PublicKey,
+    },
+    /// A hold ended without running.
+    HoldEnded {
+        /// Which.
+        hold: HoldId,
+        /// `expired` or `abandoned`.
+        how: String,
+    },
+    /// A request is about to run.
+    Cleared {
+        /// The request.
+        request: RequestRecord,
+        /// Who agreed, each with the key that verifies the signature.
+        approvals: Vec<ApprovalRecord>,
+    },
+    /// What came of a request that was cleared.
+    Settled {
+        /// The leaf that cleared it.
+        leaf: LeafIndex,
+        /// What was observed.
+        outcome: Outcome,
+    },
+    /// A request was refused.
+    Refused {
+        /// The request.
+        request: RequestRecord,
+        /// The class of the reason.
+        reason: Reason,
+    },
+    /// Changes were frozen.
+    Frozen {
+        /// By whom.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// A freeze ended.
+    Thawed {
+        /// By whom.
+        by: PersonId,
+        /// Their signature.
+        signed: Signed,
+    },
+    /// A security part of the configuration was seen for the first time or confirmed.
+    Configured {
+        /// Which part.
+        part: String,
+        /// The digest of what it says.
+        digest: Digest,
+        /// The two people who confirmed it; none while there were not two.
+        signed: Vec<Signed>,
+    },
+}
+
+/// A request as leaves keep it: literals redacted, with a salted commitment to the full text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestRecord {
+    /// Who acts for whom.
+    pub principal: Principal,
+    /// Where.
+    pub upstream: Upstream,
+    /// Where that stands.
+    pub environment: Environment,
+    /// The identity of the exact request.
+    pub digest: Digest,
+    /// The text with literals replaced.
+    pub redacted: String,
+    /// The commitment to salt and full text; see [`commit`].
+    pub commitment: Digest,
+    /// What it would do.
+    pub acts: Vec<Act>,
+    /// The consequences as known.
+    pub facts: Facts,
+    /// What the verdict rests on.
+    pub basis: Basis,
+}
+
+/// A card as leaves keep it: its digest, and all of it but the literals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardRecord {
+    /// The hold.
+    pub hold: HoldId,
+    /// The digest that approvers sign.
+    pub card: Digest,
+    /// The request.
+    pub request: RequestRecord,
+    /// Why the session exists.
+    pub purpose: String,
+    /// Who must agree.
+    pub needs: Needs,
+    /// When the facts were taken.
+    pub taken: Timestamp,
+}
+
+impl Record {
+    /// A record of the current version.
+    #[must_use]
+    pub fn new(at: Timestamp, what: What) -> Self {
+        Self { v: 1, at, what }
+    }
+
+    /// The leaf: the canonical bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        match serde_json::to_value(self) {
+            Ok(value) => canonical(&value),
+            // Nothing in a record can fail to become JSON; an empty leaf would be refused on reading.
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// Reads a leaf back, refusing any that is not in canonical form.
+    ///
+    /// # Errors
+    /// When it is not JSON, not a record, or not canonical.
+    pub fn decode(leaf: &[u8]) -> Result<Self, NotARecord> {
+        let record: Self = serde_json::from_slice(leaf).map_err(|_| NotARecord::Malformed)?;
+        if record.encode() == leaf { Ok(record) } else { Err(NotARecord::NotCanonical) }
+    }
+}
+
+/// Why a leaf is not a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotARecord {
+    /// Not JSON of a known kind.
+    #[error("the leaf is not a record of a known kind")]
+    Malformed,
+    /// Known, but not in its one canonical form.
+    #[error("the leaf is not in canonical form")]
+    NotCanonical,
+}
+
+impl CardRecord {
+    /// What a leaf keeps of a card.
+    #[must_use]
+    pub fn of(card: &Card, request: RequestRecord) -> Self {
+        Self {
+            hold: card.hold.clone(),
+            card: card.digest(),
+            request,
+            purpose: card.purpose.clone(),
+            needs: card.needs,
+            taken: card.taken,
+        }
+    }
+}
+
+/// The commitment that a leaf carries in place of literals; whoever has salt and text can open it.
+#[must_use]
+pub fn commit(salt: &[u8; 32], text: &str) -> Digest {
+    Digest::of_parts(&[b"tyer/commitment/v1", salt, text.as_bytes()])
+}
+
+/// JSON without whitespace and with keys sorted by code point at every level.
+#[must_use]
+pub fn canonical(value: &Value) -> Vec<u8> {
+    let mut out = Vec::new();
+    write_canonical(value, &mut out);
+    out
+}
+
+fn write_canonical(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            out.push(b'{');
+            for (at, (key, value)) in entries.into_iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                write_canonical(&Value::String(key.clone()), out);
+                out.push(b':');
+                write_canonical(value, out);
+            }
+            out.push(b'}');
+        }
+        Value::Array(items) => {
+            out.push(b'[');
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                write_canonical(item, out);
+            }
+            out.push(b']');
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            out.extend_from_slice(value.to_string().as_bytes());
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What a person signs with a passkey: one statement over exactly one decision.
+//!
+//! The WebAuthn challenge is the SHA-256 of the statement's canonical JSON, so a signature says which
+//! request, which card, which policies and which ledger its signer had before them, and is good for
+//! nothing else.
+
+use serde::{Deserialize, Serialize};
+
+use crate::intent::{Digest, PersonId, Timestamp};
+
+/// What is decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub enum Decision {
+    /// Let a held request run.
+    Approve(Subject),
+    /// Do not let a held request run.
+    Reject(Subject),
+    /// Ask somebody to become a person of this Tyer.
+    Invite {
+        /// Who.
+        person: PersonId,
+    },
+    /// Vouch for somebody whom another person invited.
+    Confirm {
+        /// Who.
+        person: PersonId,
+        /// The digest of the credential that they enrolled.
+        credential: Digest,
+    },
+    /// End a freeze.
+    Thaw {
+        /// When that freeze began.
+        frozen: Timestamp,
+    },
+    /// Accept a change of the security part of the configuration.
+    Configure {
+        /// The part, such as `upstream orders`.
+        part: String,
+        /// The digest of what it says now.
+        digest: Digest,
+    },
+    /// Become a person: made with the new passkey itself.
+    Enrol {
+        /// Who.
+        person: PersonId,
+    },
+    /// Sign in to the console.
+    SignIn,
+}
+
+/// The held request that a decision is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The hold.
+    pub hold: crate::intent::HoldId,
+    /// The identity of the request.
+    pub request: Digest,
+    /// The identity of the card that was shown.
+    pub card: Digest,
+    /// The policy set that asked.
+    pub policy_set: Digest,
+}
+
+/// One decision by one person, ready to be signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// The console's origin, such as `https://tyer.example.com`.
+    pub origin: String,
+    /// What is decided.
+    pub what: Decision,
+    /// Who decides; empty only when signing in without a name.
+    pub person: String,
+    /// The root of the ledger when the statement was made.
+    pub root: Digest,
+    /// How many leaves the ledger had then.
+    pub size: u64,
+    /// Thirty-two random bytes, base64url.
+    pub nonce: String,
+    /// When the statement can no longer be signed.
+    pub expires: Timestamp,
+}
+
+impl Statement {
+    /// The canonical bytes: JSON with sorted keys and a version.
+    #[must_use]
+    pub fn canonical(&self) -> Vec<u8> {
+        crate::record::canonical(&serde_json::json!({ "tyer": "statement/v1", "statement": self }))
+    }
+
+    /// The WebAuthn challenge: the SHA-256 of the canonical bytes.
+    #[must_use]
+    pub fn challenge(&self) -> Digest {
+        Digest::of(&self.canonical())
+    }
+}
+
+/// A statement with the WebAuthn assertion over it. Byte strings are base64url without padding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed {
+    /// What was signed.
+    pub statement: Statement,
+    /// Which of the person's credentials signed it.
+    pub credential: String,
+    /// The authenticator data.
+    pub authenticator_data: String,
+    /// The client data, as the browser serialised it.
+    pub client_data: String,
+    /// The signature over authenticator data and the client data's digest.
+    pub signature: String,
+}

@@ -1,0 +1,268 @@
+//! The proof chain: nothing runs without a [`Clearance`], a clearance needs a [`Grant`] and a durable
+//! leaf, and a grant comes only from a decision.
+//!
+//! INVARIANT: a `Grant` is made only by `policy::Policies::decide` and passed on only by
+//! `hold::Hold::step`; a `Clearance` only by `Clearance::assertion`, which the gateway alone calls,
+//! after the leaf is durable. Neither can be copied or read back from storage.
+
+use serde::{Deserialize, Serialize};
+
+use crate::intent::{Digest, HoldId, SessionId, Timestamp};
+
+/// What the policies say of an intent.
+#[derive(Debug)]
+#[must_use]
+pub enum Verdict {
+    /// It may run now.
+    Allow(Grant),
+    /// It may run once these people have agreed.
+    Hold(Needs),
+    /// It may not run.
+    Deny(Refusal),
+}
+
+/// The people whose agreement is missing from nothing: the least that would permit the intent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Needs {
+    /// The controller's own agreement.
+    pub controller: bool,
+    /// Different people who are not controllers.
+    pub peers: u32,
+    /// Of those, how many own the upstream.
+    pub owners: u32,
+}
+
+impl Needs {
+    /// Whether these approvals are enough.
+    #[must_use]
+    pub fn met_by(&self, given: &Approvals) -> bool {
+        (given.controller || !self.controller)
+            && given.peers >= self.peers
+            && given.owners >= self.owners
+    }
+
+    /// The needs in words: `two people other than the controller, one of them an owner`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let mut parts = Vec::new();
+        if self.controller {
+            parts.push("the controller's own agreement".to_owned());
+        }
+        let people = self.peers.max(self.owners);
+        if people > 0 {
+            let who = if people == 1 { "person" } else { "different people" };
+            let mut part = format!("{} {who} other than the controller", number(people));
+            if self.owners > 0 && people == self.owners {
+                part.push_str(if people == 1 { ", an owner" } else { ", all owners" });
+            } else if self.owners > 0 {
+                part.push_str(&format!(", {} of them an owner", number(self.owners)));
+            }
+            parts.push(part);
+        }
+        if parts.is_empty() { "nobody".to_owned() } else { parts.join(" and ") }
+    }
+}
+
+fn number(count: u32) -> String {
+    match count {
+        1 => "one".to_owned(),
+        2 => "two".to_owned(),
+        3 => "three".to_owned(),
+        more => more.to_string(),
+    }
+}
+
+/// Approvals that were given (or are supposed, or are possible), counted by distinct people.
+/// An owner's approval is also a peer's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approvals {
+    /// The controller agreed.
+    pub controller: bool,
+    /// Different people who are not controllers.
+    pub peers: u32,
+    /// Of those, how many own the upstream.
+    pub owners: u32,
+}
+
+/// What a decision rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basis {
+    /// The policies that determined it, by id; sorted.
+    pub policies: Vec<String>,
+    /// The hash of the whole policy set that was asked.
+    pub policy_set: Digest,
+    /// The hold through which people agreed, if any.
+    pub hold: Option<HoldId>,
+}
+
+/// The right to run exactly one request, once, before it lapses.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Grant {
+    digest: Digest,
+    session: SessionId,
+    lapses: Timestamp,
+    basis: Basis,
+}
+
+impl Grant {
+    /// Only `policy::decide` calls this.
+    pub(crate) fn decided(digest: Digest, session: SessionId, lapses: Timestamp, basis: Basis) -> Self {
+        Self { digest, session, lapses, basis }
+    }
+
+    /// Only `hold::step` calls this: the grant of the decision at release, bound to its hold and
+    /// lapsing no later than the hold's approvals do.
+    pub(crate) fn released(self, hold: HoldId, lapses: Timestamp) -> Self {
+        let basis = Basis { hold: Some(hold), ..self.basis };
+        Self { basis, lapses: self.lapses.min(lapses), ..self }
+    }
+
+    /// The identity of the request that may run.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The session that may run it.
+    #[must_use]
+    pub fn session(&self) -> &SessionId {
+        &self.session
+    }
+
+    /// What the decision rests on.
+    #[must_use]
+    pub fn basis(&self) -> &Basis {
+        &self.basis
+    }
+
+    /// Whether it can still be used.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        now < self.lapses
+    }
+}
+
+/// The index of a leaf in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LeafIndex(pub u64);
+
+/// A grant together with the durable leaf that says it is about to be used.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Clearance {
+    grant: Grant,
+    leaf: LeafIndex,
+}
+
+impl Clearance {
+    /// The caller asserts that `leaf` is durable and names this grant's request. The gateway is the
+    /// only caller; a check counts them.
+    pub fn assertion(grant: Grant, leaf: LeafIndex) -> Self {
+        Self { grant, leaf }
+    }
+
+    /// The identity of the request that may run.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.grant.digest
+    }
+
+    /// The leaf that its outcome refers to.
+    #[must_use]
+    pub fn leaf(&self) -> LeafIndex {
+        self.leaf
+    }
+}
+
+/// What came back from the upstream, as the gateway observed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "is")]
+pub enum Outcome {
+    /// The upstream said it was done.
+    Done {
+        /// The upstream's own words, such as `DELETE 4`.
+        tag: String,
+        /// Rows affected, as far as the upstream said.
+        rows: Option<u64>,
+    },
+    /// The upstream refused or failed.
+    Failed {
+        /// The protocol's code, such as a SQLSTATE.
+        code: String,
+    },
+    /// Nobody knows: the connection or Tyer was lost in between.
+    Unknown {
+        /// What was lost.
+        why: String,
+    },
+}
+
+/// Why a request does not run, as a class that a caller can branch on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// No policy permits it, whoever agrees.
+    Policy,
+    /// A policy could not be evaluated.
+    PolicyError,
+    /// It would need more or other people than there are.
+    NobodyCan,
+    /// The session was narrowed.
+    Narrowed,
+    /// Changes are frozen.
+    Frozen,
+    /// People must agree first.
+    Held,
+    /// A person said no to this request.
+    Rejected,
+    /// Too many holds are open.
+    TooMany,
+    /// It cannot be recorded, so it cannot run.
+    NotRecorded,
+    /// The session has ended.
+    Ended,
+    /// The protocol's message is not understood or not supported.
+    Unsupported,
+}
+
+impl Reason {
+    /// The word used in records and by the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::PolicyError => "policy_error",
+            Self::NobodyCan => "nobody_can",
+            Self::Narrowed => "narrowed",
+            Self::Frozen => "frozen",
+            Self::Held => "held",
+            Self::Rejected => "rejected",
+            Self::TooMany => "too_many",
+            Self::NotRecorded => "not_recorded",
+            Self::Ended => "ended",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+/// A reason that the agent may read, with the next step. Evaluator details are not in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The class.
+    pub reason: Reason,
+    /// One sentence for the agent.
+    pub message: String,
+    /// What to do next, for the agent.
+    pub next: String,
+    /// The policies that determined it, for the operator and the record; never sent to the agent.
+    pub policies: Vec<String>,
+}
+
+impl Refusal {
+    /// A refusal that no policy determined.
+    pub fn new(reason: Reason, message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), next: next.into(), policies: Vec::new() }
+    }
+}
