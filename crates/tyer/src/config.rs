@@ -1,0 +1,418 @@
+//! The configuration: one TOML file, read completely before anything is bound.
+//!
+//! Two types: [`RawConfig`] is what was written, [`Config`] is what will be done. Unknown keys are
+//! refused, errors name the line, secrets are references. This module is the only reader of
+//! configuration files and of the environment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tyer_core::hold::Lifetimes;
+use tyer_core::intent::{Digest, Environment, PersonId, Upstream};
+use tyer_core::policy::{Policies, Preset, Source};
+use tyer_core::record::canonical;
+
+use crate::secret::Secret;
+
+/// The file's name inside the data directory.
+pub(crate) const FILE: &str = "tyer.toml";
+
+/// What Tyer will do.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// Where everything is kept.
+    pub(crate) data: PathBuf,
+    pub(crate) console: Console,
+    pub(crate) policies: Policies,
+    pub(crate) holds: Holds,
+    pub(crate) upstreams: BTreeMap<Upstream, UpstreamConfig>,
+    /// The digest of each security part of the file: `console`, `policy`, `upstream NAME`.
+    pub(crate) parts: BTreeMap<String, Digest>,
+}
+
+/// Where people look at holds and answer them.
+#[derive(Clone, Debug)]
+pub(crate) struct Console {
+    pub(crate) listen: SocketAddr,
+    /// What browsers call it, such as `https://tyer.example.com`.
+    pub(crate) origin: String,
+    pub(crate) tls: Option<TlsFiles>,
+    /// Approvals of production on a loopback console are let through: an unsafe posture.
+    pub(crate) allow_loopback_approvals: bool,
+}
+
+impl Console {
+    /// The host name in the origin: the WebAuthn relying party's id.
+    pub(crate) fn host(&self) -> &str {
+        let rest = self.origin.split_once("://").map_or("", |(_, rest)| rest);
+        rest.rsplit_once(':').map_or(rest, |(host, _)| host)
+    }
+
+    /// Whether agents on this machine could reach the console as people do.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.listen.ip().is_loopback()
+    }
+}
+
+/// A certificate chain and its key, as PEM files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsFiles {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// How long things wait and live.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Holds {
+    /// How long a door waits for people before it says "come again".
+    pub(crate) wait: Duration,
+    pub(crate) lifetimes: Lifetimes,
+}
+
+/// One upstream and the door before it.
+#[derive(Clone, Debug)]
+pub(crate) struct UpstreamConfig {
+    pub(crate) name: Upstream,
+    /// Where agents connect.
+    pub(crate) listen: SocketAddr,
+    /// Host and port of the real database.
+    pub(crate) address: String,
+    pub(crate) database: String,
+    pub(crate) user: String,
+    pub(crate) password: Secret,
+    pub(crate) tls: UpstreamTls,
+    pub(crate) environment: Environment,
+    pub(crate) owners: BTreeSet<PersonId>,
+}
+
+/// How the real database is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum UpstreamTls {
+    /// In clear; only sensible on the same machine or a private network.
+    Disable,
+    /// By TLS, the server's certificate checked against these authorities and its host name.
+    VerifyFull { authorities: PathBuf },
+}
+
+/// Why the configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}", path = .path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    /// The file is not what it should be; the message names the line.
+    #[error("{path}: {message}", path = .path.display())]
+    Malformed { path: PathBuf, message: String },
+    /// A value makes no sense.
+    #[error("{path}: {key}: {message}", path = .path.display())]
+    Value { path: PathBuf, key: String, message: String },
+    /// A policy does not load.
+    #[error("{0}")]
+    Policy(#[from] tyer_core::policy::LoadError),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfig {
+    console: RawConsole,
+    #[serde(default)]
+    policy: RawPolicy,
+    #[serde(default)]
+    holds: RawHolds,
+    #[serde(default)]
+    upstream: BTreeMap<String, RawUpstream>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct RawConsole {
+    listen: SocketAddr,
+    origin: String,
+    tls: Option<TlsFiles>,
+    #[serde(default)]
+    allow_loopback_approvals: bool,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct RawPolicy {
+    #[serde(default = "preset_default")]
+    preset: String,
+    #[serde(default)]
+    files: Vec<PathBuf>,
+}
+
+impl Default for RawPolicy {
+    fn default() -> Self {
+        Self { preset: preset_default(), files: Vec::new() }
+    }
+}
+
+fn preset_default() -> String {
+    "ask".to_owned()
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawHolds {
+    wait_seconds: Option<u64>,
+    expire_minutes: Option<u32>,
+    lapse_minutes: Option<u32>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct RawUpstream {
+    protocol: String,
+    listen: SocketAddr,
+    address: String,
+    database: String,
+    user: String,
+    password: Reference,
+    tls: String,
+    authorities: Option<PathBuf>,
+    environment: String,
+    #[serde(default)]
+    owners: BTreeSet<String>,
+}
+
+/// Where a secret is; never the secret itself.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+enum Reference {
+    Env(String),
+    File(PathBuf),
+}
+
+impl Config {
+    /// Reads the configuration of a data directory, with its policies and secrets.
+    pub(crate) fn load(data: &Path) -> Result<Self, ConfigError> {
+        let path = data.join(FILE);
+        let text = read(&path)?;
+        Self::parse(data, &path, &text)
+    }
+
+    fn parse(data: &Path, path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let raw: RawConfig = toml::from_str(text).map_err(|error| ConfigError::Malformed {
+            path: path.to_owned(),
+            message: located(text, &error),
+        })?;
+        let mut parts = BTreeMap::new();
+        parts.insert("console".to_owned(), part_digest(&raw.console));
+        let policies = load_policies(data, path, &raw.policy)?;
+        parts.insert("policy".to_owned(), policies.hash());
+        let mut upstreams = BTreeMap::new();
+        for (name, upstream) in raw.upstream {
+            parts.insert(format!("upstream {name}"), part_digest(&upstream));
+            let config = upstream_config(data, path, &name, upstream)?;
+            upstreams.insert(Upstream::new(name), config);
+        }
+        Ok(Self {
+            data: data.to_owned(),
+            console: console(path, raw.console)?,
+            policies,
+            holds: holds(&raw.holds),
+            upstreams,
+            parts,
+        })
+    }
+}
+
+/// The data directory: the flag, else `TYER_DATA`, else `tyer-data` here.
+pub(crate) fn data_directory(flag: Option<PathBuf>) -> PathBuf {
+    flag.or_else(|| std::env::var_os("TYER_DATA").map(PathBuf::from))
+        .unwrap_or_else(|| PathBuf::from("tyer-data"))
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
+}
+
+/// The message with the line and column where the file goes wrong.
+fn located(text: &str, error: &toml::de::Error) -> String {
+    let at = error.span().map_or(0, |span| span.start);
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|character| *character != '\n').count() + 1;
+    format!("line {line}, column {column}: {}", error.message().replace('\n', "; "))
+}
+
+fn part_digest(part: &impl Serialize) -> Digest {
+    let value = serde_json::to_value(part).unwrap_or(serde_json::Value::Null);
+    Digest::of(&canonical(&value))
+}
+
+fn load_policies(data: &Path, path: &Path, raw: &RawPolicy) -> Result<Policies, ConfigError> {
+    if raw.files.is_empty() {
+        let preset = Preset::parse(&raw.preset).ok_or_else(|| ConfigError::Value {
+            path: path.to_owned(),
+            key: "policy.preset".to_owned(),
+            message: format!("`{}` is not a preset; there are `ask` and `guarded`", raw.preset),
+        })?;
+        return Ok(Policies::preset(preset)?);
+    }
+    let mut sources = Vec::new();
+    for file in &raw.files {
+        let file = data.join(file);
+        sources.push(Source { name: file.display().to_string(), text: read(&file)? });
+    }
+    Ok(Policies::load(&sources)?)
+}
+
+fn console(path: &Path, raw: RawConsole) -> Result<Console, ConfigError> {
+    let refuse = |message: &str| {
+        Err(ConfigError::Value {
+            path: path.to_owned(),
+            key: "console.origin".to_owned(),
+            message: message.to_owned(),
+        })
+    };
+    let console = Console {
+        listen: raw.listen,
+        origin: raw.origin.trim_end_matches('/').to_owned(),
+        tls: raw.tls,
+        allow_loopback_approvals: raw.allow_loopback_approvals,
+    };
+    let host = console.host();
+    if host.is_empty() || host.parse::<std::net::IpAddr>().is_ok() {
+        return refuse("passkeys need a host name, such as https://tyer.example.com or http://localhost:7780");
+    }
+    let is_local = host == "localhost";
+    if !console.origin.starts_with("https://") && !is_local {
+        return refuse("passkeys need https, except on localhost");
+    }
+    Ok(console)
+}
+
+fn holds(raw: &RawHolds) -> Holds {
+    let minutes = |value: Option<u32>, default_ms: i64| {
+        value.map_or(default_ms, |minutes| i64::from(minutes).saturating_mul(60_000))
+    };
+    Holds {
+        wait: Duration::from_secs(raw.wait_seconds.unwrap_or(20).min(300)),
+        lifetimes: Lifetimes::new(
+            minutes(raw.expire_minutes, tyer_core::limits::HOLD_MS_MAX),
+            minutes(raw.lapse_minutes, tyer_core::limits::GRANT_MS_MAX),
+        ),
+    }
+}
+
+fn upstream_config(data: &Path, path: &Path, name: &str, raw: RawUpstream) -> Result<UpstreamConfig, ConfigError> {
+    let refuse = |key: &str, message: String| ConfigError::Value {
+        path: path.to_owned(),
+        key: format!("upstream.{name}.{key}"),
+        message,
+    };
+    if raw.protocol != "postgres" {
+        return Err(refuse("protocol", format!("`{}` is not known; there is `postgres`", raw.protocol)));
+    }
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+    if name.is_empty() || name.len() > tyer_core::limits::NAME_CHARS_MAX || !name.chars().all(plain) {
+        return Err(refuse("", "names are letters, digits, `-` and `_`".to_owned()));
+    }
+    let tls = match (raw.tls.as_str(), raw.authorities) {
+        ("disable", None) => UpstreamTls::Disable,
+        ("verify-full", Some(file)) => UpstreamTls::VerifyFull { authorities: data.join(file) },
+        ("verify-full", None) => {
+            return Err(refuse("authorities", "name the PEM file of the authorities to trust".to_owned()));
+        }
+        (other, _) => {
+            return Err(refuse("tls", format!("`{other}` is not `verify-full` or `disable`")));
+        }
+    };
+    let password = match raw.password {
+        Reference::Env(variable) => std::env::var(&variable)
+            .map_err(|_| refuse("password", format!("the environment variable {variable} is not set")))?,
+        Reference::File(file) => read(&data.join(file))?.trim_end_matches('\n').to_owned(),
+    };
+    Ok(UpstreamConfig {
+        name: Upstream::new(name),
+        listen: raw.listen,
+        address: raw.address,
+        database: raw.database,
+        user: raw.user,
+        password: Secret::new(password),
+        tls,
+        environment: Environment::new(raw.environment),
+        owners: raw.owners.into_iter().map(PersonId::new).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[console]
+listen = "127.0.0.1:7780"
+origin = "http://localhost:7780"
+
+[upstream.orders]
+protocol = "postgres"
+listen = "127.0.0.1:6432"
+address = "127.0.0.1:5432"
+database = "orders"
+user = "tyer"
+password = { file = "password" }
+tls = "disable"
+environment = "production"
+owners = ["alice"]
+"#;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        let directory = tempfile::tempdir().expect("a directory");
+        std::fs::write(directory.path().join("password"), "s3cret\n").expect("a file");
+        let path = Path::new("tyer.toml");
+        Config::parse(directory.path(), path, text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_good_file_is_read_and_shows_no_secret() {
+        let config = parse(GOOD).expect("a good file");
+        let orders = config.upstreams.get(&Upstream::new("orders")).expect("the upstream");
+        assert_eq!(orders.password.reveal(), "s3cret");
+        assert!(!format!("{config:?}").contains("s3cret"));
+        assert_eq!(config.console.host(), "localhost");
+        assert_eq!(
+            config.parts.keys().collect::<Vec<_>>(),
+            ["console", "policy", "upstream orders"]
+        );
+    }
+
+    #[test]
+    fn a_security_part_has_another_digest_once_it_says_something_else() {
+        let digest = |text: &str| parse(text).expect("a good file").parts["upstream orders"];
+        assert_eq!(digest(GOOD), digest(&GOOD.replace("7780", "7781")));
+        for (from, to) in [
+            ("production", "staging"),
+            ("[\"alice\"]", "[\"mallory\"]"),
+            ("127.0.0.1:5432", "127.0.0.1:5433"),
+            ("user = \"tyer\"", "user = \"postgres\""),
+        ] {
+            assert_ne!(digest(GOOD), digest(&GOOD.replace(from, to)), "{from} -> {to}");
+        }
+    }
+
+    #[test]
+    fn a_bad_file_is_refused_with_the_place() {
+        let check = |from: &str, to: &str, expect: &str| {
+            let error = parse(&GOOD.replace(from, to)).expect_err(to);
+            assert!(error.contains(expect), "{to}: {error}");
+        };
+        check("[console]", "[console]\ncolour = 1", "line 3, column 1: unknown field `colour`");
+        check("listen = \"127.0.0.1:6432\"", "listen = 6432", "line 8");
+        check("protocol = \"postgres\"", "protocol = \"mysql\"", "upstream.orders.protocol");
+        check("tls = \"disable\"", "tls = \"prefer\"", "upstream.orders.tls");
+        check("tls = \"disable\"", "tls = \"verify-full\"", "authorities");
+        check("{ file = \"password\" }", "\"s3cret\"", "line 12");
+        check("{ file = \"password\" }", "{ env = \"TYER_NO_SUCH\" }", "TYER_NO_SUCH is not set");
+        check("http://localhost:7780", "http://127.0.0.1:7780", "passkeys need a host name");
+        check("http://localhost:7780", "http://tyer.example.com", "passkeys need https");
+        check("[upstream.orders]", "[policy]\npreset = \"yolo\"\n[upstream.orders]", "policy.preset");
+    }
+}

@@ -1,0 +1,442 @@
+//! THE pipeline: [`Gateway::submit`] turns a request into a clearance or a refusal, and
+//! [`Gateway::settle`] records what came of it.
+//!
+//! Doors and the console call the gateway; it calls neither and knows no protocol. Everything that
+//! changes is durable before it is seen: a change is committed by the sequencer together with its leaf,
+//! and only then applied to the [`World`]. INVARIANT: `Clearance::assertion` is called in this file,
+//! once, after the leaf is durable.
+
+pub(crate) mod configuration;
+pub(crate) mod freeze;
+pub(crate) mod holds;
+pub(crate) mod leases;
+pub(crate) mod people;
+pub(crate) mod sessions;
+pub(crate) mod statements;
+pub(crate) mod world;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, MutexGuard, broadcast, watch};
+use tyer_core::facts::Facts;
+use tyer_core::hold::{Event, Next, StepError};
+use tyer_core::intent::{Acts, Digest, HoldId, Intent, SessionId, Timestamp};
+use tyer_core::policy::{Decision, Situation};
+use tyer_core::record::{ApprovalRecord, Record, RequestRecord, What, commit};
+use tyer_core::verdict::{Approvals, Basis, Clearance, Grant, LeafIndex, Needs, Outcome, Reason, Refusal, Verdict};
+
+use crate::clock;
+use crate::config::Config;
+use crate::gateway::leases::Leases;
+use crate::gateway::world::World;
+use crate::secret;
+use crate::sequencer::Sequencer;
+use crate::store::{Change, StoreError, Table};
+use crate::upstream::Upstreams;
+
+/// News that pages and waiting doors follow; they look at the world themselves.
+const NEWS_MAX: usize = 256;
+
+/// The interlock's heart: one for the process.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) config: Config,
+    pub(crate) upstreams: Upstreams,
+    pub(crate) sequencer: Sequencer,
+    world: Mutex<World>,
+    leases: Leases,
+    pub(crate) connections: sessions::Connections,
+    /// Leaves that cleared something whose outcome has not been seen.
+    unsettled: std::sync::Mutex<BTreeSet<LeafIndex>>,
+    news: broadcast::Sender<News>,
+}
+
+/// Something changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// A hold was opened, answered, used or ended.
+    Hold(HoldId),
+    /// A session was made or ended.
+    Session(SessionId),
+    /// People, the freeze or the configuration changed.
+    Rules,
+}
+
+/// One request as a door understood it.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) session: SessionId,
+    pub(crate) acts: Acts,
+    /// The identity of the exact request.
+    pub(crate) digest: Digest,
+    /// The identity without literals.
+    pub(crate) shape: Digest,
+    /// What people are shown.
+    pub(crate) text: String,
+    /// What leaves keep.
+    pub(crate) redacted: String,
+    /// What to find out about its consequences.
+    pub(crate) about: About,
+}
+
+/// What a card should say about a request's consequences.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct About {
+    /// Relations that would lose or change rows.
+    pub(crate) relations: Vec<String>,
+    /// A statement that the upstream's planner may be asked about without running anything.
+    pub(crate) explain: Option<String>,
+}
+
+/// How long the requester waits for people, and how to tell that it has gone.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    pub(crate) wait: Duration,
+    /// Turns true when the requester is gone or cancels.
+    pub(crate) gone: watch::Receiver<bool>,
+}
+
+impl Patience {
+    /// No waiting.
+    pub(crate) fn none() -> Self {
+        Self { wait: Duration::ZERO, gone: watch::channel(false).1 }
+    }
+}
+
+impl Gateway {
+    /// The heart over a loaded world. Whatever was cleared and not settled when the last process ended
+    /// is recorded as unknown first.
+    pub(crate) async fn start(
+        config: Config,
+        upstreams: Upstreams,
+        sequencer: Sequencer,
+        world: World,
+        unsettled: Vec<LeafIndex>,
+    ) -> Result<Arc<Self>, StoreError> {
+        let (news, _) = broadcast::channel(NEWS_MAX);
+        let gateway = Self {
+            config,
+            upstreams,
+            sequencer,
+            world: Mutex::new(world),
+            leases: Leases::default(),
+            connections: sessions::Connections::default(),
+            unsettled: std::sync::Mutex::new(unsettled.iter().copied().collect()),
+            news,
+        };
+        for leaf in unsettled {
+            let why = "Tyer stopped before the outcome was seen".to_owned();
+            gateway.settle(leaf, Outcome::Unknown { why }).await?;
+        }
+        gateway.compare_configuration().await?;
+        Ok(Arc::new(gateway))
+    }
+
+    /// The world, to look at.
+    pub(crate) async fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().await
+    }
+
+    /// Follows the news.
+    pub(crate) fn news(&self) -> broadcast::Receiver<News> {
+        self.news.subscribe()
+    }
+
+    fn tell(&self, news: News) {
+        // Nobody listening is fine.
+        let _ = self.news.send(news);
+    }
+
+    /// Decides a request and, if it may run, makes that durable. A request that needs people is held;
+    /// the wait is bounded by `patience`, and presenting the same request again later continues it.
+    pub(crate) async fn submit(&self, request: Request, mut patience: Patience) -> Result<Clearance, Refusal> {
+        let deadline = tokio::time::Instant::now() + patience.wait;
+        let mut news = self.news();
+        loop {
+            match self.attempt(&request).await? {
+                Attempt::Cleared(clearance) => return Ok(clearance),
+                Attempt::Waits(hold, needs) => {
+                    let refusal = || self.held(&hold, needs);
+                    if *patience.gone.borrow() {
+                        return Err(refusal());
+                    }
+                    tokio::select! {
+                        () = tokio::time::sleep_until(deadline) => return Err(refusal()),
+                        _ = patience.gone.wait_for(|gone| *gone) => return Err(refusal()),
+                        () = wait_for_news(&mut news, &hold) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, request: &Request) -> Result<Attempt, Refusal> {
+        let now = clock::now();
+        let mut world = self.world.lock().await;
+        let intent = self.intent(&world, request, now)?;
+        if let Some((refusal, basis)) = self.rejected(&world, &intent, now) {
+            drop(world);
+            return Err(self.refuse(&intent, &basis, refusal, now).await);
+        }
+        let live = world.hold_of(&request.session, request.digest).map(|hold| hold.id().clone());
+        let decision = self.decide(&world, &intent, &Facts::default(), Approvals::default(), now);
+        match decision.verdict {
+            Verdict::Allow(grant) => {
+                drop(world);
+                self.clear_unheld(request, &intent, grant, now).await.map(Attempt::Cleared)
+            }
+            Verdict::Deny(refusal) => {
+                drop(world);
+                Err(self.refuse(&intent, &decision.basis, refusal, now).await)
+            }
+            Verdict::Hold(needs) => match live {
+                Some(hold) => self.present(&mut world, &intent, hold, now).await,
+                None => {
+                    drop(world);
+                    tracing::debug!(needs = needs.in_words(), "a request needs people");
+                    self.open_hold(request, intent).await
+                }
+            },
+        }
+    }
+
+    /// What the request means for its session, if that session still runs.
+    fn intent(&self, world: &World, request: &Request, now: Timestamp) -> Result<Intent, Refusal> {
+        let session = world.sessions.get(&request.session).filter(|s| s.ended.is_none() && now < s.until);
+        let ended = || Refusal::new(Reason::Ended, "this session has ended", "ask your controller for a new session");
+        let session = session.ok_or_else(ended)?;
+        let upstream = self.config.upstreams.get(&session.upstream).ok_or_else(ended)?;
+        Ok(Intent {
+            principal: session.principal.clone(),
+            upstream: session.upstream.clone(),
+            environment: upstream.environment.clone(),
+            acts: request.acts.clone(),
+            digest: request.digest,
+            shape: request.shape,
+            text: request.text.clone(),
+            redacted: request.redacted.clone(),
+        })
+    }
+
+    fn decide(&self, world: &World, intent: &Intent, facts: &Facts, given: Approvals, now: Timestamp) -> Decision {
+        let session = world.sessions.get(&intent.principal.session);
+        let default = tyer_core::intent::Narrowing::default();
+        self.config.policies.decide(
+            intent,
+            &Situation {
+                now,
+                frozen: world.freeze.is_some(),
+                narrowing: session.map_or(&default, |session| &session.narrowing),
+                given,
+                possible: self.possible(world, intent),
+                asked: session.is_some_and(|session| session.asked.contains(&intent.shape)),
+                facts,
+            },
+        )
+    }
+
+    /// The most agreement that could still be had: every person who counts, in their best standing.
+    fn possible(&self, world: &World, intent: &Intent) -> Approvals {
+        let mut possible = Approvals::default();
+        for person in world.counting() {
+            match self.standing(&person.id, intent) {
+                tyer_core::hold::Standing::Controller => possible.controller = true,
+                tyer_core::hold::Standing::Peer => possible.peers += 1,
+                tyer_core::hold::Standing::Owner => {
+                    possible.peers += 1;
+                    possible.owners += 1;
+                }
+            }
+        }
+        possible
+    }
+
+    /// Presents the request of a hold again: decided again with the approvals that were given.
+    async fn present(
+        &self,
+        world: &mut World,
+        intent: &Intent,
+        id: HoldId,
+        now: Timestamp,
+    ) -> Result<Attempt, Refusal> {
+        let Some(hold) = world.holds.get(&id).cloned() else {
+            return Err(not_recorded());
+        };
+        let needs = hold.card().needs;
+        if matches!(hold.state(), tyer_core::hold::State::Open) && now < hold.ends() {
+            return Ok(Attempt::Waits(id, needs));
+        }
+        let decision = self.decide(world, intent, &hold.card().facts, hold.counted(), now);
+        let basis = decision.basis.clone();
+        match hold.step(Event::Present { digest: intent.digest, verdict: decision.verdict }, now) {
+            Next::Releases(hold, grant) => {
+                let approvals = self.approval_records(world, &hold);
+                let change = Change::default().put(Table::Hold, id.as_str(), &hold);
+                let facts = hold.card().facts.clone();
+                let clearance = self.clear(change, intent, grant, (facts, approvals), now).await?;
+                world.holds.insert(id.clone(), hold);
+                self.note_asked(world, intent).await;
+                self.tell(News::Hold(id));
+                Ok(Attempt::Cleared(clearance))
+            }
+            Next::Stays(hold, _) => {
+                // It aged out just now: record that, and let the next attempt park a new hold.
+                self.end_hold(world, hold, now).await?;
+                Ok(Attempt::Waits(id, needs))
+            }
+            Next::Refuses(_, StepError::RefusedNow(refusal)) => Err(self.refuse(intent, &basis, refusal, now).await),
+            Next::Refuses(_, StepError::NeedsMore(needs)) => Ok(Attempt::Waits(id, needs)),
+            Next::Refuses(_, _) => Ok(Attempt::Waits(id, needs)),
+        }
+    }
+
+    /// Clears what policies allow by themselves: reads by lease, all else by a leaf of its own.
+    async fn clear_unheld(
+        &self,
+        request: &Request,
+        intent: &Intent,
+        grant: Grant,
+        now: Timestamp,
+    ) -> Result<Clearance, Refusal> {
+        if intent.acts.worst() > tyer_core::intent::Effect::Read && !intent.acts.all_local() {
+            let nobody = (Facts::default(), Vec::new());
+            return self.clear(Change::default(), intent, grant, nobody, now).await;
+        }
+        let key = (request.session.clone(), request.shape, request.redacted.clone());
+        if let Some(leaf) = self.leases.carry(&key, now) {
+            return Ok(assert_recorded(grant, leaf));
+        }
+        let until = now.plus(tyer_core::limits::LEASE_MS);
+        let (record, private) = self.request_record(intent, Facts::default(), grant.basis())?;
+        let uses = tyer_core::limits::LEASE_USES_MAX;
+        let record = Record::new(now, What::ReadLease { request: record, uses, until });
+        let change = Change::default().leaf(&record).put_at_leaf(Table::Private, &private);
+        let leaf = self.sequencer.commit(change).await.map_err(|error| unrecorded(&error))?;
+        self.leases.open(key, leaf, until);
+        Ok(assert_recorded(grant, leaf))
+    }
+
+    /// Makes the leaf of an execution durable, with whatever belongs to the same change.
+    async fn clear(
+        &self,
+        change: Change,
+        intent: &Intent,
+        grant: Grant,
+        (facts, approvals): (Facts, Vec<ApprovalRecord>),
+        now: Timestamp,
+    ) -> Result<Clearance, Refusal> {
+        let (request, private) = self.request_record(intent, facts, grant.basis())?;
+        let record = Record::new(now, What::Cleared { request, approvals });
+        let change = change
+            .leaf(&record)
+            .put_at_leaf(Table::Private, &private)
+            .put_at_leaf(Table::Unsettled, &intent.principal.session);
+        let leaf = self.sequencer.commit(change).await.map_err(|error| unrecorded(&error))?;
+        self.unsettled().insert(leaf);
+        Ok(assert_recorded(grant, leaf))
+    }
+
+    fn unsettled(&self) -> std::sync::MutexGuard<'_, BTreeSet<LeafIndex>> {
+        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records what came of a clearance. For a read carried by a lease, only counts.
+    pub(crate) async fn settle(&self, leaf: LeafIndex, outcome: Outcome) -> Result<(), StoreError> {
+        if !self.unsettled().remove(&leaf) {
+            self.leases.settle(leaf, &outcome);
+            return Ok(());
+        }
+        let record = Record::new(clock::now(), What::Settled { leaf, outcome });
+        let change = Change::default().leaf(&record).remove(Table::Unsettled, &leaf.0.to_string());
+        self.sequencer.commit(change).await.map(|_| ())
+    }
+
+    /// Records a refusal and hands it back. A refusal stands even if it cannot be recorded.
+    async fn refuse(&self, intent: &Intent, basis: &Basis, refusal: Refusal, now: Timestamp) -> Refusal {
+        let Ok((request, private)) = self.request_record(intent, Facts::default(), basis) else {
+            return refusal;
+        };
+        let record = Record::new(now, What::Refused { request, reason: refusal.reason });
+        let change = Change::default().leaf(&record).put_at_leaf(Table::Private, &private);
+        if let Err(error) = self.sequencer.commit(change).await {
+            tracing::error!(%error, "a refusal was not recorded");
+        }
+        refusal
+    }
+
+    /// The request as leaves keep it, and what opens its commitment.
+    fn request_record(&self, intent: &Intent, facts: Facts, basis: &Basis) -> Result<(RequestRecord, Private), Refusal> {
+        let salt = secret::random::<32>().map_err(|_| not_recorded())?;
+        let record = RequestRecord {
+            principal: intent.principal.clone(),
+            upstream: intent.upstream.clone(),
+            environment: intent.environment.clone(),
+            digest: intent.digest,
+            redacted: intent.redacted.clone(),
+            commitment: commit(&salt, &intent.text),
+            acts: intent.acts.iter().cloned().collect(),
+            facts,
+            basis: basis.clone(),
+        };
+        Ok((record, Private { salt: Digest(salt), text: intent.text.clone() }))
+    }
+
+    /// Closes leases that ran out; called now and then.
+    pub(crate) async fn close_leases(&self, now: Timestamp) {
+        for closed in self.leases.expired(now) {
+            self.close_lease(closed).await;
+        }
+    }
+
+    async fn close_lease(&self, closed: leases::Closed) {
+        let what = What::LeaseClosed { leaf: closed.leaf, uses: closed.uses, failed: closed.failed };
+        let change = Change::default().leaf(&Record::new(clock::now(), what));
+        if let Err(error) = self.sequencer.commit(change).await {
+            tracing::error!(%error, "the totals of a read lease were not recorded");
+        }
+    }
+}
+
+/// What opens a leaf's commitment; kept beside the ledger, never in it.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Private {
+    pub(crate) salt: Digest,
+    pub(crate) text: String,
+}
+
+enum Attempt {
+    Cleared(Clearance),
+    Waits(HoldId, Needs),
+}
+
+/// The only place where a clearance is made: its callers have just seen `leaf` become durable.
+fn assert_recorded(grant: Grant, leaf: LeafIndex) -> Clearance {
+    Clearance::assertion(grant, leaf)
+}
+
+async fn wait_for_news(news: &mut broadcast::Receiver<News>, hold: &HoldId) {
+    loop {
+        match news.recv().await {
+            Ok(News::Hold(changed)) if changed != *hold => {}
+            Ok(News::Session(_)) => {}
+            // Anything else may matter, and missed news certainly does.
+            Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => return,
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+fn not_recorded() -> Refusal {
+    Refusal::new(
+        Reason::NotRecorded,
+        "this cannot be recorded, so it cannot run; nothing was executed",
+        "try again later; the operator has been told",
+    )
+}
+
+fn unrecorded(error: &StoreError) -> Refusal {
+    tracing::error!(%error, "refused: no durable record, no execution");
+    not_recorded()
+}

@@ -1,0 +1,104 @@
+//! The security parts of the configuration: what they said when two people last agreed, and what they
+//! say now. A part that was changed by hand closes the doors it touches until two people have confirmed
+//! it; before there are two people, what the file says is taken as it is and recorded.
+
+use std::collections::BTreeMap;
+
+use tyer_core::intent::{Digest, PersonId, Timestamp, Upstream};
+use tyer_core::record::{Record, What};
+use tyer_core::statement::{Decision, Signed};
+
+use crate::clock;
+use crate::gateway::world::{PARTS, Part, Person, World};
+use crate::gateway::{Gateway, News};
+use crate::store::{Change, StoreError, Table};
+
+/// People who have to confirm a change.
+const CONFIRMATIONS: usize = 2;
+
+/// Why a confirmation is not accepted.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum ConfirmError {
+    #[error("`{0}` has no change to confirm")]
+    NothingPending(String),
+    #[error("{0} has confirmed this change already; it needs a second person")]
+    Twice(PersonId),
+    #[error("{0} does not count and cannot confirm a change")]
+    DoesNotCount(PersonId),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+impl Gateway {
+    /// Compares the file with what was confirmed, at start.
+    pub(super) async fn compare_configuration(&self) -> Result<(), StoreError> {
+        let now = clock::now();
+        let mut world = self.world().await;
+        let unattended = world.counting().count() < CONFIRMATIONS;
+        let mut parts = world.parts.clone();
+        let mut change = Change::default();
+        for (name, digest) in &self.config.parts {
+            let part = parts.entry(name.clone()).or_default();
+            if part.confirmed == Some(*digest) {
+                *part = Part { confirmed: part.confirmed, ..Part::default() };
+            } else if unattended {
+                *part = Part { confirmed: Some(*digest), ..Part::default() };
+                let what = What::Configured { part: name.clone(), digest: *digest, signed: Vec::new() };
+                change = change.leaf(&Record::new(now, what));
+            } else if part.pending != Some(*digest) {
+                *part = Part { pending: Some(*digest), signed: Vec::new(), ..*part };
+            }
+        }
+        if parts != world.parts {
+            self.sequencer.commit(change.put(Table::Setting, PARTS, &parts)).await?;
+            world.parts = parts;
+        }
+        Ok(())
+    }
+
+    /// What a person signs to confirm a change.
+    pub(super) fn configuring(world: &World, part: &str) -> Result<Decision, ConfirmError> {
+        let pending = world.parts.get(part).and_then(|part| part.pending);
+        let digest = pending.ok_or_else(|| ConfirmError::NothingPending(part.to_owned()))?;
+        Ok(Decision::Configure { part: part.to_owned(), digest })
+    }
+
+    /// Adds a confirmation; with the second one the change takes effect.
+    pub(super) async fn confirm_part(
+        &self,
+        world: &mut World,
+        signed: Signed,
+        by: PersonId,
+        (name, digest): (String, Digest),
+        now: Timestamp,
+    ) -> Result<(), ConfirmError> {
+        if !world.people.get(&by).is_some_and(Person::counts) {
+            return Err(ConfirmError::DoesNotCount(by));
+        }
+        let mut parts = world.parts.clone();
+        let part = parts.get_mut(&name).filter(|part| part.pending == Some(digest));
+        let part = part.ok_or_else(|| ConfirmError::NothingPending(name.clone()))?;
+        if part.signed.iter().any(|earlier| earlier.statement.person == by.as_str()) {
+            return Err(ConfirmError::Twice(by));
+        }
+        part.signed.push(signed);
+        let mut change = Change::default();
+        if part.signed.len() >= CONFIRMATIONS {
+            let signed = std::mem::take(&mut part.signed);
+            *part = Part { confirmed: Some(digest), ..Part::default() };
+            change = change.leaf(&Record::new(now, What::Configured { part: name, digest, signed }));
+        }
+        self.sequencer.commit(change.put(Table::Setting, PARTS, &parts)).await?;
+        world.parts = parts;
+        self.tell(News::Rules);
+        Ok(())
+    }
+
+    /// The parts whose change keeps this upstream's door closed.
+    pub(crate) fn closed_by(parts: &BTreeMap<String, Part>, upstream: &Upstream) -> Vec<String> {
+        let own = format!("upstream {upstream}");
+        let touches = |name: &str| name == own || name == "console" || name == "policy";
+        let pending = parts.iter().filter(|(name, part)| touches(name) && part.pending.is_some());
+        pending.map(|(name, _)| name.clone()).collect()
+    }
+}

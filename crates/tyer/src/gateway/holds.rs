@@ -1,0 +1,319 @@
+//! Opening, answering and ending holds.
+
+use tyer_core::facts::{Card, Facts};
+use tyer_core::hold::{Approval, Changed, Event, Hold, Next, Standing, State, StepError};
+use tyer_core::intent::{HoldId, Intent, PersonId, SessionId, Timestamp};
+use tyer_core::limits::{OPEN_HOLDS_PER_CONTROLLER, OPEN_HOLDS_PER_SESSION};
+use tyer_core::record::{ApprovalRecord, CardRecord, Record, What};
+use tyer_core::statement::{Decision, Signed, Subject};
+use tyer_core::verdict::{Approvals, Basis, Needs, Reason, Refusal, Verdict};
+
+use crate::clock;
+use crate::gateway::world::{NEXT_HOLD, World};
+use crate::gateway::{Attempt, Gateway, News, Request, unrecorded};
+use crate::store::{Change, StoreError, Table};
+
+/// Why an answer to a hold is not accepted; each text is for the person who gave it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum AnswerError {
+    /// No such hold.
+    #[error("there is no hold {0}")]
+    Unknown(HoldId),
+    /// The hold does not take it.
+    #[error("{0}")]
+    Step(#[from] StepError),
+    /// The person's word does not count.
+    #[error("{0} does not count as an approver yet")]
+    DoesNotCount(PersonId),
+    /// A console on loopback beside the agent must not answer for production.
+    #[error(
+        "this console is on the agent's own machine; production cannot be approved here \
+         (see `console.allow_loopback_approvals`)"
+    )]
+    Loopback,
+    /// It could not be recorded.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+impl Gateway {
+    /// Parks a request: takes the facts, decides with them, makes the card and records it.
+    pub(super) async fn open_hold(&self, request: &Request, intent: Intent) -> Result<Attempt, Refusal> {
+        let facts = self.upstreams.facts(&intent.upstream, &request.about).await;
+        let now = clock::now();
+        let mut world = self.world.lock().await;
+        if let Some(hold) = world.hold_of(&request.session, request.digest) {
+            return Ok(Attempt::Waits(hold.id().clone(), hold.card().needs));
+        }
+        let decision = self.decide(&world, &intent, &facts, Approvals::default(), now);
+        match decision.verdict {
+            Verdict::Allow(grant) => {
+                drop(world);
+                self.clear_unheld(request, &intent, grant, now).await.map(Attempt::Cleared)
+            }
+            Verdict::Deny(refusal) => {
+                drop(world);
+                Err(self.refuse(&intent, &decision.basis, refusal, now).await)
+            }
+            Verdict::Hold(needs) => {
+                within_bounds(&world, &intent)?;
+                let card = card(&world, intent, facts, (needs, decision.basis), now);
+                self.park(&mut world, card, now).await
+            }
+        }
+    }
+
+    async fn park(&self, world: &mut World, card: Card, now: Timestamp) -> Result<Attempt, Refusal> {
+        let basis =
+            Basis { policies: card.policies.clone(), policy_set: card.policy_set, hold: Some(card.hold.clone()) };
+        let (request, private) = self.request_record(&card.intent, card.facts.clone(), &basis)?;
+        let (id, needs) = (card.hold.clone(), card.needs);
+        let record = CardRecord::of(&card, request);
+        let hold = Hold::open(card, self.config.holds.lifetimes, now);
+        let next = world.next_hold + 1;
+        let what = What::Held { card: Box::new(record), expires: hold.ends() };
+        let change = Change::default()
+            .leaf(&Record::new(now, what))
+            .put_at_leaf(Table::Private, &private)
+            .put(Table::Hold, id.as_str(), &hold)
+            .put(Table::Setting, NEXT_HOLD, &next);
+        self.sequencer.commit(change).await.map_err(|error| unrecorded(&error))?;
+        world.next_hold = next;
+        world.holds.insert(id.clone(), hold);
+        self.tell(News::Hold(id.clone()));
+        Ok(Attempt::Waits(id, needs))
+    }
+
+    /// Adds a person's verified approval.
+    pub(super) async fn approve(
+        &self,
+        world: &mut World,
+        signed: Signed,
+        subject: &Subject,
+        comment: String,
+        now: Timestamp,
+    ) -> Result<(), AnswerError> {
+        let person = PersonId::new(signed.statement.person.clone());
+        let hold = self.answerable(world, &subject.hold, &person)?;
+        let standing = self.standing(&person, &hold.card().intent);
+        let approval = Approval { person: person.clone(), standing, at: now, comment, signed };
+        match hold.step(Event::Approve(Box::new(approval)), now) {
+            Next::Stays(hold, _) if hold.state_word() == "expired" => {
+                self.end_hold(world, hold, now).await?;
+                Err(StepError::Closed("expired").into())
+            }
+            Next::Stays(hold, _) | Next::Releases(hold, _) => {
+                let records = self.approval_records(world, &hold);
+                let approval = records.into_iter().find(|record| record.person == person);
+                let approval = approval.ok_or(AnswerError::DoesNotCount(person))?;
+                let what = What::Approved { hold: subject.hold.clone(), approval };
+                self.keep(world, hold, Change::default().leaf(&Record::new(now, what))).await?;
+                Ok(())
+            }
+            Next::Refuses(_, error) => Err(error.into()),
+        }
+    }
+
+    /// Adds a person's verified rejection.
+    pub(super) async fn reject(
+        &self,
+        world: &mut World,
+        signed: Signed,
+        subject: &Subject,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<(), AnswerError> {
+        let person = PersonId::new(signed.statement.person.clone());
+        let hold = self.answerable(world, &subject.hold, &person)?;
+        let key = self.key_of(world, &person, &signed.credential);
+        let key = key.ok_or_else(|| AnswerError::DoesNotCount(person.clone()))?;
+        match hold.step(Event::Reject { by: person.clone(), reason: reason.clone() }, now) {
+            Next::Stays(hold, _) | Next::Releases(hold, _) if hold.state_word() == "rejected" => {
+                let what = What::Rejected { hold: subject.hold.clone(), person, reason, signed, key };
+                self.keep(world, hold, Change::default().leaf(&Record::new(now, what))).await?;
+                Ok(())
+            }
+            Next::Stays(hold, _) | Next::Releases(hold, _) => {
+                self.end_hold(world, hold, now).await?;
+                Err(StepError::Closed("expired").into())
+            }
+            Next::Refuses(_, error) => Err(error.into()),
+        }
+    }
+
+    fn answerable(&self, world: &World, id: &HoldId, person: &PersonId) -> Result<Hold, AnswerError> {
+        let hold = world.holds.get(id).cloned().ok_or_else(|| AnswerError::Unknown(id.clone()))?;
+        if !world.people.get(person).is_some_and(crate::gateway::world::Person::counts) {
+            return Err(AnswerError::DoesNotCount(person.clone()));
+        }
+        let console = &self.config.console;
+        let production = hold.card().intent.environment == tyer_core::intent::Environment::production();
+        if production && console.is_loopback() && !console.allow_loopback_approvals {
+            return Err(AnswerError::Loopback);
+        }
+        Ok(hold)
+    }
+
+    /// The statement that a person signs to answer a hold.
+    pub(super) fn subject(world: &World, id: &HoldId) -> Result<Subject, AnswerError> {
+        let hold = world.holds.get(id).ok_or_else(|| AnswerError::Unknown(id.clone()))?;
+        Ok(Subject {
+            hold: id.clone(),
+            request: hold.card().intent.digest,
+            card: hold.card().digest(),
+            policy_set: hold.card().policy_set,
+        })
+    }
+
+    /// In which standing a person would count for an intent.
+    pub(crate) fn standing(&self, person: &PersonId, intent: &Intent) -> Standing {
+        if *person == intent.principal.controller {
+            return Standing::Controller;
+        }
+        let owns = self.config.upstreams.get(&intent.upstream).is_some_and(|up| up.owners.contains(person));
+        if owns { Standing::Owner } else { Standing::Peer }
+    }
+
+    /// The approvals of a hold as leaves carry them, each with the key that verifies it.
+    pub(super) fn approval_records(&self, world: &World, hold: &Hold) -> Vec<ApprovalRecord> {
+        hold.approvals()
+            .iter()
+            .filter_map(|approval| {
+                let key = self.key_of(world, &approval.person, &approval.signed.credential)?;
+                Some(ApprovalRecord {
+                    person: approval.person.clone(),
+                    standing: approval.standing,
+                    at: approval.at,
+                    comment: approval.comment.clone(),
+                    signed: approval.signed.clone(),
+                    key,
+                })
+            })
+            .collect()
+    }
+
+    /// Remembers that people let reads of this shape through for this session.
+    pub(super) async fn note_asked(&self, world: &mut World, intent: &Intent) {
+        if intent.acts.worst().is_write() {
+            return;
+        }
+        let Some(mut session) = world.sessions.get(&intent.principal.session).cloned() else { return };
+        session.asked.insert(intent.shape);
+        let id = &intent.principal.session;
+        let change = Change::default().put(Table::Session, id.as_str(), &session);
+        match self.sequencer.commit(change).await {
+            Ok(_) => drop(world.sessions.insert(id.clone(), session)),
+            Err(error) => tracing::warn!(%error, "this read shape will be asked for again"),
+        }
+    }
+
+    /// Ends what ran out by `now`; called now and then.
+    pub(crate) async fn tick_holds(&self, now: Timestamp) {
+        let mut world = self.world.lock().await;
+        let live: Vec<Hold> = world.holds.values().filter(|hold| hold.is_live()).cloned().collect();
+        for hold in live {
+            if let Next::Stays(hold, Changed::Yes) = hold.step(Event::Tick, now)
+                && let Err(error) = self.end_hold(&mut world, hold, now).await
+            {
+                tracing::error!(%error, "the end of a hold was not recorded");
+            }
+        }
+    }
+
+    /// Takes back the holds of a session that ended.
+    pub(super) async fn abandon_holds(&self, world: &mut World, session: &SessionId, now: Timestamp) -> Result<(), StoreError> {
+        let live = world.holds.values().filter(|hold| hold.is_live() && hold.session() == session);
+        for hold in live.cloned().collect::<Vec<_>>() {
+            if let Next::Stays(hold, Changed::Yes) = hold.step(Event::Abandon, now) {
+                self.end_hold(world, hold, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Records the end of a hold that nothing left.
+    pub(super) async fn end_hold(&self, world: &mut World, hold: Hold, now: Timestamp) -> Result<(), StoreError> {
+        let what = What::HoldEnded { hold: hold.id().clone(), how: hold.state_word().to_owned() };
+        self.keep(world, hold, Change::default().leaf(&Record::new(now, what))).await
+    }
+
+    /// Makes a hold's new state durable with its leaf, and only then visible.
+    async fn keep(&self, world: &mut World, hold: Hold, change: Change) -> Result<(), StoreError> {
+        let id = hold.id().clone();
+        self.sequencer.commit(change.put(Table::Hold, id.as_str(), &hold)).await?;
+        world.holds.insert(id.clone(), hold);
+        self.tell(News::Hold(id));
+        Ok(())
+    }
+
+    /// The refusal of a request that somebody rejected, for as long as that lasts. It binds every
+    /// session of the same controller on the same upstream, so asking elsewhere does not help.
+    pub(super) fn rejected(&self, world: &World, intent: &Intent, now: Timestamp) -> Option<(Refusal, Basis)> {
+        world.holds.values().find_map(|hold| {
+            let held = &hold.card().intent;
+            let same = held.digest == intent.digest
+                && held.upstream == intent.upstream
+                && held.principal.controller == intent.principal.controller;
+            let State::Rejected { by, reason, until } = hold.state() else { return None };
+            if !same || now >= *until {
+                return None;
+            }
+            let message = format!("{by} rejected this request ({}): {reason}", hold.id());
+            let next = "do something else; the same request is refused until tomorrow".to_owned();
+            let basis = Basis {
+                policies: Vec::new(),
+                policy_set: self.config.policies.hash(),
+                hold: Some(hold.id().clone()),
+            };
+            Some((Refusal::new(Reason::Rejected, message, next), basis))
+        })
+    }
+
+    /// What a requester reads when its request waits for people.
+    pub(super) fn held(&self, id: &HoldId, needs: Needs) -> Refusal {
+        let message = format!("held as {id}: this needs {}", needs.in_words());
+        let next = format!(
+            "nothing was executed. People decide at {}/holds/{id}; present the same request again after approval",
+            self.config.console.origin
+        );
+        Refusal::new(Reason::Held, message, next)
+    }
+
+    /// What a person signs about a hold.
+    pub(super) fn hold_decision(world: &World, id: &HoldId, approve: bool) -> Result<Decision, AnswerError> {
+        let subject = Self::subject(world, id)?;
+        Ok(if approve { Decision::Approve(subject) } else { Decision::Reject(subject) })
+    }
+}
+
+fn within_bounds(world: &World, intent: &Intent) -> Result<(), Refusal> {
+    let open = world.holds.values().filter(|hold| hold.is_live());
+    let (mut of_session, mut of_controller) = (0, 0);
+    for hold in open {
+        let principal = &hold.card().intent.principal;
+        of_session += usize::from(principal.session == intent.principal.session);
+        of_controller += usize::from(principal.controller == intent.principal.controller);
+    }
+    if of_session < OPEN_HOLDS_PER_SESSION && of_controller < OPEN_HOLDS_PER_CONTROLLER {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Reason::TooMany,
+        "too many requests of yours wait for people already",
+        "wait until some are answered, or ask your controller to reject what is no longer needed",
+    ))
+}
+
+fn card(world: &World, intent: Intent, facts: Facts, (needs, basis): (Needs, Basis), now: Timestamp) -> Card {
+    let session = world.sessions.get(&intent.principal.session);
+    Card {
+        hold: HoldId::new(format!("H-{}", world.next_hold)),
+        purpose: session.map(|session| session.purpose.clone()).unwrap_or_default(),
+        intent,
+        facts,
+        needs,
+        policies: basis.policies,
+        policy_set: basis.policy_set,
+        taken: now,
+    }
+}

@@ -1,0 +1,104 @@
+//! Read leases: one durable leaf that carries many reads of one shape in one session.
+//!
+//! A lease is bounded in uses and in time. A crash loses only its counts, never the leaf.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tyer_core::intent::{Digest, SessionId, Timestamp};
+use tyer_core::limits::LEASE_USES_MAX;
+use tyer_core::verdict::{LeafIndex, Outcome};
+
+/// Which reads a lease carries: session, shape and redacted text.
+pub(crate) type LeaseKey = (SessionId, Digest, String);
+
+/// The open leases of this process.
+#[derive(Debug, Default)]
+pub(crate) struct Leases {
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    by_key: HashMap<LeaseKey, LeafIndex>,
+    by_leaf: HashMap<LeafIndex, Lease>,
+}
+
+#[derive(Debug)]
+struct Lease {
+    key: LeaseKey,
+    until: Timestamp,
+    uses: u64,
+    failed: u64,
+}
+
+/// The totals of a lease that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Closed {
+    pub(crate) leaf: LeafIndex,
+    pub(crate) uses: u64,
+    pub(crate) failed: u64,
+}
+
+impl Leases {
+    /// Counts one more read on a live lease, if there is one.
+    pub(crate) fn carry(&self, key: &LeaseKey, now: Timestamp) -> Option<LeafIndex> {
+        let mut open = self.lock();
+        let leaf = *open.by_key.get(key)?;
+        let lease = open.by_leaf.get_mut(&leaf)?;
+        if now >= lease.until || lease.uses >= LEASE_USES_MAX {
+            return None;
+        }
+        lease.uses += 1;
+        Some(leaf)
+    }
+
+    /// Opens a lease with its first read. A lease that it replaces carries no more reads and is closed
+    /// when its time is over.
+    pub(crate) fn open(&self, key: LeaseKey, leaf: LeafIndex, until: Timestamp) {
+        let mut open = self.lock();
+        open.by_key.insert(key.clone(), leaf);
+        open.by_leaf.insert(leaf, Lease { key, until, uses: 1, failed: 0 });
+    }
+
+    /// Counts what came of a read.
+    pub(crate) fn settle(&self, leaf: LeafIndex, outcome: &Outcome) {
+        if let Some(lease) = self.lock().by_leaf.get_mut(&leaf)
+            && !matches!(outcome, Outcome::Done { .. })
+        {
+            lease.failed += 1;
+        }
+    }
+
+    /// Closes and returns the leases that ran out by `now`.
+    pub(crate) fn expired(&self, now: Timestamp) -> Vec<Closed> {
+        let mut open = self.lock();
+        // A little grace, so that a read that is under way still finds its lease.
+        let over = |lease: &Lease| now >= lease.until.plus(tyer_core::limits::LEASE_MS);
+        let leaves: Vec<_> = open.by_leaf.iter().filter(|(_, lease)| over(lease)).map(|(leaf, _)| *leaf).collect();
+        leaves.into_iter().filter_map(|leaf| open.close(leaf)).collect()
+    }
+
+    /// Closes and returns the leases of a session that ended.
+    pub(crate) fn of_session(&self, session: &SessionId) -> Vec<Closed> {
+        let mut open = self.lock();
+        let of = |lease: &Lease| lease.key.0 == *session;
+        let leaves: Vec<_> = open.by_leaf.iter().filter(|(_, lease)| of(lease)).map(|(leaf, _)| *leaf).collect();
+        leaves.into_iter().filter_map(|leaf| open.close(leaf)).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        // Counts stay right whatever a panicking holder was doing.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    fn close(&mut self, leaf: LeafIndex) -> Option<Closed> {
+        let lease = self.by_leaf.remove(&leaf)?;
+        if self.by_key.get(&lease.key) == Some(&leaf) {
+            self.by_key.remove(&lease.key);
+        }
+        Some(Closed { leaf, uses: lease.uses, failed: lease.failed })
+    }
+}

@@ -1,0 +1,186 @@
+//! People: enrolling a passkey, inviting, confirming.
+//!
+//! The first two are founders and count once enrolled. Everybody later is invited by a signed statement,
+//! enrols by the link, and counts only after somebody else than the inviter has confirmed them.
+
+use tyer_core::assertion::{self, Registration};
+use tyer_core::intent::{Digest, PersonId, Timestamp};
+use tyer_core::limits::{ENROLMENT_MS, NAME_CHARS_MAX};
+use tyer_core::record::{PublicKey, Record, What};
+use tyer_core::statement::{Decision, Signed, Statement};
+
+use crate::clock;
+use crate::gateway::statements::{DecisionError, remember, take};
+use crate::gateway::world::{Link, Person, World};
+use crate::gateway::{Gateway, News};
+use crate::secret::{self, NoRandomness};
+use crate::store::{Change, StoreError, Table};
+
+/// Why something about people is not done. Texts are for the person at the console.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum PeopleError {
+    /// The link is unknown, used or too old.
+    #[error("this enrolment link is not valid any more; links live 15 minutes and work once")]
+    Link,
+    /// The passkey's registration does not hold.
+    #[error("the passkey could not be enrolled: {0}")]
+    Registration(String),
+    /// The name cannot be used.
+    #[error("a name is up to 64 letters, digits, `-`, `_` or `.`, and not taken")]
+    Name,
+    /// The person's own word does not count yet.
+    #[error("{0} does not count yet and cannot vouch for anybody")]
+    DoesNotCount(PersonId),
+    /// There is nothing to confirm.
+    #[error("{0} is not waiting to be confirmed")]
+    NotWaiting(PersonId),
+    /// The inviter cannot confirm.
+    #[error("somebody other than the inviter has to confirm {0}")]
+    Inviter(PersonId),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+}
+
+/// Whether text can be a person's name.
+pub(crate) fn is_name(text: &str) -> bool {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+    !text.is_empty() && text.len() <= NAME_CHARS_MAX && text.chars().all(plain)
+}
+
+/// A fresh enrolment token and the link that keeps its digest.
+pub(crate) fn link(now: Timestamp) -> Result<(String, Link), NoRandomness> {
+    let token = secret::token()?;
+    let digest = Digest::of(token.as_bytes());
+    Ok((token, Link { token: digest, expires: now.plus(ENROLMENT_MS) }))
+}
+
+impl Gateway {
+    /// Who may enrol with this link, and the statement that their new passkey is to be made over.
+    pub(crate) async fn begin_enrolment(&self, token: &str) -> Result<Statement, DecisionError> {
+        let mut world = self.world().await;
+        let person = linked(&world, token, clock::now()).ok_or(PeopleError::Link)?.id.clone();
+        let statement = self.statement(Some(&person), Decision::Enrol { person: person.clone() })?;
+        remember(&mut world, statement.clone());
+        Ok(statement)
+    }
+
+    /// Enrols the new passkey; the link is used up.
+    pub(crate) async fn finish_enrolment(
+        &self,
+        token: &str,
+        nonce: &str,
+        registration: &Registration,
+    ) -> Result<Person, DecisionError> {
+        let now = clock::now();
+        let mut world = self.world().await;
+        let statement = take(&mut world, nonce, now)?;
+        let person = linked(&world, token, now).ok_or(PeopleError::Link)?.clone();
+        if statement.what != (Decision::Enrol { person: person.id.clone() }) {
+            return Err(DecisionError::Stale);
+        }
+        let key = assertion::register(&self.relying_party(), &statement, registration)
+            .map_err(|error| PeopleError::Registration(error.to_string()))?;
+        let taken = world.people.values().flat_map(|other| &other.keys);
+        if taken.into_iter().any(|other| other.credential == key.credential) {
+            return Err(PeopleError::Registration("this passkey is enrolled already".to_owned()).into());
+        }
+        Ok(self.enrol(&mut world, person, key, now).await?)
+    }
+
+    async fn enrol(
+        &self,
+        world: &mut World,
+        mut person: Person,
+        key: PublicKey,
+        now: Timestamp,
+    ) -> Result<Person, PeopleError> {
+        person.keys.push(key.clone());
+        person.link = None;
+        let what = What::Enrolled {
+            person: person.id.clone(),
+            key,
+            invited_by: person.invited_by.clone(),
+            signed: None,
+            counts: person.counts(),
+        };
+        self.keep_person(world, &person, Change::default().leaf(&Record::new(now, what))).await?;
+        Ok(person)
+    }
+
+    /// Names a new person and makes their enrolment link. The name is checked here, since statements
+    /// carry whatever was typed.
+    pub(super) async fn invite(
+        &self,
+        world: &mut World,
+        signed: Signed,
+        by: PersonId,
+        guest: PersonId,
+        now: Timestamp,
+    ) -> Result<String, PeopleError> {
+        if !world.people.get(&by).is_some_and(Person::counts) {
+            return Err(PeopleError::DoesNotCount(by));
+        }
+        let waiting = world.people.get(&guest).is_some_and(|known| known.keys.is_empty() && !known.founder);
+        if !is_name(guest.as_str()) || (world.people.contains_key(&guest) && !waiting) {
+            return Err(PeopleError::Name);
+        }
+        let (token, link) = link(now)?;
+        let mut person = Person::named(guest.clone(), false, link);
+        person.invited_by = Some(by.clone());
+        let what = What::Invited { person: guest, by, signed };
+        self.keep_person(world, &person, Change::default().leaf(&Record::new(now, what))).await?;
+        Ok(token)
+    }
+
+    /// What a person signs to confirm somebody.
+    pub(super) fn confirmation(world: &World, guest: &PersonId) -> Result<Decision, PeopleError> {
+        let person = world.people.get(guest).filter(|person| !person.counts());
+        let key = person.and_then(|person| person.keys.first());
+        let key = key.ok_or_else(|| PeopleError::NotWaiting(guest.clone()))?;
+        Ok(Decision::Confirm { person: guest.clone(), credential: Digest::of(key.cose.as_bytes()) })
+    }
+
+    /// Confirms an invited person, who counts from now on.
+    pub(super) async fn confirm(
+        &self,
+        world: &mut World,
+        signed: Signed,
+        by: PersonId,
+        (guest, credential): (PersonId, Digest),
+        now: Timestamp,
+    ) -> Result<(), PeopleError> {
+        if !world.people.get(&by).is_some_and(Person::counts) {
+            return Err(PeopleError::DoesNotCount(by));
+        }
+        let same = Self::confirmation(world, &guest)?;
+        if same != (Decision::Confirm { person: guest.clone(), credential }) {
+            return Err(PeopleError::NotWaiting(guest));
+        }
+        let Some(mut person) = world.people.get(&guest).cloned() else {
+            return Err(PeopleError::NotWaiting(guest));
+        };
+        if by == guest || person.invited_by.as_ref() == Some(&by) {
+            return Err(PeopleError::Inviter(guest));
+        }
+        person.confirmed_by = Some(by.clone());
+        let what = What::Confirmed { person: guest, by, signed };
+        self.keep_person(world, &person, Change::default().leaf(&Record::new(now, what))).await
+    }
+
+    async fn keep_person(&self, world: &mut World, person: &Person, change: Change) -> Result<(), PeopleError> {
+        self.sequencer.commit(change.put(Table::Person, person.id.as_str(), person)).await?;
+        world.people.insert(person.id.clone(), person.clone());
+        self.tell(News::Rules);
+        Ok(())
+    }
+}
+
+fn linked<'a>(world: &'a World, token: &str, now: Timestamp) -> Option<&'a Person> {
+    let token = Digest::of(token.as_bytes());
+    world.people.values().find(|person| {
+        let link = person.link.as_ref().filter(|link| now < link.expires);
+        link.is_some_and(|link| link.token == token)
+    })
+}

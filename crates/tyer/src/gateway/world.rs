@@ -1,0 +1,151 @@
+//! What the gateway knows right now: people, sessions, holds, the freeze. Loaded once from the store;
+//! every change becomes durable before it is seen here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use tyer_core::hold::Hold;
+use tyer_core::intent::{Digest, HoldId, Narrowing, PersonId, Principal, SessionId, Timestamp, Upstream};
+use tyer_core::record::PublicKey;
+use tyer_core::statement::{Signed, Statement};
+
+use crate::store::sqlite::Sqlite;
+use crate::store::{StoreError, Table};
+
+/// A human whom this Tyer knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Person {
+    pub(crate) id: PersonId,
+    /// One of the first two.
+    pub(crate) founder: bool,
+    pub(crate) invited_by: Option<PersonId>,
+    pub(crate) confirmed_by: Option<PersonId>,
+    /// Their passkeys.
+    pub(crate) keys: Vec<PublicKey>,
+    /// The enrolment link that was printed for them, by the digest of its token.
+    pub(crate) link: Option<Link>,
+}
+
+/// An enrolment link: whoever has the token may enrol once, until it expires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Link {
+    pub(crate) token: Digest,
+    pub(crate) expires: Timestamp,
+}
+
+impl Person {
+    /// Somebody who has been named and nothing else.
+    pub(crate) fn named(id: PersonId, founder: bool, link: Link) -> Self {
+        Self { id, founder, invited_by: None, confirmed_by: None, keys: Vec::new(), link: Some(link) }
+    }
+
+    /// Whether their word counts: enrolled, and a founder or confirmed by somebody independent.
+    pub(crate) fn counts(&self) -> bool {
+        !self.keys.is_empty() && (self.founder || self.confirmed_by.is_some())
+    }
+}
+
+/// One run of one agent (or human) for one controller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Session {
+    pub(crate) principal: Principal,
+    pub(crate) upstream: Upstream,
+    /// The SCRAM verifier of the password that was minted; the password itself is not kept.
+    pub(crate) verifier: String,
+    pub(crate) narrowing: Narrowing,
+    pub(crate) opened: Timestamp,
+    pub(crate) until: Timestamp,
+    pub(crate) purpose: String,
+    /// How it ended: `ended`, `killed` or `expired`.
+    pub(crate) ended: Option<String>,
+    /// Shapes of reads that people have let through for this session.
+    pub(crate) asked: BTreeSet<Digest>,
+}
+
+/// A freeze: until it is lifted, nothing is changed anywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Freeze {
+    pub(crate) since: Timestamp,
+    pub(crate) by: String,
+    pub(crate) reason: String,
+}
+
+/// A security part of the configuration: what was confirmed, and what the file says now if it differs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Part {
+    pub(crate) confirmed: Option<Digest>,
+    pub(crate) pending: Option<Digest>,
+    /// Confirmations of `pending` so far.
+    pub(crate) signed: Vec<Signed>,
+}
+
+/// Everything that decisions and pages look at.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    pub(crate) people: BTreeMap<PersonId, Person>,
+    pub(crate) sessions: BTreeMap<SessionId, Session>,
+    pub(crate) holds: BTreeMap<HoldId, Hold>,
+    pub(crate) freeze: Option<Freeze>,
+    pub(crate) parts: BTreeMap<String, Part>,
+    /// The number that the next hold gets.
+    pub(crate) next_hold: u64,
+    /// Statements that were handed out to be signed, by nonce. Lost with the process, on purpose.
+    pub(crate) statements: BTreeMap<String, Statement>,
+}
+
+/// The names of single values in the store.
+pub(crate) const FREEZE: &str = "freeze";
+pub(crate) const NEXT_HOLD: &str = "next_hold";
+pub(crate) const PARTS: &str = "parts";
+
+impl World {
+    /// Reads everything. A document that does not read back refuses the start.
+    pub(crate) fn load(store: &Sqlite) -> Result<Self, StoreError> {
+        let mut world = Self { next_hold: 1, ..Self::default() };
+        for (id, person) in read_all::<Person>(store, Table::Person)? {
+            world.people.insert(PersonId::new(id), person);
+        }
+        for (id, session) in read_all::<Session>(store, Table::Session)? {
+            world.sessions.insert(SessionId::new(id), session);
+        }
+        for (id, hold) in read_all::<Hold>(store, Table::Hold)? {
+            world.holds.insert(HoldId::new(id), hold);
+        }
+        world.freeze = read_setting(store, FREEZE)?.unwrap_or_default();
+        world.parts = read_setting(store, PARTS)?.unwrap_or_default();
+        world.next_hold = read_setting(store, NEXT_HOLD)?.unwrap_or(1);
+        Ok(world)
+    }
+
+    /// The people whose word counts.
+    pub(crate) fn counting(&self) -> impl Iterator<Item = &Person> {
+        self.people.values().filter(|person| person.counts())
+    }
+
+    /// The hold of this session for this request that is live or was rejected, newest first.
+    pub(crate) fn hold_of(&self, session: &SessionId, digest: Digest) -> Option<&Hold> {
+        self.holds
+            .values()
+            .filter(|hold| hold.session() == session && hold.card().intent.digest == digest)
+            .filter(|hold| hold.is_live())
+            .max_by_key(|hold| hold.opened())
+    }
+}
+
+fn read_all<T: serde::de::DeserializeOwned>(store: &Sqlite, table: Table) -> Result<Vec<(String, T)>, StoreError> {
+    store
+        .documents(table)?
+        .into_iter()
+        .map(|(key, body)| parse(table, &key, &body).map(|document| (key, document)))
+        .collect()
+}
+
+fn read_setting<T: serde::de::DeserializeOwned>(store: &Sqlite, key: &str) -> Result<Option<T>, StoreError> {
+    let body = store.document(Table::Setting, key)?;
+    body.map(|body| parse(Table::Setting, key, &body)).transpose()
+}
+
+fn parse<T: serde::de::DeserializeOwned>(table: Table, key: &str, body: &str) -> Result<T, StoreError> {
+    serde_json::from_str(body)
+        .map_err(|error| StoreError::Corrupt(format!("{} {key}: {error}", table.as_str())))
+}

@@ -1,0 +1,138 @@
+//! The single writer: changes queue up, are committed in groups, and each caller learns the index of its
+//! first leaf once it is durable.
+//!
+//! A group is one transaction: leaves, their stored hashes (RFC 6962 through the core's ledger), the
+//! documents, and the signed checkpoint over the new root. If it fails, nothing in it happened and every
+//! caller is told so; no leaf, no execution.
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tyer_core::ledger;
+use tyer_core::ledger::checkpoint;
+use tyer_core::verdict::LeafIndex;
+
+use crate::clock;
+use crate::store::sqlite::{Sealed, Sqlite};
+use crate::store::{Change, Head, StoreError};
+
+/// Changes committed together at most.
+const GROUP_MAX: usize = 256;
+/// Changes that may wait for the writer; beyond it callers wait.
+const QUEUE_MAX: usize = 4_096;
+
+/// Sends changes to the writer.
+#[derive(Clone, Debug)]
+pub(crate) struct Sequencer {
+    jobs: mpsc::Sender<Job>,
+    head: watch::Receiver<Option<Head>>,
+}
+
+#[derive(Debug)]
+struct Job {
+    change: Change,
+    reply: oneshot::Sender<Result<LeafIndex, StoreError>>,
+}
+
+impl Sequencer {
+    /// Starts the writer's thread over an open store. It ends when the last sender is gone.
+    pub(crate) fn start(mut store: Sqlite, signer: checkpoint::Signer) -> Result<Self, StoreError> {
+        let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE_MAX);
+        let (publish, head) = watch::channel(store.head()?);
+        std::thread::Builder::new()
+            .name("sequencer".to_owned())
+            .spawn(move || {
+                let mut group = Vec::new();
+                while queue.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
+                    commit_group(&mut store, &signer, &publish, std::mem::take(&mut group));
+                }
+            })
+            .map_err(|error| StoreError::Refused(error.to_string()))?;
+        Ok(Self { jobs, head })
+    }
+
+    /// Makes a change durable and returns the index of its first leaf.
+    ///
+    /// Once called, the change may become durable even if the caller stops waiting.
+    pub(crate) async fn commit(&self, change: Change) -> Result<LeafIndex, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(Job { change, reply }).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// The newest durable head.
+    pub(crate) fn head(&self) -> Option<Head> {
+        self.head.borrow().clone()
+    }
+}
+
+fn commit_group(
+    store: &mut Sqlite,
+    signer: &checkpoint::Signer,
+    publish: &watch::Sender<Option<Head>>,
+    group: Vec<Job>,
+) {
+    let (changes, replies): (Vec<_>, Vec<_>) =
+        group.into_iter().map(|job| (job.change, job.reply)).unzip();
+    let before = publish.borrow().as_ref().map_or(0, |head| head.size);
+    let applied = store.apply(&changes, |read| seal(&changes, before, signer, read));
+    match applied {
+        Ok(applied) => {
+            if let Some(head) = applied.head {
+                publish.send_replace(Some(head));
+            }
+            for (reply, first) in replies.into_iter().zip(applied.firsts) {
+                // A caller that stopped waiting loses only the answer.
+                let _ = reply.send(Ok(first));
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, changes = replies.len(), "nothing was recorded");
+            for reply in replies {
+                let _ = reply.send(Err(error.clone()));
+            }
+        }
+    }
+}
+
+/// Hashes the new leaves into the tree and signs the new head.
+fn seal(
+    changes: &[Change],
+    before: u64,
+    signer: &checkpoint::Signer,
+    stored: &dyn Fn(&[u64]) -> Result<Vec<[u8; 32]>, StoreError>,
+) -> Result<Sealed, StoreError> {
+    let first = ledger::stored_hash_count(before);
+    let mut fresh: Vec<[u8; 32]> = Vec::new();
+    let mut size = before;
+    for leaf in changes.iter().flat_map(|change| &change.leaves) {
+        let hashes = ledger::append(size, leaf, |positions| read(positions, first, &fresh, stored))
+            .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        fresh.extend(hashes);
+        size += 1;
+    }
+    if size == before {
+        return Ok(Sealed { hashes: Vec::new(), head: None });
+    }
+    let root = ledger::root(size, |positions| read(positions, first, &fresh, stored))
+        .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    let at = clock::now();
+    let checkpoint =
+        signer.sign(size, root, at).map_err(|error| StoreError::Refused(error.to_string()))?;
+    let hashes = (first..).zip(fresh).collect();
+    Ok(Sealed { hashes, head: Some(Head { size, root, checkpoint, at }) })
+}
+
+/// Hashes of this group come from memory, older ones from the store.
+fn read(
+    positions: &[u64],
+    first: u64,
+    fresh: &[[u8; 32]],
+    stored: &dyn Fn(&[u64]) -> Result<Vec<[u8; 32]>, StoreError>,
+) -> Option<Vec<[u8; 32]>> {
+    positions
+        .iter()
+        .map(|position| match position.checked_sub(first) {
+            Some(at) => fresh.get(usize::try_from(at).ok()?).copied(),
+            None => stored(&[*position]).ok()?.first().copied(),
+        })
+        .collect()
+}

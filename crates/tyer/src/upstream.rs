@@ -1,0 +1,170 @@
+//! The real database: credentials, dialing, and the private write half.
+//!
+//! INVARIANT: bytes reach an upstream on an agent's behalf only through [`UpstreamWriter::execute`],
+//! which takes a clearance by value and compares it with what is sent, or as a protocol chore of the
+//! closed list that the wire crate makes. The write half is private to this file. Tyer's own questions
+//! about consequences go over side connections that the server keeps read-only.
+
+mod dial;
+mod facts;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio_rustls::rustls::ClientConfig;
+use tyer_core::facts::Facts;
+use tyer_core::intent::Upstream;
+use tyer_core::verdict::Clearance;
+use tyer_wire::postgres::session::{Chore, Cleared};
+
+use crate::config::{UpstreamConfig, UpstreamTls};
+use crate::gateway::About;
+
+pub(crate) use dial::DialError;
+
+/// Anything that carries bytes both ways.
+pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
+
+/// A connection to an upstream, in clear or by TLS.
+pub(crate) type Stream = Box<dyn Wire>;
+
+/// Every configured upstream.
+#[derive(Debug)]
+pub(crate) struct Upstreams {
+    targets: BTreeMap<Upstream, Target>,
+}
+
+#[derive(Debug)]
+struct Target {
+    config: UpstreamConfig,
+    tls: Option<Arc<ClientConfig>>,
+}
+
+/// An upstream that cannot be used as configured.
+#[derive(Debug, thiserror::Error)]
+#[error("upstream `{upstream}`: {message}")]
+pub(crate) struct BadUpstream {
+    upstream: Upstream,
+    message: String,
+}
+
+/// A connection that has logged in with the real credentials.
+pub(crate) struct Connected {
+    pub(crate) reader: ReadHalf<Stream>,
+    pub(crate) writer: UpstreamWriter,
+    /// What the server reported about itself, such as `server_version`.
+    pub(crate) parameters: Vec<(String, String)>,
+    /// What cancels a query on this connection: process id and secret.
+    pub(crate) cancel: CancelKey,
+    /// Bytes of the server that were read past the login.
+    pub(crate) rest: Vec<u8>,
+}
+
+/// The server's own cancel key; never shown to an agent.
+#[derive(Clone)]
+pub(crate) struct CancelKey {
+    pub(crate) process: i32,
+    pub(crate) secret: i32,
+}
+
+impl std::fmt::Debug for CancelKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CancelKey(***)")
+    }
+}
+
+/// The only way to the server for what an agent asked.
+pub(crate) struct UpstreamWriter {
+    half: WriteHalf<Stream>,
+}
+
+/// Why nothing, or not everything, was sent.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExecuteError {
+    /// The clearance is for another request; nothing was sent.
+    #[error("the clearance is not for what was about to be sent")]
+    OtherRequest,
+    /// The connection is lost; what was sent is unknown.
+    #[error("the upstream connection is lost: {0}")]
+    Lost(#[from] std::io::Error),
+}
+
+impl UpstreamWriter {
+    /// Sends exactly the cleared request, once.
+    pub(crate) async fn execute(&mut self, clearance: Clearance, cleared: Cleared) -> Result<(), ExecuteError> {
+        if clearance.digest() != cleared.digest() {
+            return Err(ExecuteError::OtherRequest);
+        }
+        self.half.write_all(cleared.bytes()).await?;
+        self.half.flush().await?;
+        Ok(())
+    }
+
+    /// Sends a protocol chore.
+    pub(crate) async fn chore(&mut self, chore: &Chore) -> Result<(), ExecuteError> {
+        self.half.write_all(chore.bytes()).await?;
+        self.half.flush().await?;
+        Ok(())
+    }
+
+    /// Closes the sending side.
+    pub(crate) async fn close(&mut self) {
+        // The server notices either way.
+        let _ = self.half.shutdown().await;
+    }
+}
+
+impl Upstreams {
+    /// Prepares every upstream; reads their authorities' certificates.
+    pub(crate) fn new(configs: &BTreeMap<Upstream, UpstreamConfig>) -> Result<Self, BadUpstream> {
+        let mut targets = BTreeMap::new();
+        for (name, config) in configs {
+            let tls = match &config.tls {
+                UpstreamTls::Disable => None,
+                UpstreamTls::VerifyFull { authorities } => {
+                    let tls = dial::client_tls(authorities)
+                        .map_err(|message| BadUpstream { upstream: name.clone(), message })?;
+                    Some(tls)
+                }
+            };
+            targets.insert(name.clone(), Target { config: config.clone(), tls });
+        }
+        Ok(Self { targets })
+    }
+
+    /// Logs in to an upstream with its real credentials, passing on the agent's harmless settings.
+    pub(crate) async fn connect(
+        &self,
+        upstream: &Upstream,
+        settings: &[(String, String)],
+    ) -> Result<Connected, DialError> {
+        let target = self.targets.get(upstream).ok_or(DialError::Unknown)?;
+        dial::login(target, settings).await
+    }
+
+    /// Asks the server to cancel what runs on the connection of that key.
+    pub(crate) async fn cancel(&self, upstream: &Upstream, key: &CancelKey) -> Result<(), DialError> {
+        let target = self.targets.get(upstream).ok_or(DialError::Unknown)?;
+        dial::cancel(target, key).await
+    }
+
+    /// The consequences of a request as far as the upstream knows; what is not known is said. Bounded in
+    /// time, read-only, and never running what it judges.
+    pub(crate) async fn facts(&self, upstream: &Upstream, about: &About) -> Facts {
+        if about.relations.is_empty() {
+            return Facts::default();
+        }
+        match self.targets.get(upstream) {
+            Some(target) => facts::gather(target, about).await,
+            None => Facts::default(),
+        }
+    }
+
+    /// A side connection that the server keeps read-only; for `doctor` and facts.
+    pub(crate) async fn ask(&self, upstream: &Upstream) -> Result<tokio_postgres::Client, DialError> {
+        let target = self.targets.get(upstream).ok_or(DialError::Unknown)?;
+        facts::side_connection(target).await
+    }
+}

@@ -1,0 +1,129 @@
+//! The consequences of a request, asked of the database over a side connection.
+//!
+//! The connection's transaction is read-only and its statements are bounded in time. The planner is
+//! asked about a statement (`EXPLAIN` without `ANALYZE`) only when the statement calls nothing that the
+//! planner might run.
+
+use std::time::Duration;
+
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tyer_core::facts::{Facts, RelationFacts};
+
+use super::{DialError, Target, dial};
+use crate::gateway::About;
+
+/// How long all questions together may take.
+const FACTS_WAIT: Duration = Duration::from_secs(3);
+/// Relations that a card says more about.
+const RELATIONS_MAX: usize = 20;
+
+const SIZES: &str = "
+    SELECT n.nspname || '.' || c.relname,
+           CASE WHEN c.reltuples < 0 THEN NULL ELSE c.reltuples::int8 END,
+           CASE WHEN c.relkind IN ('r', 'p', 'm', 't') THEN pg_total_relation_size(c.oid) END
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.oid = pg_catalog.to_regclass($1)";
+
+const DEPENDENTS: &str = "
+    SELECT c.conrelid::regclass::text || CASE c.confdeltype
+             WHEN 'c' THEN ' (rows are deleted with it)'
+             WHEN 'n' THEN ' (references are set to null)'
+             WHEN 'd' THEN ' (references are set to the default)'
+             ELSE ' (its foreign key blocks, unless CASCADE)' END
+      FROM pg_catalog.pg_constraint c
+     WHERE c.contype = 'f' AND c.confrelid = pg_catalog.to_regclass($1)
+    UNION ALL
+    SELECT DISTINCT r.ev_class::regclass::text || ' (reads it)'
+      FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
+     WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass
+       AND d.refobjid = pg_catalog.to_regclass($1) AND r.ev_class <> d.refobjid
+    UNION ALL
+    SELECT 'trigger ' || t.tgname FROM pg_catalog.pg_trigger t
+     WHERE t.tgrelid = pg_catalog.to_regclass($1) AND NOT t.tgisinternal
+     ORDER BY 1";
+
+/// Asks what is known; never fails, says what stayed unknown.
+pub(super) async fn gather(target: &Target, about: &About) -> Facts {
+    let mut facts = Facts::default();
+    match tokio::time::timeout(FACTS_WAIT, ask(target, about, &mut facts)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "facts are incomplete");
+            facts.unknown.push("the database did not answer every question about the consequences".to_owned());
+        }
+        Err(_) => facts.unknown.push("the database took too long to answer about the consequences".to_owned()),
+    }
+    if about.relations.len() > RELATIONS_MAX {
+        facts.unknown.push(format!("{} more tables are not described", about.relations.len() - RELATIONS_MAX));
+    }
+    facts
+}
+
+/// A connection of Tyer's own, which the server keeps read-only.
+pub(super) async fn side_connection(target: &Target) -> Result<Client, DialError> {
+    let stream = dial::open(target).await?;
+    let mut config = tokio_postgres::Config::new();
+    config
+        .user(&target.config.user)
+        .password(target.config.password.reveal())
+        .dbname(&target.config.database)
+        .application_name("tyer facts")
+        .options("-c default_transaction_read_only=on -c statement_timeout=2000 -c lock_timeout=500");
+    let refused = |error: tokio_postgres::Error| DialError::Refused(error.to_string());
+    let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(refused)?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a side connection ended");
+        }
+    });
+    Ok(client)
+}
+
+async fn ask(target: &Target, about: &About, facts: &mut Facts) -> Result<(), AskError> {
+    let client = side_connection(target).await?;
+    for name in about.relations.iter().take(RELATIONS_MAX) {
+        let Some(row) = client.query_opt(SIZES, &[name]).await? else {
+            facts.unknown.push(format!("{name} is not a table that Tyer's role can see"));
+            continue;
+        };
+        let count = |at: usize| row.get::<_, Option<i64>>(at).and_then(|value| u64::try_from(value).ok());
+        let (rows, bytes) = (count(1), count(2));
+        let dependents = client.query(DEPENDENTS, &[name]).await?;
+        facts.relations.push(RelationFacts {
+            name: row.get(0),
+            rows,
+            touched: None,
+            bytes,
+            dependents: dependents.iter().map(|row| row.get(0)).collect(),
+        });
+    }
+    if let (Some(statement), [only]) = (&about.explain, facts.relations.as_mut_slice()) {
+        match explain(&client, statement).await {
+            Ok(touched) => only.touched = touched,
+            Err(_) => facts.unknown.push("the planner gave no estimate of the rows".to_owned()),
+        }
+    }
+    Ok(())
+}
+
+#[derive(Debug, thiserror::Error)]
+enum AskError {
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    #[error(transparent)]
+    Postgres(#[from] tokio_postgres::Error),
+}
+
+/// The planner's estimate of the rows that the statement's top node works on.
+async fn explain(client: &Client, statement: &str) -> Result<Option<u64>, tokio_postgres::Error> {
+    let answer = client.simple_query(&format!("EXPLAIN (FORMAT JSON) {statement}")).await?;
+    let text = answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    let plan: serde_json::Value = serde_json::from_str(text.unwrap_or("null")).unwrap_or_default();
+    let top = plan.pointer("/0/Plan");
+    // A statement that changes rows reports none itself; its input does.
+    let node = top.and_then(|top| top.pointer("/Plans/0")).or(top);
+    Ok(node.and_then(|node| node.get("Plan Rows")).and_then(serde_json::Value::as_u64))
+}
