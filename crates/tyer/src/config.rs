@@ -249,7 +249,7 @@ fn part_digest(part: &impl Serialize) -> Digest {
 
 fn load_policies(data: &Path, path: &Path, raw: &RawPolicy) -> Result<Policies, ConfigError> {
     if raw.files.is_empty() {
-        let preset = Preset::parse(&raw.preset).ok_or_else(|| ConfigError::Value {
+        let preset: Preset = raw.preset.parse().map_err(|_| ConfigError::Value {
             path: path.to_owned(),
             key: "policy.preset".to_owned(),
             message: format!("`{}` is not a preset; there are `ask` and `guarded`", raw.preset),
