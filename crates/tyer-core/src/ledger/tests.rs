@@ -254,6 +254,37 @@ fn checkpoints_of_others_are_refused() {
     }
 }
 
+/// A note over any text, signed with the key of [`key`].
+fn note_over(text: &str) -> String {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let pair = ring::signature::Ed25519KeyPair::from_seed_unchecked(&[1; 32]).unwrap();
+    let verifier = key().verifier();
+    let id = verifier.as_str().split('+').nth(1).unwrap();
+    let mut line = u32::from_str_radix(id, 16).unwrap().to_be_bytes().to_vec();
+    line.extend_from_slice(pair.sign(text.as_bytes()).as_ref());
+    format!("{text}\n— {} {}\n", key().origin(), STANDARD.encode(line))
+}
+
+#[test]
+fn checkpoints_have_one_form() {
+    let check = |text: &str, expect: Result<i64, CheckpointError>| {
+        let verified = Checkpoint::verify(&note_over(text), &key().verifier());
+        assert_eq!(verified.map(|checkpoint| checkpoint.at.0), expect, "{text}");
+    };
+    let (good, malformed) =
+        (key().sign(Stored::of(5).head(5), Timestamp(7)).unwrap(), CheckpointError::Malformed);
+    let good = format!("{}\n", good.split_once("\n\n").unwrap().0);
+    check(&good, Ok(7));
+    check(&good.replace("/ledger\n", "/other\n"), Err(CheckpointError::OtherOrigin));
+    check(&good.replace("time 7\n", ""), Err(malformed));
+    check(&good.replace("time 7", "time 07"), Err(malformed));
+    check(&good.replace("time 7", "time +7"), Err(malformed));
+    check(&good.replace("time 7\n", "time 7\nmore\n"), Err(malformed));
+    check(&good.replace("\n5\n", "\n05\n"), Err(malformed));
+    check(&good.replace("\n5\n", "\n18446744073709551615\n"), Err(malformed));
+}
+
 #[test]
 fn receipt_form() {
     let receipt = receipt(1, 3);

@@ -1,7 +1,7 @@
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
-use super::story::{LEDGER, Story, audit, person, request, subject};
+use super::story::{LEDGER, ORIGIN, Story, audit, person, request, subject};
 use super::*;
 use crate::assertion::authenticator::Authenticator;
 use crate::hold::Standing::{Controller, Owner, Peer};
@@ -472,6 +472,49 @@ fn signatures_say_what_the_leaf_says() {
 }
 
 #[test]
+fn the_first_good_signature_sets_the_origin() {
+    let enrolled_elsewhere = |story: &mut Story| {
+        story.write(What::Founded { origin: LEDGER.to_owned() });
+        story.origin = "https://evil.example.com".to_owned();
+        let authenticator = Authenticator::eddsa("mallory");
+        let key = authenticator.public();
+        story.people.insert("mallory".into(), authenticator);
+        let mut signed = story.sign("mallory", Decision::Enrol { person: person("mallory") });
+        signed.signature = story.sign("mallory", Decision::SignIn).signature;
+        story.write(What::Enrolled {
+            person: person("mallory"),
+            key,
+            invited_by: None,
+            signed: Some(signed),
+            counts: true,
+        });
+        story.origin = ORIGIN.to_owned();
+        story.founder("alice");
+    };
+    check_from_nothing(
+        enrolled_elsewhere,
+        &expect!["leaf 1: the signature of mallory: the signature does not verify"],
+    );
+    let nowhere = |story: &mut Story| {
+        story.write(What::Founded { origin: LEDGER.to_owned() });
+        let authenticator = Authenticator::eddsa("alice");
+        let mut statement = story.statement("alice", Decision::Enrol { person: person("alice") });
+        let mut signed = authenticator.sign(&statement);
+        statement.origin = "http://tyer.example.com".to_owned();
+        signed.statement = statement;
+        let (key, signed) = (authenticator.public(), Some(signed));
+        let (person, invited_by) = (person("alice"), None);
+        story.write(What::Enrolled { person, key, invited_by, signed, counts: true });
+    };
+    check_from_nothing(
+        nowhere,
+        &expect![
+            "leaf 1: http://tyer.example.com: a console's origin is https://host[:port], or http for localhost"
+        ],
+    );
+}
+
+#[test]
 fn approvals_are_for_the_hold() {
     // An approval of hold H-1 by bob, changed before it is written.
     let approved = |change: fn(&mut Story, &mut crate::record::ApprovalRecord)| {
@@ -544,6 +587,16 @@ fn answers_are_given_once_and_as_written() {
         story.approve("H-1", "bob", Peer);
     };
     check(twice, &expect!["leaf 8: bob approved hold H-1 before"]);
+    let rejected_with_another_key = |story: &mut Story| {
+        story.held("H-1");
+        let signed = story.sign("bob", Decision::Reject(subject("H-1")));
+        let (hold, key) = (HoldId::new("H-1"), story.people["carol"].public());
+        story.write(What::Rejected { hold, person: person("bob"), reason: "no".into(), signed, key });
+    };
+    check(
+        rejected_with_another_key,
+        &expect!["leaf 7: the key beside the signature of bob is not the enrolled one"],
+    );
     let rejected_with = |decision: fn() -> Decision| {
         move |story: &mut Story| {
             story.held("H-1");
@@ -664,6 +717,13 @@ fn what_runs_was_held() {
         story.write(What::Cleared { request, approvals: given });
     };
     check(another_request, &expect!["leaf 9: it is not the request of hold H-1"]);
+    let another_upstream = |story: &mut Story| {
+        let given = approvals(story, &enough);
+        let mut request = request(Effect::Destroy, Some("H-1"));
+        request.upstream = crate::intent::Upstream::new("payments");
+        story.write(What::Cleared { request, approvals: given });
+    };
+    check(another_upstream, &expect!["leaf 9: it is not the request of hold H-1"]);
     let another_session = |story: &mut Story| {
         let given = approvals(story, &enough);
         let mut request = request(Effect::Destroy, Some("H-1"));
