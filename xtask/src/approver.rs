@@ -41,11 +41,11 @@ impl Approver {
             authenticator: Authenticator::new()?,
             http: Http::new(console),
         };
-        let begun = approver.http.post(&format!("/api/v1/enrolments/{token}/begin"), &json!({})).await?;
+        let begun =
+            approver.http.post(&format!("/api/v1/enrolments/{token}/begin"), &json!({})).await?;
         let begun = accepted("begin of the enrolment", begun)?;
         let (nonce, challenge) = to_sign(&begun);
-        let made =
-            approver.authenticator.register("localhost", &approver.http.origin(), &challenge)?;
+        let made = approver.authenticator.register("localhost", &approver.http.origin(), &challenge)?;
         let body = json!({
             "nonce": nonce,
             "client_data": made.client_data_json,

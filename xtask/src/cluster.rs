@@ -322,7 +322,10 @@ fn user_in(passwd: &str, name: &str) -> Option<User> {
 }
 
 /// The wanted port if it is free, or any free one. Somebody may still take it first: the caller retries.
-fn free_port(wanted: u16) -> io::Result<u16> {
+///
+/// # Errors
+/// When the system has no port.
+pub fn free_port(wanted: u16) -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted))
         .or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
     Ok(listener.local_addr()?.port())

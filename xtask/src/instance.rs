@@ -33,7 +33,13 @@ pub struct Shape {
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { preset: "guarded", environment: "production", owners: &["bob"], wait_seconds: 0, holds: "" }
+        Self {
+            preset: "guarded",
+            environment: "production",
+            owners: &["bob"],
+            wait_seconds: 0,
+            holds: "",
+        }
     }
 }
 
@@ -86,7 +92,8 @@ impl Instance {
     /// When the program refuses.
     pub fn start(program: &Path, cluster: &Cluster, shape: &Shape) -> Result<Self, InstanceError> {
         let system = |what| move |error| InstanceError::System(what, error);
-        let data = tempfile::Builder::new().prefix("tyer-data-").tempdir().map_err(system("tempdir"))?;
+        let data =
+            tempfile::Builder::new().prefix("tyer-data-").tempdir().map_err(system("tempdir"))?;
         let mut instance = Self {
             program: program.to_owned(),
             data,
@@ -96,7 +103,8 @@ impl Instance {
             links: Vec::new(),
         };
         let origin = format!("http://localhost:{}", instance.console);
-        let said = instance.run(&["init", "--people", "alice,bob", "--demo", "--console-origin", &origin])?;
+        let said =
+            instance.run(&["init", "--people", "alice,bob", "--demo", "--console-origin", &origin])?;
         instance.links = links(&said);
         let directory = instance.directory().to_owned();
         fs::write(directory.join("orders.password"), cluster.password()).map_err(system("password"))?;
@@ -248,9 +256,23 @@ owners = [{owners}]
     ///
     /// # Errors
     /// When the program refuses.
-    pub fn session(&self, agent: &str, controller: &str, more: &[&str]) -> Result<Login, InstanceError> {
-        let mut arguments =
-            vec!["--json", "session", "new", "--agent", agent, "--for", controller, "--upstream", "orders"];
+    pub fn session(
+        &self,
+        agent: &str,
+        controller: &str,
+        more: &[&str],
+    ) -> Result<Login, InstanceError> {
+        let mut arguments = vec![
+            "--json",
+            "session",
+            "new",
+            "--agent",
+            agent,
+            "--for",
+            controller,
+            "--upstream",
+            "orders",
+        ];
         arguments.extend_from_slice(more);
         let said = self.run(&arguments)?;
         let json: Value = serde_json::from_str(&said).unwrap_or(Value::Null);

@@ -5,6 +5,7 @@
 pub mod approver;
 pub mod authenticator;
 pub mod cluster;
+pub mod demo;
 pub mod http;
 pub mod instance;
 pub mod tidy;

@@ -15,6 +15,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    /// Tell the story on a throwaway PostgreSQL
+    Demo {
+        /// End after the story instead of leaving everything running
+        #[arg(long)]
+        once: bool,
+    },
     /// Check every rule of the tree that the compiler does not check
     Tidy {
         /// The root of the tree to check
@@ -25,7 +31,23 @@ enum Chore {
 
 fn main() -> ExitCode {
     match Cli::parse().chore {
+        Chore::Demo { once } => demo(once),
         Chore::Tidy { root } => tidy(&root),
+    }
+}
+
+fn demo(once: bool) -> ExitCode {
+    let told = tokio::runtime::Runtime::new().and_then(|runtime| {
+        let program = std::env::current_exe()?.with_file_name("tyer");
+        runtime.block_on(xtask::demo::run(program, once)).map_err(std::io::Error::other)
+    });
+    match told {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to do if standard error is gone too.
+            let _gone = writeln!(std::io::stderr().lock(), "demo: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
