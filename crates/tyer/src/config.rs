@@ -194,10 +194,7 @@ impl Config {
     }
 
     fn parse(data: &Path, path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let raw: RawConfig = toml::from_str(text).map_err(|error| ConfigError::Malformed {
-            path: path.to_owned(),
-            message: located(text, &error),
-        })?;
+        let raw = raw(path, text)?;
         let mut parts = BTreeMap::new();
         parts.insert("console".to_owned(), part_digest(&raw.console));
         let policies = load_policies(data, path, &raw.policy)?;
@@ -217,6 +214,30 @@ impl Config {
             parts,
         })
     }
+}
+
+/// The console as the file says, without reading policies and secrets; for the command line.
+pub(crate) fn console_of(path: &Path, text: &str) -> Result<Console, ConfigError> {
+    console(path, raw(path, text)?.console)
+}
+
+/// The console's origin by the file of a data directory.
+pub(crate) fn console_origin(data: &Path) -> Result<String, ConfigError> {
+    let path = data.join(FILE);
+    Ok(console_of(&path, &read(&path)?)?.origin)
+}
+
+/// The policies of a data directory, without reading secrets.
+pub(crate) fn policies(data: &Path) -> Result<Policies, ConfigError> {
+    let path = data.join(FILE);
+    load_policies(data, &path, &raw(&path, &read(&path)?)?.policy)
+}
+
+fn raw(path: &Path, text: &str) -> Result<RawConfig, ConfigError> {
+    toml::from_str(text).map_err(|error| ConfigError::Malformed {
+        path: path.to_owned(),
+        message: located(text, &error),
+    })
 }
 
 /// The data directory: the flag, else `TYER_DATA`, else `tyer-data` here.

@@ -1,11 +1,14 @@
 //! Tyer: the interlock between AI agents and production.
 
+mod audit;
 mod cli;
 mod clock;
 mod config;
 mod console;
 mod door;
+mod founding;
 mod gateway;
+mod local;
 mod secret;
 mod sequencer;
 mod serve;

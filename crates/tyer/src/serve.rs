@@ -134,7 +134,7 @@ async fn gateway(data: &Path, config: Config, upstreams: Upstreams) -> Result<Ar
 }
 
 /// The ledger's signer: its key from the file, its origin from the ledger's first leaf.
-fn signer(data: &Path, store: &Sqlite) -> Result<SigningKey, ServeError> {
+pub(crate) fn signer(data: &Path, store: &Sqlite) -> Result<SigningKey, ServeError> {
     let path = data.join(KEY);
     let refuse = |why: &str| ServeError::Key { path: path.clone(), why: why.to_owned() };
     let first = store.leaves(0, 1)?.into_iter().next().ok_or_else(|| refuse("the ledger is empty"))?;
