@@ -1,1 +1,3 @@
-//! stub
+//! Protocols without I/O: bytes in, intents out.
+
+pub mod postgres;

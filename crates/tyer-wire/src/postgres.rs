@@ -1,0 +1,3 @@
+//! PostgreSQL: its wire protocol and its SQL.
+
+pub mod understand;
