@@ -119,6 +119,14 @@ impl Instance {
     /// # Errors
     /// When the file cannot be written.
     pub fn configure(&self, cluster: &Cluster, shape: &Shape) -> Result<(), InstanceError> {
+        self.behind(shape, cluster.port())
+    }
+
+    /// Writes the configuration anew, with the database on another port.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn behind(&self, shape: &Shape, port: u16) -> Result<(), InstanceError> {
         let owners: Vec<String> = shape.owners.iter().map(|owner| format!("\"{owner}\"")).collect();
         let text = format!(
             r#"[console]
@@ -149,7 +157,6 @@ owners = [{owners}]
             wait = shape.wait_seconds,
             holds = shape.holds,
             door = self.door,
-            port = cluster.port(),
             environment = shape.environment,
             owners = owners.join(", "),
         );

@@ -217,7 +217,9 @@ impl Hold {
             Some(StepError::Closed(self.state_word()))
         } else if self.approvals.iter().any(|given| given.person == approval.person) {
             Some(StepError::Twice(approval.person.clone()))
-        } else if self.is_controller(&approval.person) && approval.standing != Standing::Controller {
+        } else if self.is_controller(&approval.person)
+            && (approval.standing != Standing::Controller || !self.card.needs.controller)
+        {
             Some(StepError::Controller(approval.person.clone()))
         } else if !self.is_controller(&approval.person) && approval.standing == Standing::Controller {
             Some(StepError::NotController(approval.person.clone()))

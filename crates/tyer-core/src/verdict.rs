@@ -260,12 +260,14 @@ pub struct Refusal {
     pub next: String,
     /// The policies that determined it, for the operator and the record; never sent to the agent.
     pub policies: Vec<String>,
+    /// The hold that it waits in, if it does.
+    pub hold: Option<HoldId>,
 }
 
 impl Refusal {
     /// A refusal that no policy determined.
     pub fn new(reason: Reason, message: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), next: next.into(), policies: Vec::new() }
+        Self { reason, message: message.into(), next: next.into(), policies: Vec::new(), hold: None }
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tyer_core::ledger::checkpoint::Signer;
+use tyer_core::ledger::checkpoint::SigningKey;
 use tyer_core::record::{Record, What};
 use tyer_core::verdict::LeafIndex;
 
@@ -134,7 +134,7 @@ async fn gateway(data: &Path, config: Config, upstreams: Upstreams) -> Result<Ar
 }
 
 /// The ledger's signer: its key from the file, its origin from the ledger's first leaf.
-pub(crate) fn signer(data: &Path, store: &Sqlite) -> Result<Signer, ServeError> {
+pub(crate) fn signer(data: &Path, store: &Sqlite) -> Result<SigningKey, ServeError> {
     let path = data.join(KEY);
     let refuse = |why: &str| ServeError::Key { path: path.clone(), why: why.to_owned() };
     let first = store.leaves(0, 1)?.into_iter().next().ok_or_else(|| refuse("the ledger is empty"))?;
@@ -145,7 +145,7 @@ pub(crate) fn signer(data: &Path, store: &Sqlite) -> Result<Signer, ServeError> 
     let text = std::fs::read_to_string(&path).map_err(|error| refuse(&error.to_string()))?;
     let seed = tyer_core::intent::Digest::try_from(text.trim().to_owned())
         .map_err(|_| refuse("it is not 64 hexadecimal digits"))?;
-    Signer::new(&origin, &seed.0).map_err(|error| refuse(&error.to_string()))
+    SigningKey::from_seed(&origin, &seed.0).map_err(|error| refuse(&error.to_string()))
 }
 
 /// Lets time pass for holds, sessions and leases until a signal comes.

@@ -4,7 +4,7 @@ use ciborium::Value;
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
-    RsaKeyPair,
+    RsaKeyPair, RsaPublicKeyComponents,
 };
 
 use super::documents::encode;
@@ -82,9 +82,8 @@ impl Authenticator {
                 (-2, bytes(pair.public_key().as_ref())),
             ],
             Pair::Rs256(pair) => {
-                let key = pair.public_key();
-                let (n, e) = (key.modulus(), key.exponent());
-                let (n, e) = (n.big_endian_without_leading_zero(), e.big_endian_without_leading_zero());
+                let key = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
+                let (n, e) = (&key.n, &key.e);
                 vec![(1, 3.into()), (3, (-257).into()), (-1, bytes(n)), (-2, bytes(e))]
             }
         };

@@ -189,7 +189,7 @@ proptest::proptest! {
 
     #[test]
     fn reading_never_panics(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
-        drop(AuthenticatorData::read(&bytes).map(|data| data.user_present));
+        let _ = AuthenticatorData::read(&bytes).is_ok();
         drop(attested(&bytes));
         drop(Key::read(&bytes));
         drop(read_client_data(&bytes));

@@ -61,7 +61,7 @@ impl Holds {
         let parked = self.get(hold)?;
         match &parked.ended {
             None => Ok(parked),
-            Some(how) => Err(format!("hold {hold} was {how} before")),
+            Some(how) => Err(format!("hold {hold} had ended before: {how}")),
         }
     }
 
@@ -133,11 +133,12 @@ impl Parked {
             return Ok(());
         }
         Err(format!(
-            "it ran without enough people: {} needed; what counts is {} by peers, {} of them owners{}",
+            "it ran without the people that it needed ({}): what counts is {} by peers, {} of them \
+             owners{}",
             self.needs.in_words(),
             given.peers,
             given.owners,
-            if given.controller { ", and the controller's" } else { "" },
+            if given.controller { ", and the controller's own" } else { "" },
         ))
     }
 }

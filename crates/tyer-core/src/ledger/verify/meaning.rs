@@ -67,7 +67,8 @@ impl Meaning {
             }
             What::Held { card, expires } => {
                 let opened = self.holds.open(card, *expires);
-                opened.and_then(|()| in_time(*expires, place.at.plus(HOLD_MS_MAX), "expires"))
+                let late = || "the hold stays open longer than a hold may".to_owned();
+                opened.and_then(|()| in_time(*expires, place.at.plus(HOLD_MS_MAX), late))
             }
             What::Approved { .. } | What::Rejected { .. } => self.answered(place, what),
             What::HoldEnded { hold, how } => self.holds.end(hold, how),
@@ -76,7 +77,10 @@ impl Meaning {
                 only_reads(request)
             }
             What::LeaseClosed { leaf, uses, .. } => match self.leases.remove(&leaf.0) {
-                None => Err(format!("it closes leaf {}, which is no open read lease", leaf.0)),
+                None => Err(format!(
+                    "it closes leaf {}, which opened no read lease or was closed before",
+                    leaf.0
+                )),
                 Some(allowed) if *uses > allowed => {
                     Err(format!("the lease of leaf {} carried {uses} reads of {allowed}", leaf.0))
                 }
@@ -84,7 +88,9 @@ impl Meaning {
             },
             What::Settled { leaf, .. } => {
                 let was = self.running.remove(&leaf.0);
-                let no = || format!("it settles leaf {}, which cleared nothing or is settled", leaf.0);
+                let no = || {
+                    format!("it settles leaf {}, which cleared nothing or was settled before", leaf.0)
+                };
                 if was { Ok(()) } else { Err(no()) }
             }
             What::Frozen { .. } => {
@@ -195,7 +201,7 @@ impl Meaning {
             return Ok(());
         }
         let decision = Decision::Approve(parked.subject(hold));
-        in_time(*by, place.at, "approved")?;
+        in_time(*by, place.at, || format!("the approval of {person} is dated after its leaf"))?;
         self.same_key(person, signed, key)?;
         self.counted(place, &Claim { person, signed, decision, by: *by })
     }
@@ -289,7 +295,10 @@ impl Meaning {
         let unchanged = self.parts.get(part) == Some(&digest);
         let needed = if unchanged || self.people.count() < CONFIRMERS { 0 } else { CONFIRMERS };
         if counted.len() < needed {
-            wrong.push(format!("{part} was changed with {} of two people", counted.len()));
+            wrong.push(format!(
+                "{part} was changed with the consent of {} of two people",
+                counted.len()
+            ));
         } else {
             self.parts.insert(part.to_owned(), digest);
         }
@@ -319,9 +328,11 @@ impl Meaning {
         if statement.what != claim.decision {
             return Err(format!("{person} signed another decision"));
         }
-        in_time(claim.by, statement.expires, "signed")?;
+        in_time(claim.by, statement.expires, || {
+            format!("{person} signed after the statement had expired")
+        })?;
         if statement.size > place.index || place.tree.root(statement.size) != Some(statement.root) {
-            return Err(format!("{person} signed with another ledger before them"));
+            return Err(format!("{person} signed on top of another ledger than this one"));
         }
         let party = self.party(&statement.origin)?;
         assertion::verify(&party, claim.signed, key)
@@ -345,8 +356,8 @@ impl Meaning {
     }
 }
 
-fn in_time(at: Timestamp, end: Timestamp, what: &str) -> Result<(), String> {
-    if at <= end.plus(SLACK_MS) { Ok(()) } else { Err(format!("it {what} too late")) }
+fn in_time(at: Timestamp, end: Timestamp, late: impl Fn() -> String) -> Result<(), String> {
+    if at <= end.plus(SLACK_MS) { Ok(()) } else { Err(late()) }
 }
 
 fn only_reads(request: &RequestRecord) -> Result<(), String> {
