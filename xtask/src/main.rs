@@ -1,2 +1,73 @@
-//! stub
-fn main() {}
+//! The command line of the project's own chores: `cargo xtask tidy`.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(about = "The project's own chores")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Tell the story on a throwaway PostgreSQL
+    Demo {
+        /// End after the story instead of leaving everything running
+        #[arg(long)]
+        once: bool,
+    },
+    /// Check every rule of the tree that the compiler does not check
+    Tidy {
+        /// The root of the tree to check
+        #[arg(long, default_value_os_t = workspace())]
+        root: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().chore {
+        Chore::Demo { once } => demo(once),
+        Chore::Tidy { root } => tidy(&root),
+    }
+}
+
+fn demo(once: bool) -> ExitCode {
+    let told = tokio::runtime::Runtime::new().and_then(|runtime| {
+        let program = std::env::current_exe()?.with_file_name("tyer");
+        runtime.block_on(xtask::demo::run(program, once)).map_err(std::io::Error::other)
+    });
+    match told {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to do if standard error is gone too.
+            let _gone = writeln!(std::io::stderr().lock(), "demo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn tidy(root: &Path) -> ExitCode {
+    let findings = xtask::tidy::run(root);
+    let mut out = std::io::stdout().lock();
+    for finding in &findings {
+        if writeln!(out, "{finding}").is_err() {
+            return ExitCode::FAILURE;
+        }
+    }
+    let closing = match findings.len() {
+        0 => writeln!(out, "tidy"),
+        1 => writeln!(out, "1 finding"),
+        more => writeln!(out, "{more} findings"),
+    };
+    if findings.is_empty() && closing.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The workspace that this program was built in.
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(|| PathBuf::from("."), Path::to_owned)
+}

@@ -157,6 +157,9 @@ pub enum StepError {
     /// The controller is no peer.
     #[error("{0} controls the session and cannot approve for it as a peer")]
     Controller(PersonId),
+    /// Only the controller agrees as the controller.
+    #[error("{0} does not control the session and cannot approve for it as its controller")]
+    NotController(PersonId),
     /// The signature is for something else.
     #[error("the signature is not for this hold and card")]
     OtherCard,
@@ -214,8 +217,12 @@ impl Hold {
             Some(StepError::Closed(self.state_word()))
         } else if self.approvals.iter().any(|given| given.person == approval.person) {
             Some(StepError::Twice(approval.person.clone()))
-        } else if self.is_controller(&approval.person) != (approval.standing == Standing::Controller) {
+        } else if self.is_controller(&approval.person)
+            && (approval.standing != Standing::Controller || !self.card.needs.controller)
+        {
             Some(StepError::Controller(approval.person.clone()))
+        } else if !self.is_controller(&approval.person) && approval.standing == Standing::Controller {
+            Some(StepError::NotController(approval.person.clone()))
         } else if !self.is_signed_for(&approval) {
             Some(StepError::OtherCard)
         } else {
@@ -380,3 +387,6 @@ impl Hold {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

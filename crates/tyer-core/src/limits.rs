@@ -46,9 +46,19 @@ pub const COMMENT_CHARS_MAX: usize = 2_000;
 /// Prepared statements that one connection may keep.
 pub const STATEMENTS_MAX: usize = 10_000;
 
+/// Bytes of one leaf: as much as the 16-bit length in a C2SP entry bundle can say.
+pub const LEAF_BYTES_MAX: usize = 65_535;
+/// Leaves of one ledger: far below every overflow of the tree's index arithmetic.
+pub const LEAVES_MAX: u64 = 1 << 48;
+/// Bytes of one document that an authenticator or a browser made, decoded.
+pub const PASSKEY_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a passkey's credential id, by the WebAuthn specification.
+pub const CREDENTIAL_ID_BYTES_MAX: usize = 1023;
+
 const _: () = assert!(GRANT_MS_MAX < HOLD_MS_MAX);
 const _: () = assert!(CHALLENGE_MS <= GRANT_MS_MAX);
 const _: () = assert!(LEASE_MS < SESSION_MS_MAX);
 const _: () = assert!(OPEN_HOLDS_PER_SESSION <= OPEN_HOLDS_PER_CONTROLLER);
 const _: () = assert!(REQUEST_BYTES_MAX <= MESSAGE_BYTES_MAX);
 const _: () = assert!(PIPELINE_BYTES_MAX <= MESSAGE_BYTES_MAX);
+const _: () = assert!(CREDENTIAL_ID_BYTES_MAX < PASSKEY_BYTES_MAX);

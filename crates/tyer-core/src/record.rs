@@ -15,6 +15,9 @@ use crate::intent::{
 use crate::statement::Signed;
 use crate::verdict::{Basis, LeafIndex, Needs, Outcome, Reason};
 
+/// The version of the form that this program writes and reads.
+const VERSION: u32 = 1;
+
 /// One leaf before it is encoded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -259,11 +262,47 @@ pub struct CardRecord {
     pub taken: Timestamp,
 }
 
+impl PublicKey {
+    /// What a confirmer signs for: the digest over credential id and key, so that neither can be
+    /// exchanged under the other.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of_parts(&[b"tyer/credential/v1", self.credential.as_bytes(), self.cose.as_bytes()])
+    }
+}
+
+impl What {
+    /// The word of the kind, as in the leaf.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Founded { .. } => "founded",
+            Self::Enrolled { .. } => "enrolled",
+            Self::Invited { .. } => "invited",
+            Self::Confirmed { .. } => "confirmed",
+            Self::SessionOpened { .. } => "session_opened",
+            Self::SessionEnded { .. } => "session_ended",
+            Self::ReadLease { .. } => "read_lease",
+            Self::LeaseClosed { .. } => "lease_closed",
+            Self::Held { .. } => "held",
+            Self::Approved { .. } => "approved",
+            Self::Rejected { .. } => "rejected",
+            Self::HoldEnded { .. } => "hold_ended",
+            Self::Cleared { .. } => "cleared",
+            Self::Settled { .. } => "settled",
+            Self::Refused { .. } => "refused",
+            Self::Frozen { .. } => "frozen",
+            Self::Thawed { .. } => "thawed",
+            Self::Configured { .. } => "configured",
+        }
+    }
+}
+
 impl Record {
     /// A record of the current version.
     #[must_use]
     pub fn new(at: Timestamp, what: What) -> Self {
-        Self { v: 1, at, what }
+        Self { v: VERSION, at, what }
     }
 
     /// The leaf: the canonical bytes.
@@ -282,6 +321,9 @@ impl Record {
     /// When it is not JSON, not a record, or not canonical.
     pub fn decode(leaf: &[u8]) -> Result<Self, NotARecord> {
         let record: Self = serde_json::from_slice(leaf).map_err(|_| NotARecord::Malformed)?;
+        if record.v != VERSION {
+            return Err(NotARecord::Malformed);
+        }
         if record.encode() == leaf { Ok(record) } else { Err(NotARecord::NotCanonical) }
     }
 }
@@ -357,3 +399,6 @@ fn write_canonical(value: &Value, out: &mut Vec<u8>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

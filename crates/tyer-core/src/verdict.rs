@@ -52,10 +52,12 @@ impl Needs {
         if people > 0 {
             let who = if people == 1 { "person" } else { "different people" };
             let mut part = format!("{} {who} other than the controller", number(people));
-            if self.owners > 0 && people == self.owners {
-                part.push_str(if people == 1 { ", an owner" } else { ", all owners" });
-            } else if self.owners > 0 {
-                part.push_str(&format!(", {} of them an owner", number(self.owners)));
+            match (self.owners, people) {
+                (0, _) => {}
+                (1, 1) => part.push_str(", an owner"),
+                (owners, people) if owners == people => part.push_str(", all owners"),
+                (1, _) => part.push_str(", one of them an owner"),
+                (owners, _) => part.push_str(&format!(", {} of them owners", number(owners))),
             }
             parts.push(part);
         }
@@ -258,11 +260,73 @@ pub struct Refusal {
     pub next: String,
     /// The policies that determined it, for the operator and the record; never sent to the agent.
     pub policies: Vec<String>,
+    /// The hold that it waits in, if it does.
+    pub hold: Option<HoldId>,
 }
 
 impl Refusal {
     /// A refusal that no policy determined.
     pub fn new(reason: Reason, message: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), next: next.into(), policies: Vec::new() }
+        Self { reason, message: message.into(), next: next.into(), policies: Vec::new(), hold: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn needs(controller: bool, peers: u32, owners: u32) -> Needs {
+        Needs { controller, peers, owners }
+    }
+
+    #[test]
+    fn needs_are_met_by_enough() {
+        let check = |needs: Needs, (controller, peers, owners): (bool, u32, u32), expect: bool| {
+            let given = Approvals { controller, peers, owners };
+            assert_eq!(needs.met_by(&given), expect, "{needs:?} by {given:?}");
+        };
+        check(needs(false, 0, 0), (false, 0, 0), true);
+        check(needs(true, 0, 0), (false, 9, 9), false);
+        check(needs(true, 0, 0), (true, 0, 0), true);
+        check(needs(false, 2, 1), (true, 1, 1), false);
+        check(needs(false, 2, 1), (true, 2, 0), false);
+        check(needs(false, 2, 1), (false, 2, 1), true);
+        check(needs(false, 2, 1), (false, 3, 2), true);
+    }
+
+    #[test]
+    fn needs_in_words() {
+        let check = |needs: Needs, expect: &str| assert_eq!(needs.in_words(), expect);
+        check(needs(false, 0, 0), "nobody");
+        check(needs(true, 0, 0), "the controller's own agreement");
+        check(needs(false, 1, 0), "one person other than the controller");
+        check(needs(false, 1, 1), "one person other than the controller, an owner");
+        check(
+            needs(false, 2, 1),
+            "two different people other than the controller, one of them an owner",
+        );
+        check(needs(false, 2, 2), "two different people other than the controller, all owners");
+        check(needs(false, 4, 2), "4 different people other than the controller, two of them owners");
+        check(
+            needs(true, 1, 0),
+            "the controller's own agreement and one person other than the controller",
+        );
+    }
+
+    #[test]
+    fn a_released_grant_is_bound_and_lapses_no_later_than_either() {
+        let check = |decided: i64, released: i64, last: i64| {
+            let basis =
+                Basis { policies: vec!["p".to_owned()], policy_set: Digest::of(b"set"), hold: None };
+            let session = SessionId::new("s-1");
+            let grant = Grant::decided(Digest::of(b"r"), session, Timestamp(decided), basis)
+                .released(HoldId::new("H-1"), Timestamp(released));
+            assert!(grant.is_live(Timestamp(last)) && !grant.is_live(Timestamp(last + 1)));
+            assert_eq!(grant.basis().hold, Some(HoldId::new("H-1")));
+            assert_eq!((grant.digest(), grant.session().as_str()), (Digest::of(b"r"), "s-1"));
+            assert_eq!(Clearance::assertion(grant, LeafIndex(7)).leaf(), LeafIndex(7));
+        };
+        check(10, 20, 9);
+        check(20, 10, 9);
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tyer_core::assertion::RelyingParty;
 use tyer_core::hold::Lifetimes;
 use tyer_core::intent::{Digest, Environment, PersonId, Upstream};
 use tyer_core::policy::{Policies, Preset, Source};
@@ -39,18 +40,14 @@ pub(crate) struct Console {
     pub(crate) listen: SocketAddr,
     /// What browsers call it, such as `https://tyer.example.com`.
     pub(crate) origin: String,
+    /// For whom passkeys sign.
+    pub(crate) relying_party: RelyingParty,
     pub(crate) tls: Option<TlsFiles>,
     /// Approvals of production on a loopback console are let through: an unsafe posture.
     pub(crate) allow_loopback_approvals: bool,
 }
 
 impl Console {
-    /// The host name in the origin: the WebAuthn relying party's id.
-    pub(crate) fn host(&self) -> &str {
-        let rest = self.origin.split_once("://").map_or("", |(_, rest)| rest);
-        rest.rsplit_once(':').map_or(rest, |(host, _)| host)
-    }
-
     /// Whether agents on this machine could reach the console as people do.
     pub(crate) fn is_loopback(&self) -> bool {
         self.listen.ip().is_loopback()
@@ -160,8 +157,8 @@ fn preset_default() -> String {
 #[serde(deny_unknown_fields)]
 struct RawHolds {
     wait_seconds: Option<u64>,
-    expire_minutes: Option<u32>,
-    lapse_minutes: Option<u32>,
+    expire_seconds: Option<u32>,
+    lapse_seconds: Option<u32>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -197,10 +194,7 @@ impl Config {
     }
 
     fn parse(data: &Path, path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let raw: RawConfig = toml::from_str(text).map_err(|error| ConfigError::Malformed {
-            path: path.to_owned(),
-            message: located(text, &error),
-        })?;
+        let raw = raw(path, text)?;
         let mut parts = BTreeMap::new();
         parts.insert("console".to_owned(), part_digest(&raw.console));
         let policies = load_policies(data, path, &raw.policy)?;
@@ -220,6 +214,30 @@ impl Config {
             parts,
         })
     }
+}
+
+/// The console as the file says, without reading policies and secrets; for the command line.
+pub(crate) fn console_of(path: &Path, text: &str) -> Result<Console, ConfigError> {
+    console(path, raw(path, text)?.console)
+}
+
+/// The console's origin by the file of a data directory.
+pub(crate) fn console_origin(data: &Path) -> Result<String, ConfigError> {
+    let path = data.join(FILE);
+    Ok(console_of(&path, &read(&path)?)?.origin)
+}
+
+/// The policies of a data directory, without reading secrets.
+pub(crate) fn policies(data: &Path) -> Result<Policies, ConfigError> {
+    let path = data.join(FILE);
+    load_policies(data, &path, &raw(&path, &read(&path)?)?.policy)
+}
+
+fn raw(path: &Path, text: &str) -> Result<RawConfig, ConfigError> {
+    toml::from_str(text).map_err(|error| ConfigError::Malformed {
+        path: path.to_owned(),
+        message: located(text, &error),
+    })
 }
 
 /// The data directory: the flag, else `TYER_DATA`, else `tyer-data` here.
@@ -249,7 +267,7 @@ fn part_digest(part: &impl Serialize) -> Digest {
 
 fn load_policies(data: &Path, path: &Path, raw: &RawPolicy) -> Result<Policies, ConfigError> {
     if raw.files.is_empty() {
-        let preset = Preset::parse(&raw.preset).ok_or_else(|| ConfigError::Value {
+        let preset: Preset = raw.preset.parse().map_err(|_| ConfigError::Value {
             path: path.to_owned(),
             key: "policy.preset".to_owned(),
             message: format!("`{}` is not a preset; there are `ask` and `guarded`", raw.preset),
@@ -265,39 +283,30 @@ fn load_policies(data: &Path, path: &Path, raw: &RawPolicy) -> Result<Policies, 
 }
 
 fn console(path: &Path, raw: RawConsole) -> Result<Console, ConfigError> {
-    let refuse = |message: &str| {
-        Err(ConfigError::Value {
-            path: path.to_owned(),
-            key: "console.origin".to_owned(),
-            message: message.to_owned(),
-        })
-    };
-    let console = Console {
+    let origin = raw.origin.trim_end_matches('/').to_owned();
+    let relying_party = RelyingParty::of_origin(&origin).map_err(|error| ConfigError::Value {
+        path: path.to_owned(),
+        key: "console.origin".to_owned(),
+        message: format!("`{origin}`: {error}"),
+    })?;
+    Ok(Console {
         listen: raw.listen,
-        origin: raw.origin.trim_end_matches('/').to_owned(),
+        origin,
+        relying_party,
         tls: raw.tls,
         allow_loopback_approvals: raw.allow_loopback_approvals,
-    };
-    let host = console.host();
-    if host.is_empty() || host.parse::<std::net::IpAddr>().is_ok() {
-        return refuse("passkeys need a host name, such as https://tyer.example.com or http://localhost:7780");
-    }
-    let is_local = host == "localhost";
-    if !console.origin.starts_with("https://") && !is_local {
-        return refuse("passkeys need https, except on localhost");
-    }
-    Ok(console)
+    })
 }
 
 fn holds(raw: &RawHolds) -> Holds {
-    let minutes = |value: Option<u32>, default_ms: i64| {
-        value.map_or(default_ms, |minutes| i64::from(minutes).saturating_mul(60_000))
+    let ms = |value: Option<u32>, default_ms: i64| {
+        value.map_or(default_ms, |seconds| i64::from(seconds).saturating_mul(1_000))
     };
     Holds {
         wait: Duration::from_secs(raw.wait_seconds.unwrap_or(20).min(300)),
         lifetimes: Lifetimes::new(
-            minutes(raw.expire_minutes, tyer_core::limits::HOLD_MS_MAX),
-            minutes(raw.lapse_minutes, tyer_core::limits::GRANT_MS_MAX),
+            ms(raw.expire_seconds, tyer_core::limits::HOLD_MS_MAX),
+            ms(raw.lapse_seconds, tyer_core::limits::GRANT_MS_MAX),
         ),
     }
 }
@@ -377,7 +386,7 @@ owners = ["alice"]
         let orders = config.upstreams.get(&Upstream::new("orders")).expect("the upstream");
         assert_eq!(orders.password.reveal(), "s3cret");
         assert!(!format!("{config:?}").contains("s3cret"));
-        assert_eq!(config.console.host(), "localhost");
+        assert_eq!(config.console.relying_party.id(), "localhost");
         assert_eq!(
             config.parts.keys().collect::<Vec<_>>(),
             ["console", "policy", "upstream orders"]
@@ -411,8 +420,8 @@ owners = ["alice"]
         check("tls = \"disable\"", "tls = \"verify-full\"", "authorities");
         check("{ file = \"password\" }", "\"s3cret\"", "line 12");
         check("{ file = \"password\" }", "{ env = \"TYER_NO_SUCH\" }", "TYER_NO_SUCH is not set");
-        check("http://localhost:7780", "http://127.0.0.1:7780", "passkeys need a host name");
-        check("http://localhost:7780", "http://tyer.example.com", "passkeys need https");
+        check("http://localhost:7780", "http://127.0.0.1:7780", "console.origin");
+        check("http://localhost:7780", "http://tyer.example.com", "console.origin");
         check("[upstream.orders]", "[policy]\npreset = \"yolo\"\n[upstream.orders]", "policy.preset");
     }
 }

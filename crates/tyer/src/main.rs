@@ -1,2 +1,20 @@
-//! stub
-fn main() {}
+//! Tyer: the interlock between AI agents and production.
+
+mod audit;
+mod cli;
+mod clock;
+mod config;
+mod console;
+mod door;
+mod founding;
+mod gateway;
+mod local;
+mod secret;
+mod sequencer;
+mod serve;
+mod store;
+mod upstream;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -34,7 +34,7 @@ struct Job {
 
 impl Sequencer {
     /// Starts the writer's thread over an open store. It ends when the last sender is gone.
-    pub(crate) fn start(mut store: Sqlite, signer: checkpoint::Signer) -> Result<Self, StoreError> {
+    pub(crate) fn start(mut store: Sqlite, signer: checkpoint::SigningKey) -> Result<Self, StoreError> {
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE_MAX);
         let (publish, head) = watch::channel(store.head()?);
         std::thread::Builder::new()
@@ -66,7 +66,7 @@ impl Sequencer {
 
 fn commit_group(
     store: &mut Sqlite,
-    signer: &checkpoint::Signer,
+    signer: &checkpoint::SigningKey,
     publish: &watch::Sender<Option<Head>>,
     group: Vec<Job>,
 ) {
@@ -97,7 +97,7 @@ fn commit_group(
 fn seal(
     changes: &[Change],
     before: u64,
-    signer: &checkpoint::Signer,
+    signer: &checkpoint::SigningKey,
     stored: &dyn Fn(&[u64]) -> Result<Vec<[u8; 32]>, StoreError>,
 ) -> Result<Sealed, StoreError> {
     let first = ledger::stored_hash_count(before);
@@ -115,8 +115,9 @@ fn seal(
     let root = ledger::root(size, |positions| read(positions, first, &fresh, stored))
         .map_err(|error| StoreError::Corrupt(error.to_string()))?;
     let at = clock::now();
-    let checkpoint =
-        signer.sign(size, root, at).map_err(|error| StoreError::Refused(error.to_string()))?;
+    let checkpoint = signer
+        .sign(ledger::Head { size, root }, at)
+        .map_err(|error| StoreError::Refused(error.to_string()))?;
     let hashes = (first..).zip(fresh).collect();
     Ok(Sealed { hashes, head: Some(Head { size, root, checkpoint, at }) })
 }
@@ -127,12 +128,14 @@ fn read(
     first: u64,
     fresh: &[[u8; 32]],
     stored: &dyn Fn(&[u64]) -> Result<Vec<[u8; 32]>, StoreError>,
-) -> Option<Vec<[u8; 32]>> {
-    positions
-        .iter()
-        .map(|position| match position.checked_sub(first) {
-            Some(at) => fresh.get(usize::try_from(at).ok()?).copied(),
-            None => stored(&[*position]).ok()?.first().copied(),
-        })
-        .collect()
+) -> Result<Vec<[u8; 32]>, StoreError> {
+    let mut hashes = Vec::with_capacity(positions.len());
+    for position in positions {
+        let hash = match position.checked_sub(first) {
+            Some(at) => usize::try_from(at).ok().and_then(|at| fresh.get(at)).copied(),
+            None => stored(&[*position])?.first().copied(),
+        };
+        hashes.push(hash.ok_or_else(|| StoreError::Corrupt(format!("hash {position} is missing")))?);
+    }
+    Ok(hashes)
 }

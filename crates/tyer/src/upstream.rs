@@ -16,7 +16,7 @@ use tokio_rustls::rustls::ClientConfig;
 use tyer_core::facts::Facts;
 use tyer_core::intent::Upstream;
 use tyer_core::verdict::Clearance;
-use tyer_wire::postgres::session::{Chore, Cleared};
+use tyer_wire::postgres::session::{Chore, Run};
 
 use crate::config::{UpstreamConfig, UpstreamTls};
 use crate::gateway::About;
@@ -78,40 +78,55 @@ impl std::fmt::Debug for CancelKey {
 /// The only way to the server for what an agent asked.
 pub(crate) struct UpstreamWriter {
     half: WriteHalf<Stream>,
+    out: bytes::BytesMut,
 }
 
-/// Why nothing, or not everything, was sent.
-#[derive(Debug, thiserror::Error)]
+/// Why nothing is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ExecuteError {
     /// The clearance is for another request; nothing was sent.
     #[error("the clearance is not for what was about to be sent")]
     OtherRequest,
-    /// The connection is lost; what was sent is unknown.
-    #[error("the upstream connection is lost: {0}")]
-    Lost(#[from] std::io::Error),
 }
 
 impl UpstreamWriter {
-    /// Sends exactly the cleared request, once.
-    pub(crate) async fn execute(&mut self, clearance: Clearance, cleared: Cleared) -> Result<(), ExecuteError> {
-        if clearance.digest() != cleared.digest() {
+    /// Sends exactly the cleared request, once: it goes out with the next [`UpstreamWriter::drain`].
+    pub(crate) fn execute(&mut self, clearance: Clearance, run: &Run) -> Result<(), ExecuteError> {
+        if clearance.leaf() != run.leaf() || clearance.digest() != run.digest() {
             return Err(ExecuteError::OtherRequest);
         }
-        self.half.write_all(cleared.bytes()).await?;
-        self.half.flush().await?;
+        self.out.extend_from_slice(run.bytes());
         Ok(())
     }
 
     /// Sends a protocol chore.
-    pub(crate) async fn chore(&mut self, chore: &Chore) -> Result<(), ExecuteError> {
-        self.half.write_all(chore.bytes()).await?;
-        self.half.flush().await?;
+    pub(crate) fn chore(&mut self, chore: &Chore) {
+        self.out.extend_from_slice(chore.bytes());
+    }
+
+    /// How many bytes wait to be written.
+    pub(crate) fn pending(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Whether bytes wait to be written.
+    pub(crate) fn is_pending(&self) -> bool {
+        !self.out.is_empty()
+    }
+
+    /// Writes some of what waits. Nothing is lost or repeated if this is given up half-way.
+    pub(crate) async fn drain(&mut self) -> std::io::Result<()> {
+        self.half.write_buf(&mut self.out).await?;
+        if self.out.is_empty() {
+            self.half.flush().await?;
+        }
         Ok(())
     }
 
-    /// Closes the sending side.
+    /// Writes what waits and closes the sending side.
     pub(crate) async fn close(&mut self) {
         // The server notices either way.
+        let _ = self.half.write_all_buf(&mut self.out).await;
         let _ = self.half.shutdown().await;
     }
 }

@@ -31,6 +31,9 @@ pub(crate) enum AnswerError {
          (see `console.allow_loopback_approvals`)"
     )]
     Loopback,
+    /// The requester is owed a reason.
+    #[error("a rejection needs a reason, which the agent gets to read")]
+    NoReason,
     /// It could not be recorded.
     #[error("{0}")]
     Store(#[from] StoreError),
@@ -123,6 +126,9 @@ impl Gateway {
         reason: String,
         now: Timestamp,
     ) -> Result<(), AnswerError> {
+        if reason.trim().is_empty() {
+            return Err(AnswerError::NoReason);
+        }
         let person = PersonId::new(signed.statement.person.clone());
         let hold = self.answerable(world, &subject.hold, &person)?;
         let key = self.key_of(world, &person, &signed.credential);
@@ -147,7 +153,7 @@ impl Gateway {
             return Err(AnswerError::DoesNotCount(person.clone()));
         }
         let console = &self.config.console;
-        let production = hold.card().intent.environment == tyer_core::intent::Environment::production();
+        let production = tyer_core::policy::counts_as_production(&hold.card().intent.environment);
         if production && console.is_loopback() && !console.allow_loopback_approvals {
             return Err(AnswerError::Loopback);
         }
@@ -276,7 +282,7 @@ impl Gateway {
             "nothing was executed. People decide at {}/holds/{id}; present the same request again after approval",
             self.config.console.origin
         );
-        Refusal::new(Reason::Held, message, next)
+        Refusal { hold: Some(id.clone()), ..Refusal::new(Reason::Held, message, next) }
     }
 
     /// What a person signs about a hold.

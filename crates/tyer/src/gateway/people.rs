@@ -80,7 +80,7 @@ impl Gateway {
         if statement.what != (Decision::Enrol { person: person.id.clone() }) {
             return Err(DecisionError::Stale);
         }
-        let key = assertion::register(&self.relying_party(), &statement, registration)
+        let key = assertion::register(&self.config.console.relying_party, &statement, registration)
             .map_err(|error| PeopleError::Registration(error.to_string()))?;
         let taken = world.people.values().flat_map(|other| &other.keys);
         if taken.into_iter().any(|other| other.credential == key.credential) {

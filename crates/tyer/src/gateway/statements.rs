@@ -4,7 +4,7 @@
 //! digests that a browser made up), the person's passkey signs its digest, and the signature is verified
 //! against the key that was enrolled before anything happens. A statement is good once and for minutes.
 
-use tyer_core::assertion::{self, RelyingParty};
+use tyer_core::assertion;
 use tyer_core::intent::{Digest, HoldId, PersonId, Timestamp};
 use tyer_core::limits::CHALLENGE_MS;
 use tyer_core::record::PublicKey;
@@ -80,12 +80,6 @@ pub(crate) enum Effected {
 }
 
 impl Gateway {
-    /// Who relies on the passkeys: this console.
-    pub(crate) fn relying_party(&self) -> RelyingParty {
-        let console = &self.config.console;
-        RelyingParty { origin: console.origin.clone(), id: console.host().to_owned() }
-    }
-
     /// A statement for `person` (nobody yet, when signing in) to sign.
     pub(crate) async fn prepare(&self, person: Option<&PersonId>, wish: Wish) -> Result<Statement, DecisionError> {
         let mut world = self.world().await;
@@ -169,7 +163,7 @@ impl Gateway {
         if !anonymous && named != person.as_str() {
             return Err(DecisionError::UnknownKey);
         }
-        assertion::verify(&self.relying_party(), signed, &key)
+        assertion::verify(&self.config.console.relying_party, signed, &key)
             .map_err(|error| DecisionError::Signature(error.to_string()))?;
         Ok(person)
     }

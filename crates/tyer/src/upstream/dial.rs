@@ -196,7 +196,7 @@ impl Login {
         let (reader, half) = tokio::io::split(self.stream);
         Ok(Connected {
             reader,
-            writer: UpstreamWriter { half },
+            writer: UpstreamWriter { half, out: bytes::BytesMut::new() },
             parameters,
             cancel,
             rest: self.buffer.to_vec(),

@@ -1,0 +1,144 @@
+//! The holds that the leaves so far opened, and what became of them.
+
+use std::collections::BTreeMap;
+
+use crate::hold::Standing;
+use crate::intent::{Digest, HoldId, PersonId, Principal, Timestamp, Upstream};
+use crate::record::{ApprovalRecord, CardRecord, RequestRecord};
+use crate::statement::Subject;
+use crate::verdict::{Approvals, Needs};
+
+#[derive(Debug, Default)]
+pub(super) struct Holds(BTreeMap<HoldId, Parked>);
+
+/// A hold as its leaf described it.
+#[derive(Debug)]
+pub(super) struct Parked {
+    request: Digest,
+    card: Digest,
+    policy_set: Digest,
+    principal: Principal,
+    upstream: Upstream,
+    needs: Needs,
+    expires: Timestamp,
+    /// Approvals that have been verified.
+    approvals: Vec<ApprovalRecord>,
+    /// How it ended.
+    ended: Option<String>,
+}
+
+impl Holds {
+    pub(super) fn open(&mut self, card: &CardRecord, expires: Timestamp) -> Result<(), String> {
+        let parked = Parked {
+            request: card.request.digest,
+            card: card.card,
+            policy_set: card.request.basis.policy_set,
+            principal: card.request.principal.clone(),
+            upstream: card.request.upstream.clone(),
+            needs: card.needs,
+            expires,
+            approvals: Vec::new(),
+            ended: None,
+        };
+        match self.0.entry(card.hold.clone()) {
+            std::collections::btree_map::Entry::Occupied(_) => {
+                Err(format!("hold {} was opened before", card.hold))
+            }
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                entry.insert(parked);
+                Ok(())
+            }
+        }
+    }
+
+    /// The hold, whatever became of it.
+    pub(super) fn get(&mut self, hold: &HoldId) -> Result<&mut Parked, String> {
+        self.0.get_mut(hold).ok_or_else(|| format!("hold {hold} was never opened"))
+    }
+
+    /// The hold, if nothing ended it yet.
+    pub(super) fn live(&mut self, hold: &HoldId) -> Result<&mut Parked, String> {
+        let parked = self.get(hold)?;
+        match &parked.ended {
+            None => Ok(parked),
+            Some(how) => Err(format!("hold {hold} had ended before: {how}")),
+        }
+    }
+
+    /// Ends a hold; only the first end counts.
+    pub(super) fn end(&mut self, hold: &HoldId, how: &str) -> Result<(), String> {
+        self.live(hold)?.ended = Some(how.to_owned());
+        Ok(())
+    }
+}
+
+impl Parked {
+    /// What must have been signed to answer it.
+    pub(super) fn subject(&self, hold: &HoldId) -> Subject {
+        Subject {
+            hold: hold.clone(),
+            request: self.request,
+            card: self.card,
+            policy_set: self.policy_set,
+        }
+    }
+
+    /// What is wrong with an approval as such; its signature is checked elsewhere.
+    pub(super) fn admits(&self, approval: &ApprovalRecord) -> Result<(), String> {
+        let (person, controller) = (&approval.person, &self.principal.controller);
+        if person == controller && approval.standing != Standing::Controller {
+            return Err(format!("{person} controls the session and was counted as a peer"));
+        }
+        if person != controller && approval.standing == Standing::Controller {
+            return Err(format!("{person} was counted as the controller, who is {controller}"));
+        }
+        if approval.at >= self.expires {
+            return Err(format!("{person} approved after the hold had expired"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn has_verified(&self, approval: &ApprovalRecord) -> bool {
+        self.approvals.contains(approval)
+    }
+
+    pub(super) fn approved_by(&self, person: &PersonId) -> bool {
+        self.approvals.iter().any(|approval| approval.person == *person)
+    }
+
+    pub(super) fn keep(&mut self, approval: &ApprovalRecord) {
+        self.approvals.push(approval.clone());
+    }
+
+    /// Whether the request that ran is the one that was held.
+    pub(super) fn matches(&self, request: &RequestRecord) -> bool {
+        self.request == request.digest
+            && self.principal == request.principal
+            && self.upstream == request.upstream
+    }
+
+    /// What is wrong with the approvals that count, taken together.
+    pub(super) fn enough(&self, counted: &[&ApprovalRecord]) -> Result<(), String> {
+        let number = |owners_only: bool| {
+            let counts = |approval: &&&ApprovalRecord| match approval.standing {
+                Standing::Owner => true,
+                Standing::Peer => !owners_only,
+                Standing::Controller => false,
+            };
+            u32::try_from(counted.iter().filter(counts).count()).unwrap_or(u32::MAX)
+        };
+        let controller = counted.iter().any(|approval| approval.standing == Standing::Controller);
+        let given = Approvals { controller, peers: number(false), owners: number(true) };
+        if self.needs.met_by(&given) {
+            return Ok(());
+        }
+        Err(format!(
+            "it ran without the people that it needed ({}): what counts is {} by peers, {} of them \
+             owners{}",
+            self.needs.in_words(),
+            given.peers,
+            given.owners,
+            if given.controller { ", and the controller's own" } else { "" },
+        ))
+    }
+}

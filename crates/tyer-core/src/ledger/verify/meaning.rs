@@ -1,0 +1,368 @@
+//! Whether the leaves obey the rules: one rule set, applied to one leaf after the other.
+//!
+//! What is wrong never stops the audit; what a wrong leaf claims does not count for later ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Tree;
+use super::holds::Holds;
+use super::people::People;
+use crate::assertion::{self, RelyingParty};
+use crate::intent::{Digest, HoldId, PersonId, Timestamp};
+use crate::limits::{GRANT_MS_MAX, HOLD_MS_MAX};
+use crate::record::{ApprovalRecord, PublicKey, RequestRecord, What};
+use crate::statement::{Decision, Signed};
+
+/// How much later a leaf may be dated than the check that led to it.
+const SLACK_MS: i64 = 10_000;
+
+/// The people who must confirm a part of the configuration, once there are as many.
+const CONFIRMERS: usize = 2;
+
+/// Where a leaf stands.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    pub(super) index: u64,
+    pub(super) at: Timestamp,
+    /// The tree over the leaves before it.
+    pub(super) tree: &'a Tree,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Meaning {
+    /// Where people sign, from the first statement.
+    party: Option<RelyingParty>,
+    people: People,
+    holds: Holds,
+    /// Cleared and not settled.
+    running: BTreeSet<u64>,
+    /// Leases that are not closed, with the reads that they allow.
+    leases: BTreeMap<u64, u64>,
+    /// When the freezes that hold now began.
+    freezes: Vec<Timestamp>,
+    /// The digest of each part of the configuration.
+    parts: BTreeMap<String, Digest>,
+    signatures: u64,
+}
+
+/// A signature and what it must be.
+struct Claim<'a> {
+    person: &'a PersonId,
+    signed: &'a Signed,
+    decision: Decision,
+    /// By when it was there.
+    by: Timestamp,
+}
+
+impl Meaning {
+    /// Takes a leaf; what is wrong with it is returned in words.
+    pub(super) fn take(&mut self, place: &Place<'_>, what: &What) -> Vec<String> {
+        let result = match what {
+            What::Cleared { request, approvals } => return self.cleared(place, request, approvals),
+            What::Configured { part, digest, signed } => {
+                return self.configured(place, part, *digest, signed);
+            }
+            What::Enrolled { .. } | What::Invited { .. } | What::Confirmed { .. } => {
+                self.person(place, what)
+            }
+            What::Held { card, expires } => {
+                let opened = self.holds.open(card, *expires);
+                let late = || "the hold stays open longer than a hold may".to_owned();
+                opened.and_then(|()| in_time(*expires, place.at.plus(HOLD_MS_MAX), late))
+            }
+            What::Approved { .. } | What::Rejected { .. } => self.answered(place, what),
+            What::HoldEnded { hold, how } => self.holds.end(hold, how),
+            What::ReadLease { request, uses, .. } => {
+                self.leases.insert(place.index, *uses);
+                only_reads(request)
+            }
+            What::LeaseClosed { leaf, uses, .. } => match self.leases.remove(&leaf.0) {
+                None => Err(format!(
+                    "it closes leaf {}, which opened no read lease or was closed before",
+                    leaf.0
+                )),
+                Some(allowed) if *uses > allowed => {
+                    Err(format!("the lease of leaf {} carried {uses} reads of {allowed}", leaf.0))
+                }
+                Some(_) => Ok(()),
+            },
+            What::Settled { leaf, .. } => {
+                let was = self.running.remove(&leaf.0);
+                let no = || {
+                    format!("it settles leaf {}, which cleared nothing or was settled before", leaf.0)
+                };
+                if was { Ok(()) } else { Err(no()) }
+            }
+            What::Frozen { .. } => {
+                self.freezes.push(place.at);
+                Ok(())
+            }
+            What::Thawed { by, signed } => self.thawed(place, by, signed),
+            What::Founded { .. }
+            | What::SessionOpened { .. }
+            | What::SessionEnded { .. }
+            | What::Refused { .. } => Ok(()),
+        };
+        result.err().into_iter().collect()
+    }
+
+    /// How many signatures were verified.
+    pub(super) fn signatures(&self) -> u64 {
+        self.signatures
+    }
+
+    /// The leaves that were cleared and not settled.
+    pub(super) fn unsettled(&self) -> Vec<u64> {
+        self.running.iter().copied().collect()
+    }
+
+    fn person(&mut self, place: &Place<'_>, what: &What) -> Result<(), String> {
+        match what {
+            What::Enrolled { person, key, invited_by, signed, counts } => {
+                if let Err(why) = assertion::check_key(key) {
+                    return Err(format!("the passkey of {person}: {why}"));
+                }
+                // Checked against the key in the leaf itself, before that key can count. An unproven
+                // passkey is not taken, so nothing that it signs later counts.
+                if let Some(signed) = signed {
+                    let decision = Decision::Enrol { person: person.clone() };
+                    self.verify(place, &Claim { person, signed, decision, by: place.at }, key)?;
+                }
+                self.people.enrol(person, key, invited_by.as_ref(), *counts)
+            }
+            What::Invited { person, by, signed } => {
+                let decision = Decision::Invite { person: person.clone() };
+                self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
+                self.people.invite(person, by);
+                Ok(())
+            }
+            What::Confirmed { person, by, signed } => self.confirmed(place, person, by, signed),
+            _ => Ok(()),
+        }
+    }
+
+    fn confirmed(
+        &mut self,
+        place: &Place<'_>,
+        person: &PersonId,
+        by: &PersonId,
+        signed: &Signed,
+    ) -> Result<(), String> {
+        let Decision::Confirm { credential, .. } = signed.statement.what else {
+            return Err(format!("{by} signed another decision"));
+        };
+        let Some(inviter) = self.people.inviter(person, credential) else {
+            return Err(format!("{person} has no such passkey that waits for confirmation"));
+        };
+        if by == person {
+            return Err(format!("{by} confirmed themself"));
+        }
+        if by == inviter {
+            return Err(format!("{by} invited {person} and cannot also confirm them"));
+        }
+        let decision = Decision::Confirm { person: person.clone(), credential };
+        self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
+        self.people.confirm(person, credential);
+        Ok(())
+    }
+
+    fn answered(&mut self, place: &Place<'_>, what: &What) -> Result<(), String> {
+        match what {
+            What::Approved { hold, approval } => {
+                let parked = self.holds.live(hold)?;
+                if parked.approved_by(&approval.person) {
+                    return Err(format!("{} approved hold {hold} before", approval.person));
+                }
+                self.approval(place, hold, approval)?;
+                self.holds.get(hold)?.keep(approval);
+                Ok(())
+            }
+            What::Rejected { hold, person, signed, key, .. } => {
+                let decision = Decision::Reject(self.holds.live(hold)?.subject(hold));
+                self.same_key(person, signed, key)?;
+                self.counted(place, &Claim { person, signed, decision, by: place.at })?;
+                self.holds.end(hold, "rejected")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks one approval: that it is admissible, and its signature unless that was checked before.
+    fn approval(
+        &mut self,
+        place: &Place<'_>,
+        hold: &HoldId,
+        approval: &ApprovalRecord,
+    ) -> Result<(), String> {
+        let ApprovalRecord { person, signed, key, at: by, .. } = approval;
+        let parked = self.holds.get(hold)?;
+        parked.admits(approval)?;
+        if parked.has_verified(approval) {
+            return Ok(());
+        }
+        let decision = Decision::Approve(parked.subject(hold));
+        in_time(*by, place.at, || format!("the approval of {person} is dated after its leaf"))?;
+        self.same_key(person, signed, key)?;
+        self.counted(place, &Claim { person, signed, decision, by: *by })
+    }
+
+    fn cleared(
+        &mut self,
+        place: &Place<'_>,
+        request: &RequestRecord,
+        approvals: &[ApprovalRecord],
+    ) -> Vec<String> {
+        self.running.insert(place.index);
+        let Some(hold) = &request.basis.hold else {
+            let why = "it carries approvals, but names no hold";
+            return if approvals.is_empty() { Vec::new() } else { vec![why.to_owned()] };
+        };
+        let mut wrong = Vec::new();
+        let mut counted: Vec<&ApprovalRecord> = Vec::new();
+        for approval in approvals {
+            let twice = counted.iter().any(|other| other.person == approval.person);
+            match self.approval(place, hold, approval) {
+                Ok(()) if twice => wrong.push(format!("{} is counted twice", approval.person)),
+                Ok(()) => counted.push(approval),
+                Err(why) => wrong.push(why),
+            }
+        }
+        let released = self.released(place, hold, request, &counted);
+        wrong.extend(released.err());
+        wrong
+    }
+
+    fn released(
+        &mut self,
+        place: &Place<'_>,
+        hold: &HoldId,
+        request: &RequestRecord,
+        counted: &[&ApprovalRecord],
+    ) -> Result<(), String> {
+        let parked = self.holds.get(hold)?;
+        if !parked.matches(request) {
+            return Err(format!("it is not the request of hold {hold}"));
+        }
+        let enough = parked.enough(counted);
+        self.holds.end(hold, "cleared")?;
+        enough?;
+        match counted.iter().map(|approval| approval.at).max() {
+            Some(last) if place.at > last.plus(GRANT_MS_MAX + SLACK_MS) => {
+                Err("it ran after its approvals had lapsed".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn thawed(&mut self, place: &Place<'_>, by: &PersonId, signed: &Signed) -> Result<(), String> {
+        let Decision::Thaw { frozen } = signed.statement.what else {
+            return Err(format!("{by} signed another decision"));
+        };
+        if !self.freezes.contains(&frozen) {
+            return Err("it ends a freeze that did not hold then".to_owned());
+        }
+        let decision = Decision::Thaw { frozen };
+        self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
+        self.freezes.clear();
+        Ok(())
+    }
+
+    fn configured(
+        &mut self,
+        place: &Place<'_>,
+        part: &str,
+        digest: Digest,
+        signed: &[Signed],
+    ) -> Vec<String> {
+        let (mut wrong, mut counted) = (Vec::new(), BTreeSet::new());
+        // Nobody signs at the moment of the leaf but the last one, so the latest expiry is compared.
+        let last = signed.iter().map(|signed| signed.statement.expires).max();
+        for signed in signed {
+            let person = &PersonId::new(signed.statement.person.clone());
+            let decision = Decision::Configure { part: part.to_owned(), digest };
+            let by = if last == Some(signed.statement.expires) {
+                place.at
+            } else {
+                signed.statement.expires
+            };
+            match self.counted(place, &Claim { person, signed, decision, by }) {
+                Ok(()) => {
+                    counted.insert(person.clone());
+                }
+                Err(why) => wrong.push(why),
+            }
+        }
+        let unchanged = self.parts.get(part) == Some(&digest);
+        let needed = if unchanged || self.people.count() < CONFIRMERS { 0 } else { CONFIRMERS };
+        if counted.len() < needed {
+            wrong.push(format!(
+                "{part} was changed with the consent of {} of two people",
+                counted.len()
+            ));
+        } else {
+            self.parts.insert(part.to_owned(), digest);
+        }
+        wrong
+    }
+
+    /// Checks a signature by a person who counts, with the passkey that they enrolled.
+    fn counted(&mut self, place: &Place<'_>, claim: &Claim<'_>) -> Result<(), String> {
+        let key = self.people.counting(claim.person, &claim.signed.credential)?.clone();
+        self.verify(place, claim, &key)
+    }
+
+    /// The key that a leaf carries beside a signature must be the one that was enrolled.
+    fn same_key(&self, person: &PersonId, signed: &Signed, key: &PublicKey) -> Result<(), String> {
+        if self.people.counting(person, &signed.credential)? == key {
+            Ok(())
+        } else {
+            Err(format!("the key beside the signature of {person} is not the enrolled one"))
+        }
+    }
+
+    fn verify(&mut self, place: &Place<'_>, claim: &Claim<'_>, key: &PublicKey) -> Result<(), String> {
+        let (person, statement) = (claim.person, &claim.signed.statement);
+        if statement.person != person.as_str() {
+            return Err(format!("{} signed in place of {person}", statement.person));
+        }
+        if statement.what != claim.decision {
+            return Err(format!("{person} signed another decision"));
+        }
+        in_time(claim.by, statement.expires, || {
+            format!("{person} signed after the statement had expired")
+        })?;
+        if statement.size > place.index || place.tree.root(statement.size) != Some(statement.root) {
+            return Err(format!("{person} signed on top of another ledger than this one"));
+        }
+        let party = self.party(&statement.origin)?;
+        assertion::verify(&party, claim.signed, key)
+            .map_err(|why| format!("the signature of {person}: {why}"))?;
+        self.party = Some(party);
+        self.signatures = self.signatures.saturating_add(1);
+        Ok(())
+    }
+
+    /// The one origin at which all statements were signed: that of the first good signature.
+    fn party(&self, origin: &str) -> Result<RelyingParty, String> {
+        let party = match &self.party {
+            Some(party) => party.clone(),
+            None => RelyingParty::of_origin(origin).map_err(|why| format!("{origin}: {why}"))?,
+        };
+        if party.origin() == origin {
+            Ok(party)
+        } else {
+            Err(format!("it was signed at {origin}, all before at {}", party.origin()))
+        }
+    }
+}
+
+fn in_time(at: Timestamp, end: Timestamp, late: impl Fn() -> String) -> Result<(), String> {
+    if at <= end.plus(SLACK_MS) { Ok(()) } else { Err(late()) }
+}
+
+fn only_reads(request: &RequestRecord) -> Result<(), String> {
+    match request.acts.iter().find(|act| act.effect.is_write() && !act.local) {
+        None => Ok(()),
+        Some(act) => Err(format!("a read lease carries {} on {}", act.effect, act.resource)),
+    }
+}

@@ -1,0 +1,101 @@
+//! Who is a person of this Tyer, and which of their passkeys count, as the leaves so far say.
+//!
+//! The first two people found it and count at once. Everybody else, and every further passkey, is
+//! invited by one person that counts and confirmed by another.
+
+use std::collections::BTreeMap;
+
+use crate::intent::{Digest, PersonId};
+use crate::record::PublicKey;
+
+/// People who may enrol without an invitation.
+const FOUNDERS: usize = 2;
+
+#[derive(Debug, Default)]
+pub(super) struct People {
+    passkeys: BTreeMap<PersonId, Vec<Passkey>>,
+    /// Who was invited, and by whom.
+    invited: BTreeMap<PersonId, PersonId>,
+}
+
+#[derive(Debug)]
+struct Passkey {
+    key: PublicKey,
+    inviter: Option<PersonId>,
+    counts: bool,
+}
+
+impl People {
+    pub(super) fn invite(&mut self, person: &PersonId, by: &PersonId) {
+        self.invited.insert(person.clone(), by.clone());
+    }
+
+    /// Adds a passkey. It counts only if a founder's; what is wrong with it is returned.
+    pub(super) fn enrol(
+        &mut self,
+        person: &PersonId,
+        key: &PublicKey,
+        invited_by: Option<&PersonId>,
+        counts: bool,
+    ) -> Result<(), String> {
+        let known = |passkey: &Passkey| {
+            passkey.key.credential == key.credential || passkey.key.cose == key.cose
+        };
+        if self.passkeys.values().flatten().any(known) {
+            return Err(format!("the passkey of {person} was enrolled before"));
+        }
+        let founder = self.passkeys.len() < FOUNDERS && !self.passkeys.contains_key(person);
+        let valid = match invited_by {
+            None if !founder => Err(format!(
+                "{person} enrolled without an invitation, which only the first two people can"
+            )),
+            None if !counts => Err(format!("{person} is a founder and counts at once")),
+            None => Ok(()),
+            Some(by) if self.invited.get(person) != Some(by) => {
+                Err(format!("{person} was not invited by {by}"))
+            }
+            Some(_) if counts => {
+                Err(format!("{person} was invited and cannot count before somebody confirmed them"))
+            }
+            Some(_) => Ok(()),
+        };
+        // A passkey that should not be there is kept, so that what it signs is seen not to count.
+        let inviter = invited_by.cloned();
+        let counts = valid.is_ok() && inviter.is_none();
+        let passkey = Passkey { key: key.clone(), inviter, counts };
+        self.passkeys.entry(person.clone()).or_default().push(passkey);
+        self.invited.remove(person);
+        valid
+    }
+
+    /// Who invited the person to enrol the passkey with that digest, which does not count yet.
+    pub(super) fn inviter(&self, person: &PersonId, credential: Digest) -> Option<&PersonId> {
+        let waiting = |passkey: &&Passkey| !passkey.counts && passkey.key.digest() == credential;
+        self.passkeys.get(person)?.iter().find(waiting)?.inviter.as_ref()
+    }
+
+    pub(super) fn confirm(&mut self, person: &PersonId, credential: Digest) {
+        for passkey in self.passkeys.get_mut(person).into_iter().flatten() {
+            passkey.counts |= passkey.key.digest() == credential;
+        }
+    }
+
+    /// The passkey with that id, if the person enrolled it and it counts.
+    pub(super) fn counting(&self, person: &PersonId, credential: &str) -> Result<&PublicKey, String> {
+        let Some(passkeys) = self.passkeys.get(person) else {
+            return Err(format!("{person} signed before enrolling"));
+        };
+        match passkeys.iter().find(|passkey| passkey.key.credential == credential) {
+            None => Err(format!("{person} signed with a passkey that they did not enrol")),
+            Some(passkey) if !passkey.counts => {
+                Err(format!("{person} signed before being confirmed, so it does not count"))
+            }
+            Some(passkey) => Ok(&passkey.key),
+        }
+    }
+
+    /// How many people count.
+    pub(super) fn count(&self) -> usize {
+        self.passkeys.values().filter(|passkeys| passkeys.iter().any(|passkey| passkey.counts)).count()
+    }
+}

@@ -1,0 +1,232 @@
+//! A ledger written by the rules, for tests to break: people with software authenticators, holds,
+//! executions, and a checkpoint over all of it.
+
+use std::collections::BTreeMap;
+
+use super::{Audit, Report, Tree};
+use crate::assertion::authenticator::Authenticator;
+use crate::hold::Standing;
+use crate::intent::{
+    Act, Digest, Effect, Environment, HoldId, Kind, PersonId, Principal, Resource, Reversibility,
+    SessionId, Timestamp, Upstream,
+};
+use crate::ledger::Head;
+use crate::ledger::checkpoint::SigningKey;
+use crate::record::{ApprovalRecord, CardRecord, Record, RequestRecord, What};
+use crate::statement::{Decision, Signed, Statement, Subject};
+use crate::verdict::{Basis, LeafIndex, Needs, Outcome};
+
+pub(super) const ORIGIN: &str = "https://tyer.example.com";
+pub(super) const LEDGER: &str = "tyer.example.com/ledger";
+
+/// The ledger so far. Every leaf takes a second.
+#[derive(Debug)]
+pub(super) struct Story {
+    pub(super) leaves: Vec<Vec<u8>>,
+    pub(super) people: BTreeMap<String, Authenticator>,
+    pub(super) origin: String,
+    pub(super) now: Timestamp,
+    pub(super) key: SigningKey,
+    tree: Tree,
+}
+
+pub(super) fn person(name: &str) -> PersonId {
+    PersonId::new(name)
+}
+
+impl Story {
+    /// An empty ledger.
+    pub(super) fn new() -> Self {
+        Self {
+            leaves: Vec::new(),
+            people: BTreeMap::new(),
+            origin: ORIGIN.to_owned(),
+            now: Timestamp(1_767_225_600_000),
+            key: SigningKey::from_seed(LEDGER, &[1; 32]).unwrap(),
+            tree: Tree::default(),
+        }
+    }
+
+    /// Founded by alice and bob, who then took in carol.
+    pub(super) fn founded() -> Self {
+        let mut story = Self::new();
+        story.write(What::Founded { origin: LEDGER.to_owned() });
+        story.founder("alice");
+        story.founder("bob");
+        story.invite("carol", "alice");
+        story.enrol("carol", Some("alice"), false);
+        story.confirm("carol", "bob");
+        story
+    }
+
+    pub(super) fn write(&mut self, what: What) -> u64 {
+        self.now = self.now.plus(1000);
+        let leaf = Record::new(self.now, what).encode();
+        self.write_bytes(&leaf)
+    }
+
+    pub(super) fn write_bytes(&mut self, leaf: &[u8]) -> u64 {
+        self.tree.push(leaf).unwrap();
+        self.leaves.push(leaf.to_vec());
+        self.tree.size - 1
+    }
+
+    pub(super) fn statement(&self, who: &str, what: Decision) -> Statement {
+        Statement {
+            origin: self.origin.clone(),
+            what,
+            person: who.to_owned(),
+            root: self.tree.root(self.tree.size).unwrap(),
+            size: self.tree.size,
+            nonce: "bm9uY2U".to_owned(),
+            expires: self.now.plus(300_000),
+        }
+    }
+
+    pub(super) fn sign(&self, who: &str, what: Decision) -> Signed {
+        self.people[who].sign(&self.statement(who, what))
+    }
+
+    pub(super) fn founder(&mut self, name: &str) {
+        self.enrol(name, None, true);
+    }
+
+    pub(super) fn enrol(&mut self, name: &str, invited_by: Option<&str>, counts: bool) {
+        let authenticator = Authenticator::eddsa(name);
+        let key = authenticator.public();
+        self.people.insert(name.to_owned(), authenticator);
+        let signed = Some(self.sign(name, Decision::Enrol { person: person(name) }));
+        let invited_by = invited_by.map(person);
+        self.write(What::Enrolled { person: person(name), key, invited_by, signed, counts });
+    }
+
+    pub(super) fn invite(&mut self, name: &str, by: &str) {
+        let signed = self.sign(by, Decision::Invite { person: person(name) });
+        self.write(What::Invited { person: person(name), by: person(by), signed });
+    }
+
+    pub(super) fn confirm(&mut self, name: &str, by: &str) {
+        let credential = self.people[name].public().digest();
+        let signed = self.sign(by, Decision::Confirm { person: person(name), credential });
+        self.write(What::Confirmed { person: person(name), by: person(by), signed });
+    }
+
+    /// Holds a request of alice's session that needs two peers, one of them an owner.
+    pub(super) fn held(&mut self, hold: &str) {
+        let card = CardRecord {
+            hold: HoldId::new(hold),
+            card: Digest::of(hold.as_bytes()),
+            request: request(Effect::Destroy, None),
+            purpose: String::new(),
+            needs: Needs { controller: false, peers: 2, owners: 1 },
+            taken: self.now,
+        };
+        let expires = self.now.plus(3_600_000);
+        self.write(What::Held { card: Box::new(card), expires });
+    }
+
+    pub(super) fn approval(&self, hold: &str, who: &str, standing: Standing) -> ApprovalRecord {
+        ApprovalRecord {
+            person: person(who),
+            standing,
+            at: self.now.plus(500),
+            comment: String::new(),
+            signed: self.sign(who, Decision::Approve(subject(hold))),
+            key: self.people[who].public(),
+        }
+    }
+
+    pub(super) fn approve(&mut self, hold: &str, who: &str, standing: Standing) -> ApprovalRecord {
+        let approval = self.approval(hold, who, standing);
+        self.write(What::Approved { hold: HoldId::new(hold), approval: approval.clone() });
+        approval
+    }
+
+    pub(super) fn reject(&mut self, hold: &str, who: &str) {
+        let signed = self.sign(who, Decision::Reject(subject(hold)));
+        let (hold, key) = (HoldId::new(hold), self.people[who].public());
+        let reason = "not now".to_owned();
+        self.write(What::Rejected { hold, person: person(who), reason, signed, key });
+    }
+
+    pub(super) fn clear(&mut self, hold: Option<&str>, approvals: Vec<ApprovalRecord>) -> u64 {
+        self.write(What::Cleared { request: request(Effect::Destroy, hold), approvals })
+    }
+
+    pub(super) fn settle(&mut self, leaf: u64) {
+        let outcome = Outcome::Done { tag: "DELETE 4".to_owned(), rows: Some(4) };
+        self.write(What::Settled { leaf: LeafIndex(leaf), outcome });
+    }
+
+    /// A hold that bob and carol approve, and that runs once.
+    pub(super) fn executed(&mut self, hold: &str) {
+        self.held(hold);
+        let approvals = vec![
+            self.approve(hold, "bob", Standing::Owner),
+            self.approve(hold, "carol", Standing::Peer),
+        ];
+        let leaf = self.clear(Some(hold), approvals);
+        self.settle(leaf);
+    }
+
+    pub(super) fn head(&self) -> Head {
+        Head { size: self.tree.size, root: self.tree.root(self.tree.size).unwrap() }
+    }
+
+    pub(super) fn checkpoint(&self) -> String {
+        self.key.sign(self.head(), self.now).unwrap()
+    }
+
+    pub(super) fn audit(&self) -> Report {
+        audit(&self.leaves, &self.checkpoint(), &[])
+    }
+}
+
+/// The audit of these leaves as a copy of the story's ledger.
+pub(super) fn audit(leaves: &[Vec<u8>], latest: &str, older: &[&str]) -> Report {
+    let key = SigningKey::from_seed(LEDGER, &[1; 32]).unwrap().verifier();
+    let mut audit = Audit::new(key.as_str()).unwrap();
+    for (index, leaf) in leaves.iter().enumerate() {
+        audit = audit.leaf(index as u64, leaf);
+    }
+    audit.finish(latest, older)
+}
+
+pub(super) fn subject(hold: &str) -> Subject {
+    Subject {
+        hold: HoldId::new(hold),
+        request: Digest([2; 32]),
+        card: Digest::of(hold.as_bytes()),
+        policy_set: Digest([3; 32]),
+    }
+}
+
+pub(super) fn request(effect: Effect, hold: Option<&str>) -> RequestRecord {
+    let act = Act {
+        effect,
+        resource: Resource::new(Kind::Relation, "orders"),
+        reversibility: Reversibility::Irreversible,
+        local: false,
+        why: "removes every row".to_owned(),
+    };
+    RequestRecord {
+        principal: Principal {
+            session: SessionId::new("s-1"),
+            agent: "kiro".to_owned(),
+            human: false,
+            controller: person("alice"),
+        },
+        upstream: Upstream::new("orders"),
+        environment: Environment::production(),
+        digest: Digest([2; 32]),
+        redacted: "DELETE FROM orders".to_owned(),
+        commitment: Digest([5; 32]),
+        acts: vec![act],
+        facts: crate::facts::Facts::default(),
+        basis: Basis {
+            policies: vec!["guarded-3".to_owned()],
+            policy_set: Digest([3; 32]),
+            hold: hold.map(HoldId::new),
+        },
+    }
+}

@@ -1,0 +1,944 @@
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+use super::story::{LEDGER, ORIGIN, Story, audit, person, request, subject};
+use super::*;
+use crate::assertion::authenticator::Authenticator;
+use crate::hold::Standing::{Controller, Owner, Peer};
+use crate::intent::{Effect, HoldId, Timestamp};
+use crate::statement::Decision;
+use crate::verdict::LeafIndex;
+
+/// Writes on after the founding (leaves 0 to 5: founded, alice, bob, carol invited, enrolled and
+/// confirmed) and compares all findings.
+fn check<T>(write: impl Fn(&mut Story) -> T, expect: &Expect) {
+    let mut story = Story::founded();
+    write(&mut story);
+    findings(&story.audit(), expect);
+}
+
+fn check_from_nothing<T>(write: impl Fn(&mut Story) -> T, expect: &Expect) {
+    let mut story = Story::new();
+    write(&mut story);
+    findings(&story.audit(), expect);
+}
+
+fn findings(report: &Report, expect: &Expect) {
+    let lines: Vec<String> = report.findings.iter().map(Finding::to_string).collect();
+    expect.assert_eq(&lines.join("\n"));
+}
+
+fn whole() -> Story {
+    let mut story = Story::founded();
+    story.executed("H-1");
+    story.held("H-2");
+    story.reject("H-2", "alice");
+    let lease = story.write(What::ReadLease {
+        request: request(Effect::Read, None),
+        uses: 10,
+        until: story.now.plus(1000),
+    });
+    story.write(What::LeaseClosed { leaf: LeafIndex(lease), uses: 9, failed: 0 });
+    story.write(What::Frozen { by: "operator".into(), reason: "incident".into() });
+    let signed = story.sign("carol", Decision::Thaw { frozen: story.now });
+    story.write(What::Thawed { by: person("carol"), signed });
+    configure(&mut story, Digest([6; 32]), &["alice", "carol"]);
+    story.clear(None, Vec::new());
+    story
+}
+
+fn configure(story: &mut Story, digest: Digest, people: &[&str]) {
+    let part = "upstream orders".to_owned();
+    let decision = || Decision::Configure { part: part.clone(), digest };
+    let signed = people.iter().map(|who| story.sign(who, decision())).collect();
+    story.write(What::Configured { part: part.clone(), digest, signed });
+}
+
+#[test]
+fn an_honest_ledger_is_clean() {
+    let report = whole().audit();
+    findings(&report, &expect![[""]]);
+    assert!(report.is_clean());
+    assert_eq!(report.signatures, 11);
+    assert_eq!(report.unsettled, [18]);
+    assert_eq!((report.origin.as_str(), report.size), (LEDGER, 19));
+    assert_eq!(report.root, whole().head().root);
+    assert_eq!(report.proves, Proves::SelfConsistencyOnly);
+    expect!["without an older checkpoint or a witness this proves self-consistency only"]
+        .assert_eq(&report.proves.to_string());
+    let kinds: Vec<String> =
+        report.kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    expect!["approved 2, cleared 2, configured 1, confirmed 1, enrolled 3, founded 1, frozen 1, held 2, invited 1, lease_closed 1, read_lease 1, rejected 1, settled 1, thawed 1"].assert_eq(&kinds.join(", "));
+}
+
+#[test]
+fn changed_dropped_and_reordered_leaves_are_found() {
+    let story = whole();
+    let (latest, count) = (story.checkpoint(), story.leaves.len());
+    let broken = "the leaves are not those that the checkpoint was signed over";
+    let root_differs = |leaves: &[Vec<u8>]| {
+        let report = audit(leaves, &latest, &[]);
+        report.findings.iter().any(|finding| finding.leaf.is_none() && finding.what.contains(broken))
+    };
+    assert!(!root_differs(&story.leaves));
+    for at in 0..count {
+        let mut changed = story.leaves.clone();
+        let mut record = Record::decode(&changed[at]).unwrap();
+        record.at = Timestamp(record.at.0 + 1);
+        changed[at] = record.encode();
+        assert!(root_differs(&changed), "changed {at}");
+
+        let mut dropped = story.leaves.clone();
+        dropped.remove(at);
+        assert!(!audit(&dropped, &latest, &[]).is_clean(), "dropped {at}");
+        dropped.push(story.leaves[0].clone());
+        assert!(root_differs(&dropped), "replaced {at}");
+
+        if at > 0 {
+            let mut swapped = story.leaves.clone();
+            swapped.swap(at - 1, at);
+            assert!(root_differs(&swapped), "swapped {at}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn every_flipped_bit_of_a_copy_is_found(leaf: prop::sample::Index, bit: prop::sample::Index) {
+        let mut story = Story::founded();
+        story.executed("H-1");
+        let latest = story.checkpoint();
+        let leaf = leaf.index(story.leaves.len());
+        let bit = bit.index(story.leaves[leaf].len() * 8);
+        story.leaves[leaf][bit / 8] ^= 1 << (bit % 8);
+        prop_assert!(!audit(&story.leaves, &latest, &[]).is_clean());
+    }
+}
+
+/// A ledger with its checkpoint after the founding, a ledger of another past, and the latest of each.
+struct Copies {
+    leaves: Vec<Vec<u8>>,
+    early: String,
+    late: String,
+    forked: Vec<Vec<u8>>,
+    rewritten: String,
+}
+
+impl Copies {
+    fn made() -> Self {
+        let mut story = Story::founded();
+        let early = story.checkpoint();
+        story.executed("H-1");
+        let mut other = Story::new();
+        other.write(What::Founded { origin: LEDGER.to_owned() });
+        other.founder("mallory");
+        let (late, rewritten) = (story.checkpoint(), other.checkpoint());
+        Self { leaves: story.leaves, early, late, forked: other.leaves, rewritten }
+    }
+}
+
+fn check_copy(leaves: &[Vec<u8>], latest: &str, older: &[&str], expect: &Expect) {
+    let report = audit(leaves, latest, older);
+    let lines: Vec<String> = report.findings.iter().map(Finding::to_string).collect();
+    expect.assert_eq(&format!("{}\n{}", report.proves, lines.join("\n")));
+}
+
+#[test]
+fn older_checkpoints_are_extended() {
+    let Copies { leaves, early, late, forked, rewritten } = &Copies::made();
+    check_copy(
+        leaves,
+        late,
+        &[],
+        &expect![[r#"
+        without an older checkpoint or a witness this proves self-consistency only
+    "#]],
+    );
+    check_copy(
+        leaves,
+        late,
+        &[early],
+        &expect![[r#"
+        the ledger extends the older checkpoint over 6 leaves
+    "#]],
+    );
+    check_copy(
+        leaves,
+        late,
+        &[late, early],
+        &expect![[r#"
+        the ledger extends the older checkpoint over 11 leaves
+    "#]],
+    );
+    check_copy(
+        leaves,
+        late,
+        &[rewritten],
+        &expect![[r#"
+        without an older checkpoint or a witness this proves self-consistency only
+        the ledger does not extend the older checkpoint over 2 leaves: its past was rewritten after that checkpoint was made"#]],
+    );
+    check_copy(
+        leaves,
+        late,
+        &[rewritten, early],
+        &expect![[r#"
+        the ledger extends the older checkpoint over 6 leaves
+        the ledger does not extend the older checkpoint over 2 leaves: its past was rewritten after that checkpoint was made"#]],
+    );
+    check_copy(
+        leaves,
+        late,
+        &["nonsense"],
+        &expect![[r#"
+        without an older checkpoint or a witness this proves self-consistency only
+        older checkpoint: the checkpoint is malformed"#]],
+    );
+    check_copy(
+        leaves,
+        early,
+        &[late],
+        &expect![[r#"
+        the ledger extends the older checkpoint over 11 leaves
+        leaf 6: no checkpoint covers this leaf and those after it"#]],
+    );
+    check_copy(
+        forked,
+        rewritten,
+        &[early],
+        &expect![[r#"
+        without an older checkpoint or a witness this proves self-consistency only
+        the ledger does not extend the older checkpoint over 6 leaves: its past was rewritten after that checkpoint was made"#]],
+    );
+}
+
+#[test]
+fn the_latest_checkpoint_is_over_the_copy() {
+    let Copies { leaves, early, late, rewritten, .. } = &Copies::made();
+    check_copy(
+        leaves,
+        early,
+        &[],
+        &expect![[r#"
+        without an older checkpoint or a witness this proves self-consistency only
+        leaf 6: no checkpoint covers this leaf and those after it"#]],
+    );
+    check_copy(
+        &leaves[..4],
+        early,
+        &[],
+        &expect![[r#"
+        without an older checkpoint or a witness this proves self-consistency only
+        the checkpoint is over 6 leaves, but the copy has 4"#]],
+    );
+    check_copy(
+        leaves,
+        rewritten,
+        &[],
+        &expect![[r#"
+        without an older checkpoint or a witness this proves self-consistency only
+        the leaves are not those that the checkpoint was signed over: at least one was changed, dropped, added or moved"#]],
+    );
+    check_copy(
+        leaves,
+        &late.replace("time 1", "time 2"),
+        &[],
+        &expect![[r#"
+        without an older checkpoint or a witness this proves self-consistency only
+        latest checkpoint: the checkpoint is not signed by the ledger's key"#]],
+    );
+    check_copy(
+        &[],
+        late,
+        &[],
+        &expect![[r#"
+        without an older checkpoint or a witness this proves self-consistency only
+        the ledger has no leaves
+        the checkpoint is over 11 leaves, but the copy has 0"#]],
+    );
+}
+
+#[test]
+fn leaves_that_are_no_records() {
+    check(
+        |story| story.write_bytes(b"{}"),
+        &expect!["leaf 6: the leaf is not a record of a known kind"],
+    );
+    let spaced = br#"{"at":5, "by":"y","kind":"frozen","reason":"x","v":1}"#;
+    check(|story| story.write_bytes(spaced), &expect!["leaf 6: the leaf is not in canonical form"]);
+    let key = Story::new().key.verifier();
+    let story = Story::founded();
+    let audit = Audit::new(key.as_str()).unwrap().leaf(1, &story.leaves[0]);
+    let report = audit.finish(&story.checkpoint(), &[]);
+    findings(
+        &report,
+        &expect![[r#"
+        leaf 0: the copy has leaf 1 where this one belongs
+        the checkpoint is over 6 leaves, but the copy has 1"#]],
+    );
+}
+
+#[test]
+fn the_first_leaf_founds() {
+    check_from_nothing(
+        |story| story.founder("alice"),
+        &expect!["leaf 0: the first leaf does not found the ledger"],
+    );
+    let other = || What::Founded { origin: "other.example.com/ledger".into() };
+    check_from_nothing(
+        |story| story.write(other()),
+        &expect!["leaf 0: this is the ledger of other.example.com/ledger, not of the key"],
+    );
+    check(
+        |story| story.write(other()),
+        &expect!["leaf 6: a ledger is founded once, by its first leaf"],
+    );
+}
+
+#[test]
+fn people_enter_by_the_rules() {
+    check(
+        |story| story.founder("mallory"),
+        &expect!["leaf 6: mallory enrolled without an invitation, which only the first two people can"],
+    );
+    check(
+        |story| story.enrol("mallory", Some("alice"), false),
+        &expect!["leaf 6: mallory was not invited by alice"],
+    );
+    let invited_by_another = |story: &mut Story| {
+        story.invite("dave", "alice");
+        story.enrol("dave", Some("bob"), false);
+    };
+    check(invited_by_another, &expect!["leaf 7: dave was not invited by bob"]);
+    let counting_at_once = |story: &mut Story| {
+        story.invite("dave", "alice");
+        story.enrol("dave", Some("alice"), true);
+        story.held("H-1");
+        story.approve("H-1", "dave", Peer);
+    };
+    check(
+        counting_at_once,
+        &expect![[r#"
+        leaf 7: dave was invited and cannot count before somebody confirmed them
+        leaf 9: dave signed before being confirmed, so it does not count"#]],
+    );
+    let confirmed_by = |by: &'static str| {
+        move |story: &mut Story| {
+            story.invite("dave", "alice");
+            story.enrol("dave", Some("alice"), false);
+            story.confirm("dave", by);
+            story.invite("erin", "dave");
+        }
+    };
+    check(confirmed_by("bob"), &expect![[""]]);
+    check(
+        confirmed_by("alice"),
+        &expect![[r#"
+        leaf 8: alice invited dave and cannot also confirm them
+        leaf 9: dave signed before being confirmed, so it does not count"#]],
+    );
+    check(
+        confirmed_by("dave"),
+        &expect![[r#"
+        leaf 8: dave confirmed themself
+        leaf 9: dave signed before being confirmed, so it does not count"#]],
+    );
+    check(
+        |story| story.confirm("carol", "bob"),
+        &expect!["leaf 6: carol has no such passkey that waits for confirmation"],
+    );
+}
+
+#[test]
+fn passkeys_enter_by_the_rules() {
+    let second_passkey = |story: &mut Story| {
+        story.people.remove("bob");
+        let authenticator = Authenticator::eddsa("bob's other");
+        let key = authenticator.public();
+        story.people.insert("bob".into(), authenticator);
+        let enrolled =
+            What::Enrolled { person: person("bob"), key, invited_by: None, signed: None, counts: true };
+        story.write(enrolled);
+        story.held("H-1");
+        story.approve("H-1", "bob", Owner);
+    };
+    check(
+        second_passkey,
+        &expect![[r#"
+        leaf 6: bob enrolled without an invitation, which only the first two people can
+        leaf 8: bob signed before being confirmed, so it does not count"#]],
+    );
+    let shared_passkey = |story: &mut Story| {
+        story.invite("dave", "alice");
+        let key = story.people["bob"].public();
+        let (person, invited_by) = (person("dave"), Some(person("alice")));
+        story.write(What::Enrolled { person, key, invited_by, signed: None, counts: false });
+    };
+    check(shared_passkey, &expect!["leaf 7: the passkey of dave was enrolled before"]);
+    let unproven = |story: &mut Story| {
+        story.invite("dave", "alice");
+        let key = Authenticator::eddsa("dave").public();
+        let signed = Some(story.sign("bob", Decision::Enrol { person: person("dave") }));
+        let (person, invited_by) = (person("dave"), Some(person("alice")));
+        story.write(What::Enrolled { person, key, invited_by, signed, counts: false });
+    };
+    check(unproven, &expect!["leaf 7: bob signed in place of dave"]);
+    let unreadable = |story: &mut Story| {
+        story.invite("dave", "alice");
+        let key = crate::record::PublicKey { credential: "AAAA".into(), cose: "AAAA".into() };
+        let (person, invited_by) = (person("dave"), Some(person("alice")));
+        story.write(What::Enrolled { person, key, invited_by, signed: None, counts: false });
+    };
+    check(unreadable, &expect!["leaf 7: the passkey of dave: the public key cannot be read"]);
+    let reluctant = |story: &mut Story| {
+        story.write(What::Founded { origin: LEDGER.to_owned() });
+        story.enrol("alice", None, false);
+    };
+    check_from_nothing(reluctant, &expect!["leaf 1: alice is a founder and counts at once"]);
+    // Confirming somebody confirms one passkey, not the name.
+    let other_credential = |story: &mut Story| {
+        story.invite("dave", "alice");
+        story.enrol("dave", Some("alice"), false);
+        let decision = Decision::Confirm { person: person("dave"), credential: Digest([9; 32]) };
+        let signed = story.sign("bob", decision);
+        story.write(What::Confirmed { person: person("dave"), by: person("bob"), signed });
+    };
+    check(other_credential, &expect!["leaf 8: dave has no such passkey that waits for confirmation"]);
+}
+
+#[test]
+fn signatures_say_what_the_leaf_says() {
+    // An invitation of dave by alice, with a statement that was changed before it was signed.
+    let invited = |change: fn(&Story, &mut crate::statement::Statement)| {
+        move |story: &mut Story| {
+            let mut statement = story.statement("alice", Decision::Invite { person: person("dave") });
+            change(story, &mut statement);
+            let signed = story.people["alice"].sign(&statement);
+            story.write(What::Invited { person: person("dave"), by: person("alice"), signed });
+        }
+    };
+    check(invited(|_, _| {}), &expect![[""]]);
+    check(invited(|_, it| it.person = "bob".into()), &expect!["leaf 6: bob signed in place of alice"]);
+    check(
+        invited(|_, it| it.what = Decision::Invite { person: person("erin") }),
+        &expect!["leaf 6: alice signed another decision"],
+    );
+    check(
+        invited(|_, it| it.what = Decision::Enrol { person: person("dave") }),
+        &expect!["leaf 6: alice signed another decision"],
+    );
+    check(
+        invited(|story, it| it.expires = story.now.plus(-20_000)),
+        &expect!["leaf 6: alice signed after the statement had expired"],
+    );
+    check(
+        invited(|_, it| it.origin = "https://evil.example.com".into()),
+        &expect![
+            "leaf 6: it was signed at https://evil.example.com, all before at https://tyer.example.com"
+        ],
+    );
+    check(
+        invited(|_, it| it.root = Digest([0; 32])),
+        &expect!["leaf 6: alice signed on top of another ledger than this one"],
+    );
+    check(
+        invited(|_, it| it.size += 1),
+        &expect!["leaf 6: alice signed on top of another ledger than this one"],
+    );
+    // A statement may be older than the ledger is now.
+    let earlier = |story: &mut Story| {
+        let signed = story.sign("alice", Decision::Invite { person: person("dave") });
+        story.held("H-1");
+        story.write(What::Invited { person: person("dave"), by: person("alice"), signed });
+    };
+    check(earlier, &expect![[""]]);
+    let forged = |story: &mut Story| {
+        let mut signed = story.sign("alice", Decision::Invite { person: person("dave") });
+        signed.signature = story.sign("alice", Decision::SignIn).signature;
+        story.write(What::Invited { person: person("dave"), by: person("alice"), signed });
+    };
+    check(forged, &expect!["leaf 6: the signature of alice: the signature does not verify"]);
+    let stranger = |story: &mut Story| {
+        story.people.insert("mallory".into(), Authenticator::eddsa("mallory"));
+        story.invite("dave", "mallory");
+    };
+    check(stranger, &expect!["leaf 6: mallory signed before enrolling"]);
+    let exchanged_key = |story: &mut Story| {
+        story.people.insert("bob".into(), Authenticator::eddsa("bob's new one"));
+        story.invite("dave", "bob");
+    };
+    check(exchanged_key, &expect!["leaf 6: bob signed with a passkey that they did not enrol"]);
+}
+
+#[test]
+fn the_first_good_signature_sets_the_origin() {
+    let enrolled_elsewhere = |story: &mut Story| {
+        story.write(What::Founded { origin: LEDGER.to_owned() });
+        story.origin = "https://evil.example.com".to_owned();
+        let authenticator = Authenticator::eddsa("mallory");
+        let key = authenticator.public();
+        story.people.insert("mallory".into(), authenticator);
+        let mut signed = story.sign("mallory", Decision::Enrol { person: person("mallory") });
+        signed.signature = story.sign("mallory", Decision::SignIn).signature;
+        story.write(What::Enrolled {
+            person: person("mallory"),
+            key,
+            invited_by: None,
+            signed: Some(signed),
+            counts: true,
+        });
+        story.origin = ORIGIN.to_owned();
+        story.founder("alice");
+    };
+    check_from_nothing(
+        enrolled_elsewhere,
+        &expect!["leaf 1: the signature of mallory: the signature does not verify"],
+    );
+    let nowhere = |story: &mut Story| {
+        story.write(What::Founded { origin: LEDGER.to_owned() });
+        let authenticator = Authenticator::eddsa("alice");
+        let mut statement = story.statement("alice", Decision::Enrol { person: person("alice") });
+        let mut signed = authenticator.sign(&statement);
+        statement.origin = "http://tyer.example.com".to_owned();
+        signed.statement = statement;
+        let (key, signed) = (authenticator.public(), Some(signed));
+        let (person, invited_by) = (person("alice"), None);
+        story.write(What::Enrolled { person, key, invited_by, signed, counts: true });
+    };
+    check_from_nothing(
+        nowhere,
+        &expect![
+            "leaf 1: http://tyer.example.com: a console's origin is https://host[:port], or http for localhost"
+        ],
+    );
+}
+
+#[test]
+fn approvals_are_for_the_hold() {
+    // An approval of hold H-1 by bob, changed before it is written.
+    let approved = |change: fn(&mut Story, &mut crate::record::ApprovalRecord)| {
+        move |story: &mut Story| {
+            story.held("H-1");
+            let mut approval = story.approval("H-1", "bob", Owner);
+            change(story, &mut approval);
+            story.write(What::Approved { hold: HoldId::new("H-1"), approval });
+        }
+    };
+    fn over(story: &Story, change: fn(&mut crate::statement::Subject)) -> crate::statement::Signed {
+        let mut subject = subject("H-1");
+        change(&mut subject);
+        story.sign("bob", Decision::Approve(subject))
+    }
+    check(approved(|_, _| {}), &expect![[""]]);
+    check(
+        approved(|s, it| it.signed = over(s, |it| it.hold = HoldId::new("H-2"))),
+        &expect!["leaf 7: bob signed another decision"],
+    );
+    check(
+        approved(|s, it| it.signed = over(s, |it| it.request = Digest([0; 32]))),
+        &expect!["leaf 7: bob signed another decision"],
+    );
+    check(
+        approved(|s, it| it.signed = over(s, |it| it.card = Digest([0; 32]))),
+        &expect!["leaf 7: bob signed another decision"],
+    );
+    check(
+        approved(|s, it| it.signed = over(s, |it| it.policy_set = Digest([0; 32]))),
+        &expect!["leaf 7: bob signed another decision"],
+    );
+    check(
+        approved(|s, it| it.signed = s.sign("bob", Decision::Reject(subject("H-1")))),
+        &expect!["leaf 7: bob signed another decision"],
+    );
+    check(
+        approved(|s, it| it.key = s.people["carol"].public()),
+        &expect!["leaf 7: the key beside the signature of bob is not the enrolled one"],
+    );
+    check(
+        approved(|_, it| it.person = person("carol")),
+        &expect!["leaf 7: carol signed with a passkey that they did not enrol"],
+    );
+    check(
+        approved(|_, it| it.standing = Controller),
+        &expect!["leaf 7: bob was counted as the controller, who is alice"],
+    );
+    check(
+        approved(|s, it| *it = s.approval("H-1", "alice", Peer)),
+        &expect!["leaf 7: alice controls the session and was counted as a peer"],
+    );
+    check(approved(|s, it| *it = s.approval("H-1", "alice", Controller)), &expect![[""]]);
+    check(
+        approved(|_, it| it.at = it.at.plus(4_000_000)),
+        &expect!["leaf 7: bob approved after the hold had expired"],
+    );
+    check(
+        approved(|_, it| it.at = it.at.plus(20_000)),
+        &expect!["leaf 7: the approval of bob is dated after its leaf"],
+    );
+    check(|story| story.approve("H-9", "bob", Owner), &expect!["leaf 6: hold H-9 was never opened"]);
+}
+
+#[test]
+fn answers_are_given_once_and_as_written() {
+    let twice = |story: &mut Story| {
+        story.held("H-1");
+        story.approve("H-1", "bob", Owner);
+        story.approve("H-1", "bob", Peer);
+    };
+    check(twice, &expect!["leaf 8: bob approved hold H-1 before"]);
+    let rejected_with_another_key = |story: &mut Story| {
+        story.held("H-1");
+        let signed = story.sign("bob", Decision::Reject(subject("H-1")));
+        let (hold, key) = (HoldId::new("H-1"), story.people["carol"].public());
+        story.write(What::Rejected { hold, person: person("bob"), reason: "no".into(), signed, key });
+    };
+    check(
+        rejected_with_another_key,
+        &expect!["leaf 7: the key beside the signature of bob is not the enrolled one"],
+    );
+    let rejected_with = |decision: fn() -> Decision| {
+        move |story: &mut Story| {
+            story.held("H-1");
+            let signed = story.sign("bob", decision());
+            let (hold, key) = (HoldId::new("H-1"), story.people["bob"].public());
+            story.write(What::Rejected {
+                hold,
+                person: person("bob"),
+                reason: "no".into(),
+                signed,
+                key,
+            });
+        }
+    };
+    check(rejected_with(|| Decision::Reject(subject("H-1"))), &expect![[""]]);
+    check(
+        rejected_with(|| Decision::Approve(subject("H-1"))),
+        &expect!["leaf 7: bob signed another decision"],
+    );
+}
+
+/// Approvals of H-1 by these people, written first.
+fn approvals(
+    story: &mut Story,
+    who: &[(&str, crate::hold::Standing)],
+) -> Vec<crate::record::ApprovalRecord> {
+    story.held("H-1");
+    who.iter().map(|(who, standing)| story.approve("H-1", who, *standing)).collect()
+}
+
+#[test]
+fn what_runs_was_agreed_to() {
+    let ran = |who: &'static [(&'static str, crate::hold::Standing)]| {
+        move |story: &mut Story| {
+            let approvals = approvals(story, who);
+            story.clear(Some("H-1"), approvals);
+        }
+    };
+    check(ran(&[("bob", Owner), ("carol", Peer)]), &expect![[""]]);
+    check(
+        ran(&[]),
+        &expect![
+            "leaf 7: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 0 by peers, 0 of them owners"
+        ],
+    );
+    check(
+        ran(&[("bob", Owner)]),
+        &expect![
+            "leaf 8: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 1 of them owners"
+        ],
+    );
+    check(
+        ran(&[("bob", Peer), ("carol", Peer)]),
+        &expect![
+            "leaf 9: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 2 by peers, 0 of them owners"
+        ],
+    );
+    check(
+        ran(&[("bob", Owner), ("alice", Controller)]),
+        &expect![
+            "leaf 9: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 1 of them owners, and the controller's own"
+        ],
+    );
+    check(
+        ran(&[("bob", Owner), ("alice", Peer)]),
+        &expect![[r#"
+            leaf 8: alice controls the session and was counted as a peer
+            leaf 9: alice controls the session and was counted as a peer
+            leaf 9: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 1 of them owners"#]],
+    );
+}
+
+#[test]
+fn only_good_approvals_count_once() {
+    let one_counted_twice = |story: &mut Story| {
+        let given = approvals(story, &[("bob", Owner)]);
+        story.clear(Some("H-1"), vec![given[0].clone(), given[0].clone()]);
+    };
+    check(
+        one_counted_twice,
+        &expect![[r#"
+            leaf 8: bob is counted twice
+            leaf 8: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 1 of them owners"#]],
+    );
+    let does_not_count_yet = |story: &mut Story| {
+        story.invite("dave", "alice");
+        story.enrol("dave", Some("alice"), false);
+        let given = approvals(story, &[("bob", Owner), ("dave", Peer)]);
+        story.clear(Some("H-1"), given);
+    };
+    check(
+        does_not_count_yet,
+        &expect![[r#"
+            leaf 10: dave signed before being confirmed, so it does not count
+            leaf 11: dave signed before being confirmed, so it does not count
+            leaf 11: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 1 of them owners"#]],
+    );
+    let forged = |story: &mut Story| {
+        let mut given = approvals(story, &[("bob", Owner), ("carol", Peer)]);
+        given[1].signed.signature = given[0].signed.signature.clone();
+        story.clear(Some("H-1"), given);
+    };
+    check(
+        forged,
+        &expect![[r#"
+            leaf 9: the signature of carol: the signature does not verify
+            leaf 9: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 1 of them owners"#]],
+    );
+}
+
+#[test]
+fn what_runs_was_held() {
+    let enough = [("bob", Owner), ("carol", Peer)];
+    let another_request = |story: &mut Story| {
+        let given = approvals(story, &enough);
+        let mut request = request(Effect::Destroy, Some("H-1"));
+        request.digest = Digest([0; 32]);
+        story.write(What::Cleared { request, approvals: given });
+    };
+    check(another_request, &expect!["leaf 9: it is not the request of hold H-1"]);
+    let another_upstream = |story: &mut Story| {
+        let given = approvals(story, &enough);
+        let mut request = request(Effect::Destroy, Some("H-1"));
+        request.upstream = crate::intent::Upstream::new("payments");
+        story.write(What::Cleared { request, approvals: given });
+    };
+    check(another_upstream, &expect!["leaf 9: it is not the request of hold H-1"]);
+    let another_session = |story: &mut Story| {
+        let given = approvals(story, &enough);
+        let mut request = request(Effect::Destroy, Some("H-1"));
+        request.principal.controller = person("mallory");
+        story.write(What::Cleared { request, approvals: given });
+    };
+    check(another_session, &expect!["leaf 9: it is not the request of hold H-1"]);
+    check(|story| story.clear(Some("H-9"), Vec::new()), &expect!["leaf 6: hold H-9 was never opened"]);
+    let no_hold = |story: &mut Story| {
+        let given = approvals(story, &enough);
+        story.clear(None, given);
+    };
+    check(no_hold, &expect!["leaf 9: it carries approvals, but names no hold"]);
+    let lapsed = |story: &mut Story| {
+        let given = approvals(story, &enough);
+        story.now = story.now.plus(1_000_000);
+        story.clear(Some("H-1"), given);
+    };
+    check(lapsed, &expect!["leaf 9: it ran after its approvals had lapsed"]);
+}
+
+#[test]
+fn holds_end_once() {
+    let after = |end: fn(&mut Story, Vec<crate::record::ApprovalRecord>)| {
+        move |story: &mut Story| {
+            let given = approvals(story, &[("bob", Owner), ("carol", Peer)]);
+            end(story, given.clone());
+            story.clear(Some("H-1"), given);
+        }
+    };
+    check(
+        after(|story, given| assert!(story.clear(Some("H-1"), given) > 0)),
+        &expect!["leaf 10: hold H-1 had ended before: cleared"],
+    );
+    check(
+        after(|story, _| story.reject("H-1", "alice")),
+        &expect!["leaf 10: hold H-1 had ended before: rejected"],
+    );
+    let ended = |story: &mut Story, _| {
+        story.write(What::HoldEnded { hold: HoldId::new("H-1"), how: "expired".into() });
+    };
+    check(after(ended), &expect!["leaf 10: hold H-1 had ended before: expired"]);
+    let approved_afterwards = |story: &mut Story| {
+        story.held("H-1");
+        story.reject("H-1", "bob");
+        story.approve("H-1", "carol", Peer);
+        story.reject("H-1", "carol");
+        story.write(What::HoldEnded { hold: HoldId::new("H-1"), how: "expired".into() });
+    };
+    check(
+        approved_afterwards,
+        &expect![[r#"
+            leaf 8: hold H-1 had ended before: rejected
+            leaf 9: hold H-1 had ended before: rejected
+            leaf 10: hold H-1 had ended before: rejected"#]],
+    );
+    let opened_twice = |story: &mut Story| {
+        story.held("H-1");
+        story.held("H-1");
+    };
+    check(opened_twice, &expect!["leaf 7: hold H-1 was opened before"]);
+    let too_long = |story: &mut Story| {
+        let card = crate::record::CardRecord {
+            hold: HoldId::new("H-1"),
+            card: Digest([1; 32]),
+            request: request(Effect::Destroy, None),
+            purpose: String::new(),
+            needs: crate::verdict::Needs::default(),
+            taken: story.now,
+        };
+        let expires = story.now.plus(200_000_000);
+        story.write(What::Held { card: Box::new(card), expires });
+    };
+    check(too_long, &expect!["leaf 6: the hold stays open longer than a hold may"]);
+}
+
+#[test]
+fn outcomes_follow_what_ran() {
+    let settled_twice = |story: &mut Story| {
+        let leaf = story.clear(None, Vec::new());
+        story.settle(leaf);
+        story.settle(leaf);
+    };
+    check(
+        settled_twice,
+        &expect!["leaf 8: it settles leaf 6, which cleared nothing or was settled before"],
+    );
+    check(
+        |story| story.settle(2),
+        &expect!["leaf 6: it settles leaf 2, which cleared nothing or was settled before"],
+    );
+    check(
+        |story| story.settle(7),
+        &expect!["leaf 6: it settles leaf 7, which cleared nothing or was settled before"],
+    );
+    let close = |story: &mut Story, leaf: u64, uses: u64| {
+        story.write(What::LeaseClosed { leaf: LeafIndex(leaf), uses, failed: 0 });
+    };
+    let lease = |story: &mut Story, effect: Effect| {
+        story.write(What::ReadLease { request: request(effect, None), uses: 10, until: story.now })
+    };
+    check(
+        |story| close(story, 2, 1),
+        &expect!["leaf 6: it closes leaf 2, which opened no read lease or was closed before"],
+    );
+    let closed_twice = |story: &mut Story| {
+        let leaf = lease(story, Effect::Read);
+        close(story, leaf, 10);
+        close(story, leaf, 10);
+    };
+    check(
+        closed_twice,
+        &expect!["leaf 8: it closes leaf 6, which opened no read lease or was closed before"],
+    );
+    let too_many = |story: &mut Story| {
+        let leaf = lease(story, Effect::Read);
+        close(story, leaf, 11);
+    };
+    check(too_many, &expect!["leaf 7: the lease of leaf 6 carried 11 reads of 10"]);
+    check(
+        |story| lease(story, Effect::Change),
+        &expect!["leaf 6: a read lease carries change on relation:orders"],
+    );
+}
+
+#[test]
+fn a_freeze_ends_by_a_person() {
+    let thaw = |story: &mut Story, who: &str, frozen: Timestamp| {
+        let signed = story.sign(who, Decision::Thaw { frozen });
+        story.write(What::Thawed { by: person(who), signed });
+    };
+    let freeze = |story: &mut Story| {
+        story.write(What::Frozen { by: "operator".into(), reason: String::new() });
+        story.now
+    };
+    check(
+        |story| thaw(story, "bob", story.now),
+        &expect!["leaf 6: it ends a freeze that did not hold then"],
+    );
+    let another_freeze = |story: &mut Story| {
+        let frozen = freeze(story);
+        thaw(story, "bob", frozen.plus(1));
+    };
+    check(another_freeze, &expect!["leaf 7: it ends a freeze that did not hold then"]);
+    let thawed_twice = |story: &mut Story| {
+        let frozen = freeze(story);
+        thaw(story, "bob", frozen);
+        thaw(story, "carol", frozen);
+    };
+    check(thawed_twice, &expect!["leaf 8: it ends a freeze that did not hold then"]);
+    let thawed_without_saying_so = |story: &mut Story| {
+        freeze(story);
+        let signed = story.sign("bob", Decision::SignIn);
+        story.write(What::Thawed { by: person("bob"), signed });
+    };
+    check(thawed_without_saying_so, &expect!["leaf 7: bob signed another decision"]);
+}
+
+#[test]
+fn configuration_needs_two_people() {
+    check(|story| configure(story, Digest([6; 32]), &["alice", "bob"]), &expect![[""]]);
+    check(
+        |story| configure(story, Digest([6; 32]), &["alice"]),
+        &expect!["leaf 6: upstream orders was changed with the consent of 1 of two people"],
+    );
+    check(
+        |story| configure(story, Digest([6; 32]), &["alice", "alice"]),
+        &expect!["leaf 6: upstream orders was changed with the consent of 1 of two people"],
+    );
+    check(
+        |story| configure(story, Digest([6; 32]), &[]),
+        &expect!["leaf 6: upstream orders was changed with the consent of 0 of two people"],
+    );
+    let before_there_were_two = |story: &mut Story| {
+        story.write(What::Founded { origin: LEDGER.to_owned() });
+        configure(story, Digest([6; 32]), &[]);
+        story.founder("alice");
+        story.founder("bob");
+        configure(story, Digest([6; 32]), &[]);
+        configure(story, Digest([7; 32]), &[]);
+    };
+    check_from_nothing(
+        before_there_were_two,
+        &expect!["leaf 5: upstream orders was changed with the consent of 0 of two people"],
+    );
+    let confirmed_an_hour_apart = |story: &mut Story| {
+        let (part, digest) = ("upstream orders".to_owned(), Digest([6; 32]));
+        let decision = Decision::Configure { part: part.clone(), digest };
+        let first = story.sign("alice", decision.clone());
+        story.now = story.now.plus(3_600_000);
+        let second = story.sign("bob", decision);
+        story.write(What::Configured { part, digest, signed: vec![first, second] });
+    };
+    check(confirmed_an_hour_apart, &expect![[""]]);
+    let confirmed_something_else = |story: &mut Story| {
+        let decision = Decision::Configure { part: "listener".into(), digest: Digest([6; 32]) };
+        let signed = vec![story.sign("alice", decision.clone()), story.sign("bob", decision)];
+        let (part, digest) = ("upstream orders".to_owned(), Digest([6; 32]));
+        story.write(What::Configured { part, digest, signed });
+    };
+    check(
+        confirmed_something_else,
+        &expect![[r#"
+            leaf 6: alice signed another decision
+            leaf 6: bob signed another decision
+            leaf 6: upstream orders was changed with the consent of 0 of two people"#]],
+    );
+}
+
+#[test]
+fn findings_are_bounded() {
+    let mut story = Story::founded();
+    for _ in 0..1_005 {
+        story.settle(0);
+    }
+    let report = story.audit();
+    assert_eq!((report.findings.len(), report.more), (FINDINGS_MAX, 5));
+}

@@ -1,0 +1,170 @@
+//! Which approvals a policy asks for, read from its structure.
+//!
+//! A hold can only be found by supposing more approvals if these never take a permission away. So they
+//! may appear only where more of them helps: bare comparisons with a constant, joined by `&&` and `||`,
+//! in the `when` of a permit or the `unless` of a forbid. Everything else is refused at load. This
+//! reads Cedar's JSON form of a policy, which keeps the operators as they were written.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::limits::APPROVALS_MAX;
+use crate::verdict::Needs;
+
+/// The approvals that policies ask for, by dimension.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Thresholds {
+    controller: bool,
+    peers: BTreeSet<u32>,
+    owners: BTreeSet<u32>,
+}
+
+/// How a policy misuses approvals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Misuse {
+    /// More of them could take a permission away, or Tyer can't tell that they could not.
+    Shape,
+    /// So many people can't be asked for.
+    Count,
+}
+
+impl Thresholds {
+    /// What a policy asks for, given Cedar's JSON form of it.
+    pub(super) fn of(policy: &Value) -> Result<Self, Misuse> {
+        let helpful = match policy.get("effect").and_then(Value::as_str) {
+            Some("permit") => "when",
+            Some("forbid") => "unless",
+            _ => return Err(Misuse::Shape),
+        };
+        let mut thresholds = Self::default();
+        let conditions = policy.get("conditions").and_then(Value::as_array).ok_or(Misuse::Shape)?;
+        for condition in conditions {
+            let body = condition.get("body").ok_or(Misuse::Shape)?;
+            if condition.get("kind").and_then(Value::as_str) == Some(helpful) {
+                thresholds.read(body)?;
+            } else if mentions(body) {
+                return Err(Misuse::Shape);
+            }
+        }
+        Ok(thresholds)
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.controller |= other.controller;
+        self.peers.extend(&other.peers);
+        self.owners.extend(&other.owners);
+    }
+
+    /// Everybody that is asked for anywhere.
+    pub(super) fn most(&self) -> Needs {
+        let owners = self.owners.last().copied().unwrap_or(0);
+        let peers = self.peers.last().copied().unwrap_or(0).max(owners);
+        Needs { controller: self.controller, peers, owners }
+    }
+
+    /// Every combination that the policies can tell apart, the least first: fewest peers and owners,
+    /// then without the controller, then fewest people. An owner is a peer, too.
+    pub(super) fn ascending(&self) -> Vec<Needs> {
+        let with_zero = |counts: &BTreeSet<u32>| -> BTreeSet<u32> {
+            std::iter::once(0).chain(counts.iter().copied()).collect()
+        };
+        let mut all = BTreeSet::new();
+        for &owners in &with_zero(&self.owners) {
+            for &peers in &with_zero(&self.peers) {
+                let peers = peers.max(owners);
+                for controller in [false, self.controller] {
+                    all.insert((peers.saturating_add(owners), controller, peers, owners));
+                }
+            }
+        }
+        all.into_iter()
+            .map(|(_, controller, peers, owners)| Needs { controller, peers, owners })
+            .collect()
+    }
+
+    fn read(&mut self, expression: &Value) -> Result<(), Misuse> {
+        if !mentions(expression) {
+            return Ok(());
+        }
+        match operator(expression) {
+            Some(("&&" | "||", sides)) => {
+                self.read(sides.get("left").ok_or(Misuse::Shape)?)?;
+                self.read(sides.get("right").ok_or(Misuse::Shape)?)
+            }
+            Some((">=", sides)) => self.count(sides, 0),
+            Some((">", sides)) => self.count(sides, 1),
+            Some(("==", sides)) if literal(sides.get("right")) == Some(&Value::Bool(true)) => {
+                self.agreed(sides.get("left"))
+            }
+            _ => self.agreed(Some(expression)),
+        }
+    }
+
+    /// `context.approvals.peers >= N`, or `> N` with one more.
+    fn count(&mut self, sides: &Value, more: i64) -> Result<(), Misuse> {
+        let counts = match sides.get("left").and_then(approval) {
+            Some("peers") => &mut self.peers,
+            Some("owners") => &mut self.owners,
+            _ => return Err(Misuse::Shape),
+        };
+        let least = literal(sides.get("right")).and_then(Value::as_i64).ok_or(Misuse::Shape)?;
+        let least = least.checked_add(more).and_then(|least| u32::try_from(least).ok());
+        let least = least.filter(|least| *least <= APPROVALS_MAX).ok_or(Misuse::Count)?;
+        counts.insert(least);
+        Ok(())
+    }
+
+    /// `context.approvals.controller`.
+    fn agreed(&mut self, expression: Option<&Value>) -> Result<(), Misuse> {
+        if expression.and_then(approval) != Some("controller") {
+            return Err(Misuse::Shape);
+        }
+        self.controller = true;
+        Ok(())
+    }
+}
+
+/// The only operator at the top of an expression, with its operands.
+fn operator(expression: &Value) -> Option<(&str, &Value)> {
+    let map = expression.as_object().filter(|map| map.len() == 1)?;
+    map.iter().next().map(|(operator, operands)| (operator.as_str(), operands))
+}
+
+fn literal(expression: Option<&Value>) -> Option<&Value> {
+    expression?.get("Value")
+}
+
+/// Which approval an expression names, if it is `context.approvals.x` and nothing else.
+fn approval(expression: &Value) -> Option<&str> {
+    let (approvals, name) = attribute(expression)?;
+    let (context, attr) = attribute(approvals)?;
+    (is_context(context) && attr == "approvals").then_some(name)
+}
+
+fn attribute(expression: &Value) -> Option<(&Value, &str)> {
+    let (_, operands) = operator(expression).filter(|(operator, _)| *operator == ".")?;
+    Some((operands.get("left")?, operands.get("attr")?.as_str()?))
+}
+
+fn is_context(expression: &Value) -> bool {
+    operator(expression).is_some_and(|(operator, name)| operator == "Var" && name == "context")
+}
+
+/// Whether approvals take any part in an expression, be it through the context as a whole.
+fn mentions(expression: &Value) -> bool {
+    if is_context(expression) {
+        return true;
+    }
+    if let Some(("." | "has", operands)) = operator(expression)
+        && operands.get("left").is_some_and(is_context)
+        && let Some(attr) = operands.get("attr").and_then(Value::as_str)
+    {
+        return attr == "approvals";
+    }
+    match expression {
+        Value::Array(items) => items.iter().any(mentions),
+        Value::Object(map) => map.values().any(mentions),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}

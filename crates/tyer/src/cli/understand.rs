@@ -1,0 +1,135 @@
+//! `tyer understand`: what requests would do, without a data directory, an upstream or a server.
+
+mod stream;
+
+use std::io::Read as _;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use serde_json::Value;
+use tyer_core::intent::{Act, Acts};
+use tyer_core::limits::REQUEST_BYTES_MAX;
+use tyer_wire::postgres::understand::understand;
+
+use super::call::Call;
+use super::failure::{Exit, Failure};
+use super::plain::one_line;
+use super::print;
+
+/// Explain what requests would do, without connecting to anything
+///
+/// Reads one request on standard input. With --jsonl it reads {"id": ..., "request": "..."} a line and
+/// writes {"id", "effects": [{"effect", "resource", "reversibility", "why"}], "worst"} for each, in order,
+/// as they come. A line that is not such JSON gets "id": null, an "error" and the worst "opaque", and the
+/// exit code is 1 at the end.
+#[derive(Debug, Args)]
+pub(super) struct Understand {
+    /// The protocol of the requests
+    #[arg(value_enum)]
+    protocol: Protocol,
+    /// One JSON request a line
+    #[arg(long)]
+    jsonl: bool,
+}
+
+/// What is understood.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Protocol {
+    /// PostgreSQL's SQL
+    Sql,
+}
+
+impl Understand {
+    pub(super) fn run(&self, call: &Call) -> Result<Exit, Failure> {
+        let Protocol::Sql = self.protocol;
+        if self.jsonl {
+            let threads = std::thread::available_parallelism().map_or(1, usize::from);
+            let ended = stream::explain_lines(&mut std::io::stdin(), &mut std::io::stdout(), threads)?;
+            return Ok(if ended.any_malformed { Exit::Failed } else { Exit::Done });
+        }
+        let mut request = Vec::new();
+        // One byte beyond the limit is enough to see that it is exceeded.
+        let limit = u64::try_from(REQUEST_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+        std::io::stdin().take(limit).read_to_end(&mut request)?;
+        let explained = explain(&request);
+        if call.json {
+            print::json(&explained.line(&Value::Null))?;
+        } else {
+            tell(&explained)?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// What one request would do.
+#[derive(Debug)]
+struct Explained {
+    acts: Acts,
+}
+
+/// The form of one line of output.
+#[derive(Serialize)]
+struct Line<'a> {
+    id: &'a Value,
+    #[serde(flatten)]
+    explained: Shown<'a>,
+}
+
+/// What a line says beside the id.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    effects: Vec<ShownAct<'a>>,
+    worst: &'static str,
+}
+
+#[derive(Serialize)]
+struct ShownAct<'a> {
+    effect: &'static str,
+    resource: String,
+    reversibility: &'static str,
+    why: &'a str,
+}
+
+impl Explained {
+    fn line<'a>(&'a self, id: &'a Value) -> Line<'a> {
+        Line { id, explained: self.shown(None) }
+    }
+
+    fn shown<'a>(&'a self, error: Option<&'a str>) -> Shown<'a> {
+        let show = |act: &'a Act| ShownAct {
+            effect: act.effect.as_str(),
+            resource: act.resource.to_string(),
+            reversibility: act.reversibility.as_str(),
+            why: &act.why,
+        };
+        Shown { error, effects: self.acts.iter().map(show).collect(), worst: self.acts.worst().as_str() }
+    }
+}
+
+/// Explains one request, whatever it is.
+fn explain(request: &[u8]) -> Explained {
+    let acts = match std::str::from_utf8(request) {
+        _ if request.len() > REQUEST_BYTES_MAX => opaque("is longer than what is understood"),
+        Ok(text) => understand(text).acts,
+        Err(_) => opaque("is not UTF-8"),
+    };
+    Explained { acts }
+}
+
+fn opaque(why: &str) -> Acts {
+    Acts::new(Act::opaque(why), [])
+}
+
+fn tell(explained: &Explained) -> Result<(), Failure> {
+    print::line(format!("worst: {}", explained.acts.worst()))?;
+    let rows = explained.acts.iter().map(|act| {
+        let (effect, reversibility) = (act.effect.to_string(), act.reversibility.as_str().to_owned());
+        vec![effect, one_line(&act.resource.to_string()), reversibility, act.why.clone()]
+    });
+    print::table(&["EFFECT", "RESOURCE", "REVERSIBILITY", "WHY"], &rows.collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests;

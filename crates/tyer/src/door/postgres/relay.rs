@@ -1,0 +1,357 @@
+//! One connection: bytes between an agent and its upstream, with the gateway asked before anything runs.
+//!
+//! All protocol state is in the wire crate's session; this loop moves bytes. Both directions are
+//! buffered up to a bound, so that neither side can make the other wait for ever, and an open question
+//! stops the agent's messages but not the watch for its disappearance.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
+use tokio::sync::{mpsc, watch};
+use tyer_core::verdict::{Clearance, LeafIndex, Outcome, Refusal};
+use tyer_wire::postgres::decode::{Decoder, Side};
+use tyer_wire::postgres::encode;
+use tyer_wire::postgres::identity::Scope;
+use tyer_wire::postgres::refuse::Answer;
+use tyer_wire::postgres::session::{Fatal, Pass, Question, Session, Step};
+
+use super::login::Agent;
+use super::{Cancel, Door};
+use crate::gateway::{About, Gateway, Patience, Request};
+use crate::secret;
+use crate::upstream::{Connected, ExecuteError, Stream, UpstreamWriter};
+
+/// Bytes that may wait for a slow side before the other is no longer read.
+const BUFFER_MAX: usize = 256 * 1024;
+/// Bytes read at once.
+const READ_BYTES: usize = 16 * 1024;
+/// Outcomes that may wait to be recorded before the connection waits for them.
+const OUTCOMES_MAX: usize = 256;
+/// How long a farewell may take to be written.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Relays until either side is gone, the session ends, or the program stops.
+pub(super) async fn run(door: &Door, agent: Agent, stop: watch::Receiver<bool>) {
+    let session = agent.session.clone();
+    let (number, kill) = door.gateway.connections.opened(&session);
+    connected(door, agent, Signals { kill, stop }).await;
+    door.gateway.connections.closed(&session, number);
+}
+
+/// What ends a connection from outside.
+struct Signals {
+    kill: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
+}
+
+async fn connected(door: &Door, mut agent: Agent, signals: Signals) {
+    let upstream = match door.gateway.upstreams.connect(&door.upstream, &agent.start.settings).await {
+        Ok(upstream) => upstream,
+        Err(error) => {
+            tracing::error!(%error, upstream = %door.upstream, "the upstream does not let Tyer in");
+            let answer = Answer::new("08006", "the database behind this door cannot be reached")
+                .hint("nothing was executed; the operator has been told");
+            // The client may be gone; it is being refused either way.
+            let _ = agent.stream.write_all(&answer.fatal()).await;
+            return;
+        }
+    };
+    let (Ok(process), Ok(key)) = (secret::random::<4>(), secret::random::<4>()) else { return };
+    let key = (u32::from_be_bytes(process) >> 1, key);
+    let (waiting, cancelled) = watch::channel(0);
+    door.cancels.insert(key, Cancel { upstream: upstream.cancel.clone(), waiting });
+    let greeting = greeting(&upstream, key);
+    let mut relay = Relay::new(door, agent, upstream, cancelled);
+    relay.to_agent.extend_from_slice(&greeting);
+    let ending = relay.run(signals).await;
+    relay.end(ending).await;
+    door.cancels.remove(key);
+}
+
+/// What a client expects after it was let in: the server's parameters, a key of Tyer's own, ready.
+fn greeting(upstream: &Connected, (process, secret): (u32, [u8; 4])) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (name, value) in &upstream.parameters {
+        bytes.extend(encode::parameter_status(name, value));
+    }
+    bytes.extend(encode::backend_key(process, &secret));
+    bytes.extend(encode::ready());
+    bytes
+}
+
+/// How a connection ends.
+enum Ending {
+    /// The agent said goodbye or is gone.
+    Agent,
+    /// The upstream is gone.
+    Upstream,
+    /// The session was ended or killed.
+    Killed,
+    /// The program stops.
+    Stopping,
+    /// The protocol was broken, or the relay's own rules.
+    Broken(Answer),
+}
+
+impl From<Fatal> for Ending {
+    fn from(fatal: Fatal) -> Self {
+        Self::Broken(fatal.answer())
+    }
+}
+
+type Decided = Result<Clearance, Refusal>;
+
+struct Relay<'a> {
+    gateway: &'a Arc<Gateway>,
+    session_id: tyer_core::intent::SessionId,
+    session: Session,
+    agent_in: ReadHalf<Stream>,
+    agent_out: WriteHalf<Stream>,
+    from_agent: Decoder,
+    to_agent: bytes::BytesMut,
+    upstream_in: ReadHalf<Stream>,
+    upstream_out: UpstreamWriter,
+    from_upstream: Decoder,
+    outcomes: mpsc::Sender<(LeafIndex, Outcome)>,
+    settling: tokio::task::JoinHandle<()>,
+    cancelled: watch::Receiver<u64>,
+    gone: watch::Sender<bool>,
+    agent_closed: bool,
+}
+
+impl<'a> Relay<'a> {
+    fn new(door: &'a Door, agent: Agent, upstream: Connected, cancelled: watch::Receiver<u64>) -> Self {
+        let config = door.gateway.config.upstreams.get(&door.upstream);
+        let mut session = Session::new(Scope {
+            database: agent.start.database.clone(),
+            role: config.map(|config| config.user.clone()).unwrap_or_default(),
+            ..Scope::default()
+        });
+        for (name, value) in &upstream.parameters {
+            session.setting(name, value);
+        }
+        let (agent_in, agent_out) = tokio::io::split(agent.stream);
+        let mut from_upstream = Decoder::new(Side::Upstream);
+        from_upstream.push(&upstream.rest);
+        let (outcomes, queue) = mpsc::channel(OUTCOMES_MAX);
+        let settling = tokio::spawn(settle_all(Arc::clone(&door.gateway), queue));
+        Self {
+            gateway: &door.gateway,
+            session_id: agent.session,
+            session,
+            agent_in,
+            agent_out,
+            from_agent: agent.decoder,
+            to_agent: bytes::BytesMut::new(),
+            upstream_in: upstream.reader,
+            upstream_out: upstream.writer,
+            from_upstream,
+            outcomes,
+            settling,
+            cancelled,
+            gone: watch::channel(false).0,
+            agent_closed: false,
+        }
+    }
+
+    async fn run(&mut self, mut signals: Signals) -> Ending {
+        let (mut agent_bytes, mut upstream_bytes) = (vec![0; READ_BYTES], vec![0; READ_BYTES]);
+        // At most one question is open; its future lives here, apart from what it must not borrow.
+        let mut question: Option<std::pin::Pin<Box<dyn Future<Output = Decided> + Send>>> = None;
+        loop {
+            if question.is_none() {
+                match self.agent_messages() {
+                    Ok(Asked::Question(asked)) => question = Some(self.submit(*asked)),
+                    Ok(Asked::Nothing) => {}
+                    Ok(Asked::Finish) => return Ending::Agent,
+                    Err(ending) => return ending,
+                }
+            }
+            if self.agent_closed && question.is_none() && !self.upstream_out.is_pending() {
+                return Ending::Agent;
+            }
+            let room_up = self.upstream_out.pending() < BUFFER_MAX && self.from_agent.pending() < BUFFER_MAX;
+            let is_asking = question.is_some();
+            tokio::select! {
+                read = self.agent_in.read(&mut agent_bytes), if !self.agent_closed && (room_up || !is_asking) => {
+                    self.agent_read(read.ok().and_then(|count| agent_bytes.get(..count)));
+                }
+                read = self.upstream_in.read(&mut upstream_bytes), if self.to_agent.len() < BUFFER_MAX => {
+                    let Some(bytes) = read.ok().and_then(|count| upstream_bytes.get(..count)) else {
+                        return Ending::Upstream;
+                    };
+                    if bytes.is_empty() {
+                        return Ending::Upstream;
+                    }
+                    self.from_upstream.push(bytes);
+                    if let Err(ending) = self.upstream_messages().await {
+                        return ending;
+                    }
+                }
+                written = self.agent_out.write_buf(&mut self.to_agent), if !self.to_agent.is_empty() => {
+                    if written.is_err() {
+                        return Ending::Agent;
+                    }
+                }
+                sent = self.upstream_out.drain(), if self.upstream_out.is_pending() => {
+                    if sent.is_err() {
+                        return Ending::Upstream;
+                    }
+                }
+                decided = answer(&mut question), if is_asking => {
+                    question = None;
+                    if let Err(ending) = self.answered(decided) {
+                        return ending;
+                    }
+                }
+                _ = self.cancelled.changed(), if is_asking => { self.gone.send_replace(true); }
+                _ = signals.kill.wait_for(|kill| *kill) => return Ending::Killed,
+                _ = signals.stop.wait_for(|stop| *stop), if self.session.is_at_rest() => return Ending::Stopping,
+            }
+        }
+    }
+
+    /// Takes what was read of the agent; nothing means that it is gone.
+    fn agent_read(&mut self, bytes: Option<&[u8]>) {
+        match bytes {
+            Some(bytes) if !bytes.is_empty() => self.from_agent.push(bytes),
+            _ => {
+                self.agent_closed = true;
+                self.gone.send_replace(true);
+            }
+        }
+    }
+
+    /// Works off the agent's messages until a question opens or nothing whole is left.
+    fn agent_messages(&mut self) -> Result<Asked, Ending> {
+        while self.upstream_out.pending() < BUFFER_MAX {
+            let Some(frame) = self.from_agent.frame().map_err(Fatal::from)? else { break };
+            match self.session.agent(&frame)? {
+                Step::Nothing => {}
+                Step::Send(chore) => self.upstream_out.chore(&chore),
+                Step::Ask(question) => return Ok(Asked::Question(question)),
+                Step::Finish(chore) => {
+                    self.upstream_out.chore(&chore);
+                    return Ok(Asked::Finish);
+                }
+            }
+        }
+        Ok(Asked::Nothing)
+    }
+
+    fn submit(&mut self, question: Question) -> std::pin::Pin<Box<dyn Future<Output = Decided> + Send>> {
+        self.cancelled.mark_unchanged();
+        self.gone.send_replace(self.agent_closed);
+        let request = request(self.session_id.clone(), &question);
+        let wait = if question.may_wait { self.gateway.config.holds.wait } else { Duration::ZERO };
+        let patience = Patience { wait, gone: self.gone.subscribe() };
+        let gateway = Arc::clone(self.gateway);
+        Box::pin(async move { gateway.submit(request, patience).await })
+    }
+
+    fn answered(&mut self, decided: Decided) -> Result<(), Ending> {
+        match decided {
+            Ok(clearance) => {
+                let run = self.session.cleared(clearance.digest(), clearance.leaf())?;
+                match self.upstream_out.execute(clearance, &run) {
+                    Ok(()) => Ok(()),
+                    Err(ExecuteError::OtherRequest) => Err(Fatal::OutOfTurn.into()),
+                }
+            }
+            Err(refusal) => {
+                let chore = self.session.refused(Answer::of(&refusal, refusal.hold.as_ref()))?;
+                self.upstream_out.chore(&chore);
+                Ok(())
+            }
+        }
+    }
+
+    async fn upstream_messages(&mut self) -> Result<(), Ending> {
+        while let Some(frame) = self.from_upstream.frame().map_err(Fatal::from)? {
+            let relayed = self.session.upstream(&frame)?;
+            match relayed.pass {
+                Pass::Same => self.to_agent.extend_from_slice(frame.bytes()),
+                Pass::Instead(bytes) => self.to_agent.extend_from_slice(&bytes),
+            }
+            for outcome in relayed.settled {
+                // The receiver lives as long as this connection.
+                let _ = self.outcomes.send(outcome).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends both sides and records what is left without an outcome.
+    async fn end(mut self, ending: Ending) {
+        let (farewell, why) = match ending {
+            Ending::Agent => (None, "the agent left before the outcome was seen"),
+            Ending::Upstream => (
+                Some(Answer::new("08006", "the connection to the database was lost")),
+                "the connection to the database was lost before the outcome was seen",
+            ),
+            Ending::Killed => (
+                Some(Answer::new("57P01", "this session was ended").hint("ask your controller for a new session")),
+                "the session was ended before the outcome was seen",
+            ),
+            Ending::Stopping => (Some(Answer::new("57P01", "Tyer is stopping")), "Tyer stopped before the outcome was seen"),
+            Ending::Broken(answer) => (Some(answer), "the connection was ended before the outcome was seen"),
+        };
+        if let Some(answer) = farewell
+            && self.from_upstream.is_between()
+        {
+            self.to_agent.extend_from_slice(&answer.fatal());
+        }
+        // What cannot be written in a second is not waited for: the connection is over.
+        let _ = tokio::time::timeout(FAREWELL, self.agent_out.write_all_buf(&mut self.to_agent)).await;
+        let _ = tokio::time::timeout(FAREWELL, self.agent_out.shutdown()).await;
+        let _ = tokio::time::timeout(FAREWELL, self.upstream_out.close()).await;
+        for outcome in self.session.lost(why) {
+            let _ = self.outcomes.send(outcome).await;
+        }
+        drop(self.outcomes);
+        let _ = self.settling.await;
+    }
+}
+
+enum Asked {
+    Nothing,
+    Question(Box<Question>),
+    Finish,
+}
+
+/// Waits for the open question's answer; for ever if none is open.
+async fn answer(question: &mut Option<std::pin::Pin<Box<dyn Future<Output = Decided> + Send>>>) -> Decided {
+    match question {
+        Some(question) => question.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Records outcomes in the order in which they were seen.
+async fn settle_all(gateway: Arc<Gateway>, mut outcomes: mpsc::Receiver<(LeafIndex, Outcome)>) {
+    while let Some((leaf, outcome)) = outcomes.recv().await {
+        if let Err(error) = gateway.settle(leaf, outcome).await {
+            // The leaf stays unsettled; the next start records it as unknown.
+            tracing::error!(%error, leaf = leaf.0, "an outcome was not recorded");
+        }
+    }
+}
+
+/// A question of the wire as the gateway takes it.
+fn request(session: tyer_core::intent::SessionId, question: &Question) -> Request {
+    let understanding = &question.understanding;
+    let plain = understanding.explainable && question.parameters.values.is_empty();
+    Request {
+        session,
+        acts: understanding.acts.clone(),
+        digest: question.digest,
+        shape: understanding.shape,
+        text: question.text.clone(),
+        redacted: understanding.redacted.clone(),
+        about: About {
+            relations: understanding.relations.clone(),
+            explain: plain.then(|| question.sql.to_string()),
+        },
+    }
+}

@@ -1,0 +1,122 @@
+//! How holds end without running: rejected, expired, lapsed, frozen; and who cannot answer them.
+
+use serde_json::json;
+use xtask::instance::Shape;
+
+use crate::bed::{Bed, ask};
+
+const DELETE: &str = "DELETE FROM payments";
+
+#[tokio::test]
+async fn rejected_is_refused_with_the_reason() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = bed.agent().await;
+    let hold = ask(&agent, DELETE).await.unwrap_err().hold();
+    assert!(bed.bob.reject(&hold, "").await.is_err(), "a rejection needs a reason");
+    bed.bob.reject(&hold, "the books").await.expect("bob rejects");
+    let refused = ask(&agent, DELETE).await.unwrap_err();
+    assert!(refused.message.contains("bob rejected") && refused.message.contains("the books"), "{refused:?}");
+    assert!(bed.alice.approve(&hold).await.is_err(), "a rejected hold takes no approval");
+    // Asking from another session of the same controller does not help.
+    let elsewhere = bed.agent().await;
+    assert!(ask(&elsewhere, DELETE).await.unwrap_err().message.contains("the books"));
+    assert_ne!(bed.truth("SELECT count(*) FROM payments"), "0");
+    bed.verify();
+}
+
+#[tokio::test]
+async fn an_open_hold_expires() {
+    let mut bed = Bed::new(Shape { holds: "expire_seconds = 2", ..Shape::default() }).await;
+    let agent = bed.agent().await;
+    let hold = ask(&agent, DELETE).await.unwrap_err().hold();
+    bed.until(&hold, "expired").await;
+    assert!(bed.alice.approve(&hold).await.is_err(), "too late");
+    assert_ne!(ask(&agent, DELETE).await.unwrap_err().hold(), hold, "a new hold");
+    bed.verify();
+}
+
+#[tokio::test]
+async fn approvals_lapse() {
+    let mut bed = Bed::new(Shape { holds: "lapse_seconds = 2", ..Shape::default() }).await;
+    let agent = bed.agent().await;
+    let hold = ask(&agent, DELETE).await.unwrap_err().hold();
+    bed.alice.approve(&hold).await.expect("alice");
+    bed.bob.approve(&hold).await.expect("bob");
+    bed.until(&hold, "expired").await;
+    assert_ne!(ask(&agent, DELETE).await.unwrap_err().hold(), hold);
+    assert_ne!(bed.truth("SELECT count(*) FROM payments"), "0");
+}
+
+#[tokio::test]
+async fn the_controller_never_counts() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = bed.agent().await;
+    let hold = ask(&agent, DELETE).await.unwrap_err().hold();
+    let refused = bed.carol.approve(&hold).await.expect_err("carol controls the session").to_string();
+    assert!(refused.contains("controls the session"), "{refused}");
+    bed.bob.approve(&hold).await.expect("bob");
+    assert_eq!(ask(&agent, DELETE).await.unwrap_err().hold(), hold, "one peer is not two");
+    // As a controller of nothing here, she is a peer like others.
+    let other = bed.tyer.session("kiro", "alice", &[]).expect("a session for alice");
+    let other = bed.connect(&other).await;
+    let hold = ask(&other, DELETE).await.unwrap_err().hold();
+    bed.carol.approve(&hold).await.expect("carol is a peer here");
+    assert!(bed.alice.approve(&hold).await.is_err(), "alice controls this one");
+    bed.bob.approve(&hold).await.expect("bob");
+    ask(&other, DELETE).await.expect("it runs");
+    bed.verify();
+}
+
+#[tokio::test]
+async fn two_peers_without_an_owner_are_not_enough() {
+    let mut bed = Bed::new(Shape { owners: &["carol"], ..Shape::default() }).await;
+    let login = bed.tyer.session("kiro", "nobody-yet", &[]);
+    assert!(login.is_err(), "a controller is a person that is known");
+    // Everyone who owns the upstream controls the session: nobody can give the owner's approval.
+    let agent = bed.agent().await;
+    let refused = ask(&agent, DELETE).await.unwrap_err();
+    assert!(refused.message.contains("an owner"), "{refused:?}");
+    assert!(!refused.message.contains("held as"), "a need that nobody can meet is no hold: {refused:?}");
+    let other = bed.tyer.session("kiro", "alice", &[]).expect("a session for alice");
+    let other = bed.connect(&other).await;
+    let hold = ask(&other, DELETE).await.unwrap_err().hold();
+    bed.bob.approve(&hold).await.expect("bob");
+    assert_eq!(ask(&other, DELETE).await.unwrap_err().hold(), hold);
+    bed.carol.approve(&hold).await.expect("carol owns it");
+    ask(&other, DELETE).await.expect("it runs");
+}
+
+#[tokio::test]
+async fn a_freeze_refuses_writes_even_when_they_were_approved() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = bed.agent().await;
+    let hold = ask(&agent, DELETE).await.unwrap_err().hold();
+    bed.alice.approve(&hold).await.expect("alice");
+    bed.bob.approve(&hold).await.expect("bob");
+    bed.tyer.run(&["freeze", "--reason", "launch"]).expect("a freeze");
+    let refused = ask(&agent, DELETE).await.unwrap_err();
+    assert_eq!(refused.code, "25006", "{refused:?}");
+    assert!(ask(&agent, "SELECT count(*) FROM payments").await.is_ok(), "reads flow");
+    // The command line cannot thaw; nor can a statement that somebody else signs.
+    bed.tyer.run(&["thaw"]).ok();
+    assert!(ask(&agent, DELETE).await.unwrap_err().message.contains("frozen"));
+    bed.carol.thaw().await.expect("a person who counts thaws");
+    ask(&agent, DELETE).await.expect("the approval still stands");
+    bed.verify();
+}
+
+#[tokio::test]
+async fn a_signature_is_good_once_and_for_its_own_hold() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = bed.agent().await;
+    let first = ask(&agent, DELETE).await.unwrap_err().hold();
+    let statement = bed.alice.statement(&json!({ "approve": first })).await.expect("a statement");
+    // Bob signs what was made for alice.
+    assert!(bed.bob.answer(&statement, "").await.is_err(), "somebody else's statement");
+    let statement = bed.alice.statement(&json!({ "approve": first })).await.expect("a statement");
+    bed.alice.answer(&statement, "").await.expect("alice");
+    assert!(bed.alice.answer(&statement, "").await.is_err(), "used");
+    let (status, _) = bed.tyer.http().post("/api/v1/statements", &json!({ "approve": first })).await.expect("an answer");
+    assert!(!status.is_success(), "nobody is signed in: {status}");
+    bed.verify();
+}

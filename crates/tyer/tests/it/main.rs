@@ -1,0 +1,12 @@
+//! The black-box tests: the built program, a real PostgreSQL, real drivers, software passkeys.
+//!
+//! One binary, so that everything is linked once. Each test has a cluster and a Tyer of its own.
+
+mod bed;
+mod crash;
+mod holds;
+mod people;
+mod proxy;
+mod scenarios;
+mod sessions;
+mod story;

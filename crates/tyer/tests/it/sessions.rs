@@ -1,0 +1,97 @@
+//! Sessions: minted credentials, narrowing, end and kill; and what the door refuses.
+
+use serde_json::Value;
+use xtask::instance::Shape;
+
+use crate::bed::{Bed, ask, connect};
+
+#[tokio::test]
+async fn only_minted_credentials_open_the_door() {
+    let bed = Bed::new(Shape::default()).await;
+    let login = bed.session(&[]);
+    let check = |user: String, password: String| {
+        let port = bed.tyer.door;
+        async move { connect(port, &user, &password).await.map(drop).map_err(|e| crate::bed::Refused::of(&e).code) }
+    };
+    let wrong = Err("28P01".to_owned());
+    assert_eq!(check(login.session.clone(), login.password.clone()).await, Ok(()));
+    assert_eq!(check(login.session.clone(), "wrong".to_owned()).await, wrong);
+    assert_eq!(check("nobody".to_owned(), login.password.clone()).await, wrong);
+    // The database's real credential is of no use here.
+    assert_eq!(check("tyer".to_owned(), bed.cluster.password().to_owned()).await, wrong);
+    let ended: Value =
+        serde_json::from_str(&bed.tyer.run(&["--json", "session", "end", &login.session]).expect("end")).expect("json");
+    assert_eq!(ended["open"], ended["closed"], "{ended}");
+    assert_eq!(check(login.session, login.password).await, wrong);
+}
+
+#[tokio::test]
+async fn kill_closes_the_connections_and_says_which_were_seen_closed() {
+    let bed = Bed::new(Shape::default()).await;
+    let login = bed.session(&[]);
+    let (one, two) = (bed.connect(&login).await, bed.connect(&login).await);
+    assert!(ask(&one, "SELECT 1").await.is_ok() && ask(&two, "SELECT 1").await.is_ok());
+    let killed = bed.tyer.run(&["--json", "session", "kill", &login.session]).expect("kill");
+    let killed: Value = serde_json::from_str(&killed).expect("json");
+    assert_eq!((killed["open"].as_u64(), killed["closed"].as_u64()), (Some(2), Some(2)), "{killed}");
+    assert!(ask(&one, "SELECT 1").await.is_err() && ask(&two, "SELECT 1").await.is_err());
+    let left = bed.truth("SELECT count(*) FROM pg_stat_activity WHERE usename = 'tyer' AND application_name <> 'tyer facts'");
+    assert_eq!(left, "0", "no upstream connection is left behind");
+    bed.verify();
+}
+
+#[tokio::test]
+async fn a_narrowed_session_stays_narrow() {
+    let bed = Bed::new(Shape { environment: "staging", ..Shape::default() }).await;
+    let login = bed.session(&["--may", "read,change", "--on", "orders.customers"]);
+    let agent = bed.connect(&login).await;
+    assert!(ask(&agent, "SELECT 1 FROM customers LIMIT 1").await.is_ok());
+    assert!(ask(&agent, "UPDATE customers SET name = name WHERE id = 1").await.is_ok());
+    for sql in ["SELECT 1 FROM payments", "DELETE FROM customers WHERE id = 1", "DROP TABLE customers"] {
+        let refused = ask(&agent, sql).await.unwrap_err();
+        assert!(refused.message.contains("narrowed"), "{sql}: {refused:?}");
+    }
+    bed.verify();
+}
+
+#[tokio::test]
+async fn a_session_ends_by_itself() {
+    let bed = Bed::new(Shape::default()).await;
+    assert!(bed.tyer.session("kiro", "carol", &["--until", "1s"]).is_err(), "too short to be of use");
+    assert!(bed.tyer.session("kiro", "carol", &["--until", "8d"]).is_err(), "longer than a session may last");
+    assert!(bed.tyer.session("kiro", "carol", &["--upstream", "nowhere"]).is_err());
+}
+
+#[tokio::test]
+async fn refusals_leave_the_session_usable() {
+    let bed = Bed::new(Shape::default()).await;
+    let agent = bed.agent().await;
+    for sql in [
+        "DROP TABLE customers",
+        "SELECT 1; DELETE FROM orders; SELECT 2",
+        "DO $$ BEGIN EXECUTE 'DR'||'OP TABLE customers'; END $$",
+        "COPY (SELECT 1) TO PROGRAM 'true'",
+        "EXPLAIN ANALYZE DELETE FROM customers",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity",
+        "ALTER SYSTEM SET archive_mode = off",
+        "SET session_replication_role = replica",
+    ] {
+        let refused = ask(&agent, sql).await.unwrap_err();
+        assert!(refused.message.contains("held as") || refused.code == "42501", "{sql}: {refused:?}");
+        assert_eq!(ask(&agent, "SELECT 7").await, Ok(vec!["7".to_owned(), "#1".to_owned()]), "after {sql}");
+    }
+    assert_eq!(ask(&agent, "SELEC 1").await.unwrap_err().code, "42601");
+    assert_eq!(ask(&agent, "SELECT 7").await, Ok(vec!["7".to_owned(), "#1".to_owned()]));
+    assert_eq!(bed.truth("SELECT count(*) > 0 FROM orders"), "t");
+}
+
+#[tokio::test]
+async fn a_running_query_is_cancelled() {
+    let bed = Bed::new(Shape { environment: "staging", ..Shape::default() }).await;
+    let agent = bed.agent().await;
+    let cancel = agent.cancel_token();
+    let running = tokio::spawn(async move { ask(&agent, "SELECT count(*) FROM generate_series(1, 3000000000)").await });
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    cancel.cancel_query(tokio_postgres::NoTls).await.expect("a cancel request");
+    assert_eq!(running.await.expect("the agent").unwrap_err().code, "57014");
+}

@@ -1,0 +1,451 @@
+//! A throwaway PostgreSQL cluster with an orders database, for the demo, the tests and the benchmarks.
+//!
+//! It lives in a temporary directory, listens on one port of 127.0.0.1, trusts nobody without a password
+//! (`scram-sha-256`) and never flushes: nothing in it is worth keeping. PostgreSQL refuses to run as
+//! root, so root runs it as the user `postgres` or else `nobody`. A shell stands between this process
+//! and the server and stops it when the pipe to this process closes, so no server outlives even a killed
+//! test.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use ring::rand::{SecureRandom as _, SystemRandom};
+use tempfile::TempDir;
+
+/// The database that [`Cluster::load_orders`] makes.
+pub const DATABASE: &str = "orders";
+/// The role that owns it: it may log in and is no superuser.
+pub const ROLE: &str = "tyer";
+
+const SUPERUSER: &str = "postgres";
+const ORDERS: &str = include_str!("cluster/orders.sql");
+const START_LIMIT: Duration = Duration::from_secs(30);
+const START_TRIES: u32 = 5;
+
+/// Runs the server and stops it at once when standard input closes; ends with the server's exit code.
+const KEEPER: &str = r#"
+exec 3<&0
+"$@" </dev/null 3<&- &
+server=$!
+( read -r _ <&3; kill -QUIT "$server" ) &
+watch=$!
+wait "$server"
+code=$?
+kill "$watch" 2>/dev/null
+exit "$code"
+"#;
+
+/// A running cluster. Dropping it stops the server, as far as possible, and removes the directory.
+#[derive(Debug)]
+pub struct Cluster {
+    keeper: Option<Child>,
+    port: u16,
+    password: String,
+    superuser_password: String,
+    programs: Programs,
+    home: TempDir,
+}
+
+/// Where the programs are, and as whom they run.
+#[derive(Debug)]
+struct Programs {
+    directory: PathBuf,
+    user: Option<User>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct User {
+    uid: u32,
+    gid: u32,
+}
+
+/// Why there is no cluster, or why it did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// PostgreSQL is not installed.
+    #[error("no PostgreSQL server programs: install the package postgresql")]
+    NotInstalled,
+    /// Root needs somebody else to run it.
+    #[error("root cannot run PostgreSQL, and there is neither a user postgres nor nobody")]
+    NoUser,
+    /// No randomness for passwords.
+    #[error("no randomness for passwords")]
+    NoRandomness,
+    /// The system refused something.
+    #[error("{0}: {1}")]
+    System(&'static str, #[source] io::Error),
+    /// A program ended unhappily; with what it said.
+    #[error("{0} failed: {1}")]
+    Program(&'static str, String),
+    /// The server did not answer; with its log.
+    #[error("the server did not start: {0}")]
+    NotStarted(String),
+}
+
+impl Cluster {
+    /// Makes an empty cluster and starts it.
+    ///
+    /// # Errors
+    /// When PostgreSQL is missing, or cannot be set up or started.
+    pub fn start() -> Result<Self, ClusterError> {
+        let home =
+            tempfile::Builder::new().prefix("tyer-cluster-").tempdir().map_err(system("tempdir"))?;
+        let programs = Programs::find(home.path())?;
+        let (password, superuser_password) = (password()?, password()?);
+        programs.give(home.path())?;
+        let secret = home.path().join("password");
+        fs::write(&secret, &superuser_password).map_err(system("password file"))?;
+        fs::set_permissions(&secret, Permissions::from_mode(0o600)).map_err(system("password file"))?;
+        programs.give(&secret)?;
+        programs.initdb(home.path(), &secret)?;
+        fs::remove_file(&secret).map_err(system("password file"))?;
+        let mut cluster = Self { keeper: None, port: 0, password, superuser_password, programs, home };
+        cluster.resume()?;
+        Ok(cluster)
+    }
+
+    /// Makes the role and the database with customers, orders, payments and executives.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn load_orders(&self) -> Result<(), ClusterError> {
+        let role = format!("CREATE ROLE {ROLE} LOGIN PASSWORD '{}'", self.password);
+        let database = format!("CREATE DATABASE {DATABASE} OWNER {ROLE}");
+        self.psql(SUPERUSER, "postgres", &role)?;
+        self.psql(SUPERUSER, "postgres", &database)?;
+        self.psql(ROLE, DATABASE, ORDERS)?;
+        Ok(())
+    }
+
+    /// What a statement returns in the orders database, as seen by the superuser and past Tyer: rows as
+    /// lines, columns separated by `|`.
+    ///
+    /// # Errors
+    /// When the server refuses; with its words.
+    pub fn query(&self, sql: &str) -> Result<String, ClusterError> {
+        self.psql(SUPERUSER, DATABASE, sql)
+    }
+
+    /// The port on 127.0.0.1; it stays the same when the server is resumed, unless another took it.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The password of [`ROLE`].
+    #[must_use]
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// The directory of `psql` and the other programs of this PostgreSQL.
+    #[must_use]
+    pub fn programs(&self) -> &Path {
+        &self.programs.directory
+    }
+
+    /// Stops the server at once, as if its machine had lost power; [`Cluster::resume`] recovers it.
+    pub fn halt(&mut self) {
+        if let Some(mut keeper) = self.keeper.take() {
+            drop(keeper.stdin.take());
+            // The keeper has nothing left to do but to wait for the server; its exit code says nothing.
+            let _code = keeper.wait();
+        }
+    }
+
+    /// Starts the server, on the port it had if that is still free.
+    ///
+    /// # Errors
+    /// When it does not answer within 30 seconds.
+    pub fn resume(&mut self) -> Result<(), ClusterError> {
+        self.halt();
+        let mut log = String::new();
+        for _ in 0..START_TRIES {
+            self.port = free_port(self.port).map_err(system("free port"))?;
+            let keeper = self.programs.serve(self.home.path(), self.port)?;
+            match self.answers(keeper) {
+                Ok(keeper) => {
+                    self.keeper = Some(keeper);
+                    return Ok(());
+                }
+                Err(said) => log = said,
+            }
+        }
+        Err(ClusterError::NotStarted(log))
+    }
+
+    /// Stops the server and removes everything.
+    ///
+    /// # Errors
+    /// When the directory cannot be removed.
+    pub fn stop(mut self) -> Result<(), ClusterError> {
+        self.halt();
+        fs::remove_dir_all(self.home.path()).map_err(system("removing the cluster"))
+    }
+
+    /// Waits until the server lets our superuser in; otherwise stops it and returns the log's end.
+    fn answers(&self, mut keeper: Child) -> Result<Child, String> {
+        let until = Instant::now() + START_LIMIT;
+        while Instant::now() < until && matches!(keeper.try_wait(), Ok(None)) {
+            if self.psql(SUPERUSER, "postgres", "SELECT 1").is_ok() {
+                return Ok(keeper);
+            }
+            sleep(Duration::from_millis(50));
+        }
+        drop(keeper.stdin.take());
+        let _code = keeper.wait();
+        let log = fs::read_to_string(self.home.path().join("log")).unwrap_or_default();
+        Err(log.lines().rev().take(5).collect::<Vec<_>>().join("; "))
+    }
+
+    fn psql(&self, role: &str, database: &str, sql: &str) -> Result<String, ClusterError> {
+        let password = if role == SUPERUSER { &self.superuser_password } else { &self.password };
+        let mut command = self.programs.command("psql", self.home.path());
+        command.env("PGPASSWORD", password).env("PGCONNECT_TIMEOUT", "10");
+        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1"]);
+        command.args(["-p", &self.port.to_string(), "-U", role, "-d", database, "-c", sql]);
+        run("psql", &mut command).map(|out| out.trim_end().to_owned())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.halt();
+    }
+}
+
+impl Programs {
+    /// The programs of the newest PostgreSQL, and the user to run them: nobody else unless this is root.
+    fn find(home: &Path) -> Result<Self, ClusterError> {
+        let directory = newest(Path::new("/usr/lib/postgresql"))
+            .or_else(|| on_path(&std::env::var_os("PATH")?))
+            .ok_or(ClusterError::NotInstalled)?;
+        let user = match fs::metadata(home).map_err(system("temporary directory"))?.uid() {
+            0 => {
+                let passwd = fs::read_to_string("/etc/passwd").map_err(system("/etc/passwd"))?;
+                let user = ["postgres", "nobody"].iter().find_map(|name| user_in(&passwd, name));
+                Some(user.ok_or(ClusterError::NoUser)?)
+            }
+            _ => None,
+        };
+        Ok(Self { directory, user })
+    }
+
+    fn give(&self, path: &Path) -> Result<(), ClusterError> {
+        self.user.map_or(Ok(()), |user| {
+            chown(path, Some(user.uid), Some(user.gid)).map_err(system("changing an owner"))
+        })
+    }
+
+    /// One of the programs, with an environment of its own and without our privileges.
+    fn command(&self, name: &str, home: &Path) -> Command {
+        let program = self.directory.join(name);
+        self.unprivileged(Command::new(program), home)
+    }
+
+    fn unprivileged(&self, mut command: Command, home: &Path) -> Command {
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir(home);
+        command.stdin(Stdio::null());
+        if let Some(user) = self.user {
+            command.uid(user.uid).gid(user.gid);
+        }
+        command
+    }
+
+    fn initdb(&self, home: &Path, secret: &Path) -> Result<(), ClusterError> {
+        let mut command = self.command("initdb", home);
+        command.arg("-D").arg(home.join("cluster")).arg("--pwfile").arg(secret);
+        command.args(["-U", SUPERUSER, "--auth=scram-sha-256", "--no-sync", "--no-locale"]);
+        command.args(["--encoding=UTF8", "--no-instructions"]);
+        run("initdb", &mut command).map(drop)
+    }
+
+    fn serve(&self, home: &Path, port: u16) -> Result<Child, ClusterError> {
+        let log = File::create(home.join("log")).map_err(system("server log"))?;
+        let mut command = self.unprivileged(Command::new("sh"), home);
+        command.args(["-c", KEEPER, "keeper"]).arg(self.directory.join("postgres"));
+        command.arg("-D").arg(home.join("cluster")).arg("-p").arg(port.to_string());
+        for setting in [
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "fsync=off",
+            "full_page_writes=off",
+            "max_connections=100",
+            "timezone=UTC",
+            "log_timezone=UTC",
+        ] {
+            command.args(["-c", setting]);
+        }
+        // A group of its own: an interrupt at the terminal must not stop it before the demo's end.
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
+        command.spawn().map_err(system("starting the server"))
+    }
+}
+
+/// The `bin` directory of the highest version in Debian's layout.
+fn newest(root: &Path) -> Option<PathBuf> {
+    let versions = fs::read_dir(root).ok()?.filter_map(|entry| {
+        let path = entry.ok()?.path();
+        let version: u32 = path.file_name()?.to_str()?.parse().ok()?;
+        let directory = path.join("bin");
+        is_complete(&directory).then_some((version, directory))
+    });
+    versions.max().map(|(_, directory)| directory)
+}
+
+/// The first directory of a search path that has the server's programs.
+fn on_path(path: &std::ffi::OsStr) -> Option<PathBuf> {
+    std::env::split_paths(path).find(|directory| is_complete(directory))
+}
+
+fn is_complete(directory: &Path) -> bool {
+    ["initdb", "postgres", "psql"].iter().all(|program| directory.join(program).is_file())
+}
+
+/// A user in the format of `passwd(5)`.
+fn user_in(passwd: &str, name: &str) -> Option<User> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        if fields.next()? != name {
+            return None;
+        }
+        let mut numbers = fields.skip(1);
+        Some(User { uid: numbers.next()?.parse().ok()?, gid: numbers.next()?.parse().ok()? })
+    })
+}
+
+/// The wanted port if it is free, or any free one. Somebody may still take it first: the caller retries.
+///
+/// # Errors
+/// When the system has no port.
+pub fn free_port(wanted: u16) -> io::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted))
+        .or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// 128 random bits in hexadecimal, so that no quoting is needed anywhere.
+fn password() -> Result<String, ClusterError> {
+    let mut bytes = [0; 16];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| ClusterError::NoRandomness)?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+fn run(name: &'static str, command: &mut Command) -> Result<String, ClusterError> {
+    let output = command.output().map_err(system(name))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(ClusterError::Program(name, String::from_utf8_lossy(&output.stderr).trim_end().to_owned()))
+}
+
+fn system(what: &'static str) -> impl FnOnce(io::Error) -> ClusterError {
+    move |error| ClusterError::System(what, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The digest of all orders in their order: every cluster has the same rows.
+    const ORDERS_DIGEST: &str = "5f387eef118bdf47421c9ab3e204ac1a";
+
+    fn is_listening(port: u16) -> bool {
+        std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+    }
+
+    #[test]
+    fn the_orders_database_is_what_the_story_needs() {
+        let cluster = Cluster::start().unwrap();
+        cluster.load_orders().unwrap();
+        let check =
+            |sql: &str, expected: &str| assert_eq!(cluster.query(sql).unwrap(), expected, "{sql}");
+        check("SELECT count(*) FROM customers", "20000");
+        check("SELECT count(*) FROM orders", "60000");
+        check("SELECT count(*) FROM payments", "60000");
+        check("SELECT count(*) FROM executives", "1206");
+        check("SELECT count(*) > 0 FROM open_orders", "t");
+        check("SELECT md5(string_agg(o::text, '' ORDER BY id)) FROM orders o", ORDERS_DIGEST);
+        check("SELECT tableowner FROM pg_tables WHERE tablename = 'orders'", ROLE);
+        check("SELECT rolsuper FROM pg_roles WHERE rolname = 'tyer'", "f");
+        check("SELECT reltuples FROM pg_class WHERE relname = 'orders'", "60000");
+        check(
+            "SELECT conrelid::regclass, confrelid::regclass, confdeltype FROM pg_constraint \
+             WHERE contype = 'f' ORDER BY 1::text",
+            "orders|customers|a\npayments|orders|c",
+        );
+        check("UPDATE orders SET status = 'paid' WHERE id = 1 RETURNING touched > placed", "t");
+        check("DELETE FROM orders WHERE id = 2; SELECT count(*) FROM payments WHERE order_id = 2", "0");
+        let refusal = cluster.query("DELETE FROM customers").unwrap_err().to_string();
+        assert!(refusal.contains("violates foreign key constraint"), "{refusal}");
+        cluster.stop().unwrap();
+    }
+
+    #[test]
+    fn a_password_is_asked_of_everybody() {
+        let mut cluster = Cluster::start().unwrap();
+        cluster.load_orders().unwrap();
+        cluster.password = "wrong".to_owned();
+        let refusal = cluster.psql(ROLE, DATABASE, "SELECT 1").unwrap_err().to_string();
+        assert!(refusal.contains("password authentication failed"), "{refusal}");
+    }
+
+    #[test]
+    fn halting_loses_no_commit_and_stopping_leaves_nothing() {
+        let mut cluster = Cluster::start().unwrap();
+        let (port, home) = (cluster.port(), cluster.home.path().to_owned());
+        cluster.psql(SUPERUSER, "postgres", "CREATE TABLE kept (n int)").unwrap();
+        cluster.halt();
+        assert!(!is_listening(port));
+        cluster.resume().unwrap();
+        assert_eq!(cluster.port(), port);
+        assert_eq!(cluster.psql(SUPERUSER, "postgres", "SELECT count(*) FROM kept").unwrap(), "0");
+        cluster.stop().unwrap();
+        assert!(!is_listening(port) && !home.exists());
+    }
+
+    #[test]
+    fn the_server_ends_with_the_process_that_started_it() {
+        let mut cluster = Cluster::start().unwrap();
+        let port = cluster.port();
+        // What the system does when this process is killed: it closes the pipe, and nobody waits.
+        let mut keeper = cluster.keeper.take().unwrap();
+        drop(keeper.stdin.take());
+        let until = Instant::now() + Duration::from_secs(10);
+        while is_listening(port) && Instant::now() < until {
+            sleep(Duration::from_millis(20));
+        }
+        assert!(!is_listening(port));
+        keeper.wait().unwrap();
+    }
+
+    #[test]
+    fn the_newest_version_is_found_by_number() {
+        let root = tempfile::tempdir().unwrap();
+        for (version, programs) in [("9", 3), ("15", 3), ("17", 1), ("x", 3)] {
+            let directory = root.path().join(version).join("bin");
+            fs::create_dir_all(&directory).unwrap();
+            for program in ["initdb", "postgres", "psql"].iter().take(programs) {
+                fs::write(directory.join(program), "").unwrap();
+            }
+        }
+        assert_eq!(newest(root.path()), Some(root.path().join("15").join("bin")));
+        assert_eq!(newest(&root.path().join("absent")), None);
+    }
+
+    #[test]
+    fn users_are_read_by_exact_name() {
+        let passwd = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65533:n:/:/bin/false\nbad:x:y:z\n";
+        let check = |name, expected| assert_eq!(user_in(passwd, name), expected, "{name}");
+        check("nobody", Some(User { uid: 65534, gid: 65533 }));
+        check("nobod", None);
+        check("bad", None);
+    }
+}

@@ -1,0 +1,61 @@
+//! Words that say nothing, and therefore stand in no name.
+
+use super::Finding;
+use super::source::Source;
+
+const BANNED: [&str; 10] =
+    ["manager", "handler", "helper", "util", "common", "service", "engine", "data", "info", "base"];
+
+/// Names that a specification gave, in snake case.
+const FROM_SPECIFICATIONS: [&str; 6] =
+    ["data_row", "copy_data", "client_data", "authenticator_data", "auth_data", "row_data"];
+
+const KEYWORDS: [&str; 8] = ["fn", "struct", "enum", "trait", "mod", "type", "const", "static"];
+
+/// Items and files whose name contains a banned word.
+pub(super) fn check(source: &Source) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let file = source.path.rsplit('/').next().unwrap_or_default().trim_end_matches(".rs");
+    findings.extend(banned_in(file).map(|word| {
+        Finding::new(&source.path, 0, format!("the file's name contains `{word}`, which says nothing"))
+    }));
+    for (line, text) in source.shipped.lines().enumerate() {
+        let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|w| !w.is_empty());
+        let mut is_item = false;
+        for word in words {
+            if is_item && !KEYWORDS.contains(&word) {
+                findings.extend(banned_in(word).map(|banned| {
+                    let message = format!("`{word}` contains `{banned}`, which says nothing");
+                    Finding::new(&source.path, line + 1, message)
+                }));
+            }
+            is_item = KEYWORDS.contains(&word);
+        }
+    }
+    findings
+}
+
+fn banned_in(name: &str) -> Option<&'static str> {
+    let snake = snake(name);
+    if FROM_SPECIFICATIONS.contains(&snake.as_str()) {
+        return None;
+    }
+    BANNED.into_iter().find(|banned| {
+        snake.split('_').any(|part| part == *banned || part.strip_suffix('s') == Some(banned))
+    })
+}
+
+/// `HTTPInfo` and `HttpInfo` are both `http_info`.
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    let (mut was_lower, mut rest) = (false, name.chars().peekable());
+    while let Some(c) = rest.next() {
+        let ends_acronym = rest.peek().is_some_and(|next| next.is_lowercase());
+        if c.is_uppercase() && !snake.is_empty() && (was_lower || ends_acronym) {
+            snake.push('_');
+        }
+        was_lower = !c.is_uppercase();
+        snake.extend(c.to_lowercase());
+    }
+    snake
+}
