@@ -3,7 +3,7 @@
 //! Nothing here can write, and nothing here waits for the writer: SQLite's WAL gives each reader a
 //! snapshot. All work is done on the blocking pool.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -14,12 +14,11 @@ use tyer_core::ledger::verify::{Audit, Report};
 use tyer_core::record::{Record, What};
 use tyer_core::verdict::{LeafIndex, Outcome};
 
+use crate::founding::VERIFIER_KEY;
 use crate::gateway::Private;
+use crate::serve::STORE;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Head, StoreError, Table};
-
-/// The store's file inside the data directory.
-pub(crate) const STORE: &str = "tyer.db";
 
 /// Leaves read at once while verifying or searching.
 const BATCH: u64 = 1_000;
@@ -30,7 +29,6 @@ const SEARCH_MAX: u64 = 20_000;
 #[derive(Clone, Debug)]
 pub(crate) struct Archive {
     path: PathBuf,
-    vkey: String,
     /// Verifying reads everything, so one at a time is enough.
     verifying: Arc<Mutex<()>>,
 }
@@ -58,9 +56,9 @@ pub(crate) struct Proved {
 }
 
 impl Archive {
-    /// Reads the store in `data`; `vkey` is the verifier key that its checkpoints are checked with.
-    pub(crate) fn new(data: &std::path::Path, vkey: String) -> Self {
-        Self { path: data.join(STORE), vkey, verifying: Arc::default() }
+    /// Reads the store in `data`.
+    pub(crate) fn new(data: &Path) -> Self {
+        Self { path: data.join(STORE), verifying: Arc::default() }
     }
 
     /// At most `count` leaves from `first` on, in order.
@@ -90,11 +88,14 @@ impl Archive {
     /// Checks the whole ledger against its newest checkpoint, and every signature of a person in it.
     pub(crate) async fn verify(&self) -> Result<Report, ArchiveError> {
         let _one_at_a_time = self.verifying.lock().await;
-        let vkey = self.vkey.clone();
+        let file = self.path.with_file_name(VERIFIER_KEY);
         self.read(move |store| {
+            // The head first: what is appended meanwhile is for the next time.
             let head = store.head()?;
+            let vkey = std::fs::read_to_string(&file)
+                .map_err(|error| StoreError::Refused(format!("{VERIFIER_KEY}: {error}")))?;
             let mut audit =
-                Audit::new(&vkey).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+                Audit::new(vkey.trim()).map_err(|error| StoreError::Corrupt(error.to_string()))?;
             let size = head.as_ref().map_or(0, |head| head.size);
             let mut next = 0;
             while next < size {

@@ -18,42 +18,23 @@ mod sessions;
 mod sign_in;
 mod words;
 
-use std::io;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::api;
 use crate::api::guard::{self, Peer};
 use crate::api::site::Site;
 use crate::gateway::Gateway;
+use crate::local::SOCKET;
+use crate::serve::ServeError;
 
-/// The socket's file inside the data directory.
-pub(crate) const SOCKET: &str = "tyer.sock";
 /// No body that is taken is longer; attestation objects are the longest.
 const BODY_BYTES_MAX: usize = 64 * 1024;
-
-/// Why the console cannot be served.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ServeError {
-    /// The public listener.
-    #[error("the console cannot listen on {address}: {source}")]
-    Listen { address: SocketAddr, source: io::Error },
-    /// The certificate or its key.
-    #[error("the console's certificate in {path}: {message}", path = .path.display())]
-    Certificate { path: PathBuf, message: String },
-    /// The socket of the command line.
-    #[error("the socket {path}: {source}", path = .path.display())]
-    Socket { path: PathBuf, source: io::Error },
-    /// Serving itself.
-    #[error("the console stopped: {0}")]
-    Io(#[from] io::Error),
-}
 
 /// What people and programs reach over the network.
 pub(crate) fn router(site: &Arc<Site>) -> Router {
@@ -77,30 +58,45 @@ pub(crate) fn local_router(site: &Arc<Site>) -> Router {
         .with_state(Arc::clone(site))
 }
 
-/// Serves people and the command line until `closing` turns true. Everything is bound before anything is
-/// served.
-pub(crate) async fn serve(gateway: Arc<Gateway>, closing: watch::Receiver<bool>) -> Result<(), ServeError> {
-    let console = gateway.config.console.clone();
-    let socket = listen::socket(&gateway.config.data.join(SOCKET)).await?;
+/// What the console listens on.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    public: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+    local: UnixListener,
+}
+
+/// Binds the public address and the socket in the data directory, before anything is served.
+pub(crate) async fn bind(gateway: &Gateway) -> Result<Bound, ServeError> {
+    let console = &gateway.config.console;
     let tls = console.tls.as_ref().map(listen::server_tls).transpose()?;
-    let address = console.listen;
-    let listener =
-        TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
+    let public = TcpListener::bind(console.listen)
+        .await
+        .map_err(ServeError::io(format!("the console cannot listen on {}", console.listen)))?;
+    let path = gateway.config.data.join(SOCKET);
+    let local = listen::socket(&path)
+        .await
+        .map_err(ServeError::io(format!("cannot make the socket {}", path.display())))?;
+    Ok(Bound { public, tls, local })
+}
+
+/// Serves people and the command line until `closing` turns true.
+pub(crate) async fn serve(gateway: Arc<Gateway>, bound: Bound, closing: watch::Receiver<bool>) {
     let site = Site::new(gateway, closing.clone());
-    let local = axum::serve(socket, local_router(&site)).with_graceful_shutdown(closed(closing.clone()));
-    let local = async { local.await };
+    let local = axum::serve(bound.local, local_router(&site)).with_graceful_shutdown(closed(closing.clone()));
     let public = router(&site).into_make_service_with_connect_info::<Peer>();
     let public = async {
-        match tls {
+        match bound.tls {
             Some(tls) => {
-                let listener = listen::Tls::new(listener, tls, closing.clone());
+                let listener = listen::Tls::new(bound.public, tls, closing.clone());
                 axum::serve(listener, public).with_graceful_shutdown(closed(closing.clone())).await
             }
-            None => axum::serve(listener, public).with_graceful_shutdown(closed(closing.clone())).await,
+            None => axum::serve(bound.public, public).with_graceful_shutdown(closed(closing.clone())).await,
         }
     };
-    tokio::try_join!(local, public)?;
-    Ok(())
+    if let Err(error) = tokio::try_join!(async { local.await }, public) {
+        tracing::error!(%error, "the console stopped");
+    }
 }
 
 async fn closed(mut closing: watch::Receiver<bool>) {

@@ -27,7 +27,7 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new(gateway: Arc<Gateway>, closing: watch::Receiver<bool>) -> Arc<Self> {
-        let archive = Archive::new(&gateway.config.data, gateway.sequencer.vkey().to_owned());
+        let archive = Archive::new(&gateway.config.data);
         Arc::new(Self { gateway, archive, sign_ins: SignIns::default(), pace: Pace::default(), closing })
     }
 

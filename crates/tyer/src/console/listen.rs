@@ -17,10 +17,10 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::server::TlsStream;
 
-use super::ServeError;
 use crate::api::guard::Peer;
 use crate::config::TlsFiles;
 use crate::secret;
+use crate::serve::ServeError;
 
 /// How long a handshake may take.
 const HANDSHAKE_WAIT: Duration = Duration::from_secs(10);
@@ -114,7 +114,10 @@ impl Connected<IncomingStream<'_, TcpListener>> for Peer {
 
 /// TLS as the certificate's files say.
 pub(super) fn server_tls(files: &TlsFiles) -> Result<Arc<ServerConfig>, ServeError> {
-    let refuse = |path: &Path, message: String| ServeError::Certificate { path: path.to_owned(), message };
+    let refuse = |path: &Path, message: String| {
+        let what = format!("the console's certificate in {}", path.display());
+        ServeError::io(what)(io::Error::other(message))
+    };
     let chain = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| refuse(&files.certificate, error.to_string()))?;
@@ -132,14 +135,13 @@ pub(super) fn server_tls(files: &TlsFiles) -> Result<Arc<ServerConfig>, ServeErr
 
 /// A socket that only this user can open. It is made inside a private directory and moved into place, so
 /// that there is no moment at which others could open it. A socket that nobody listens on is replaced.
-pub(super) async fn socket(path: &Path) -> Result<UnixListener, ServeError> {
-    let refuse = |source: io::Error| ServeError::Socket { path: path.to_owned(), source };
+pub(super) async fn socket(path: &Path) -> io::Result<UnixListener> {
     if UnixStream::connect(path).await.is_ok() {
-        return Err(refuse(io::ErrorKind::AddrInUse.into()));
+        return Err(io::ErrorKind::AddrInUse.into());
     }
-    let word = secret::short_word::<8>().map_err(|error| refuse(io::Error::other(error)))?;
+    let word = secret::short_word::<8>().map_err(io::Error::other)?;
     let private = path.with_file_name(format!(".socket-{word}"));
-    std::fs::DirBuilder::new().mode(0o700).create(&private).map_err(refuse)?;
+    std::fs::DirBuilder::new().mode(0o700).create(&private)?;
     let made = (|| {
         let inside = private.join("s");
         let listener = UnixListener::bind(&inside)?;
@@ -149,7 +151,7 @@ pub(super) async fn socket(path: &Path) -> Result<UnixListener, ServeError> {
     })();
     // What is left of it is empty.
     let _ = std::fs::remove_dir_all(&private);
-    made.map_err(refuse)
+    made
 }
 
 #[cfg(test)]
