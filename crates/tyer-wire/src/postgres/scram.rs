@@ -63,6 +63,13 @@ impl Verifier {
         }
     }
 
+    /// Whether this is the password, for credentials that come outside of an exchange.
+    #[must_use]
+    pub fn accepts(&self, password: &str) -> bool {
+        let other = Self::from_password(password, &self.salt, self.iterations);
+        same(&other.stored, &self.stored) & same(&other.server, &self.server)
+    }
+
     /// A verifier that nothing satisfies, always the same for a user, so that asking twice does not
     /// tell whether the user exists.
     #[must_use]

@@ -68,11 +68,18 @@ impl Chore {
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Run {
+    digest: Digest,
     leaf: LeafIndex,
     bytes: Vec<u8>,
 }
 
 impl Run {
+    /// The identity of the request that they run.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
     /// The leaf under which they may leave.
     #[must_use]
     pub fn leaf(&self) -> LeafIndex {
@@ -281,7 +288,7 @@ impl Session {
         if let Some(Skipping::Errored(code)) = &self.skipping {
             let outcome = tyer_core::verdict::Outcome::Failed { code: code.clone() };
             self.known.push(Known { leaf, outcome, is_final: true });
-            return Ok(Run { leaf, bytes: Vec::new() });
+            return Ok(Run { digest, leaf, bytes: Vec::new() });
         }
         let mut bytes = Vec::new();
         self.unsynced |= matches!(asked.what, Awaits::Execute(_));
@@ -291,7 +298,7 @@ impl Session {
         let expect = Expect { leaf: Some(leaf), ..self.expect(asked.what) };
         self.plan(&expect);
         self.expects.push_back(expect);
-        Ok(Run { leaf, bytes })
+        Ok(Run { digest, leaf, bytes })
     }
 
     /// The open question is answered by no: the bytes that make the server fail in its place.
