@@ -144,7 +144,7 @@ fn minted_body(site: &Site, minted: &Minted) -> Result<MintedBody, ApiError> {
     let upstream = site.gateway.config.upstreams.get(&session.upstream);
     let upstream = upstream.ok_or_else(|| ApiError::not_found("the upstream is gone"))?;
     let host = match upstream.listen.ip() {
-        ip if ip.is_unspecified() => site.gateway.config.console.host().to_owned(),
+        ip if ip.is_unspecified() => site.gateway.config.console.relying_party.id().to_owned(),
         std::net::IpAddr::V6(ip) => format!("[{ip}]"),
         std::net::IpAddr::V4(ip) => ip.to_string(),
     };

@@ -49,7 +49,7 @@ pub(super) async fn statement(
         Some(person) => credentials(&site, &person).await,
         None => Vec::new(),
     };
-    Ok(Json(StatementBody::of(&statement, allow, site.gateway.config.console.host())))
+    Ok(Json(StatementBody::of(&statement, allow, site.gateway.config.console.relying_party.id())))
 }
 
 fn wish(body: WishBody) -> Result<Wish, ApiError> {
@@ -136,7 +136,7 @@ pub(super) async fn begin_enrolment(
     let statement = site.gateway.begin_enrolment(&token).await?;
     let user_id = base64url(&Digest::of(format!("tyer/{}/{}", statement.origin, statement.person).as_bytes()).0);
     let person = statement.person.clone();
-    let statement = StatementBody::of(&statement, Vec::new(), site.gateway.config.console.host());
+    let statement = StatementBody::of(&statement, Vec::new(), site.gateway.config.console.relying_party.id());
     Ok(Json(EnrolmentBody { person, user_id, statement }))
 }
 
