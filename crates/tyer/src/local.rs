@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::Request;
 use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -125,11 +125,13 @@ impl Client {
     }
 
     fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Request<Full<Bytes>>, LocalError> {
-        let host = match &self.server {
-            Server::Socket(_) => "localhost",
-            Server::Tcp { authority, .. } => authority,
+        let (host, origin) = match &self.server {
+            Server::Socket(_) => ("localhost", "http://localhost".to_owned()),
+            Server::Tcp { authority, tls: None } => (authority.as_str(), format!("http://{authority}")),
+            Server::Tcp { authority, tls: Some(_) } => (authority.as_str(), format!("https://{authority}")),
         };
-        let mut request = Request::builder().method(method).uri(path).header(HOST, host);
+        let mut request =
+            Request::builder().method(method).uri(path).header(HOST, host).header(ORIGIN, origin);
         if let Some((user, password)) = &self.login {
             let pair = Secret::new(format!("{user}:{}", password.reveal()));
             let header = Secret::new(format!("Basic {}", STANDARD.encode(pair.reveal())));

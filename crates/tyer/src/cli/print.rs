@@ -74,14 +74,6 @@ pub(super) fn at(document: &Value, pointer: &str) -> String {
     }
 }
 
-/// The moment at a pointer, as people read it; milliseconds since the epoch in the document.
-pub(super) fn moment(document: &Value, pointer: &str) -> String {
-    match document.pointer(pointer).and_then(Value::as_i64) {
-        Some(ms) => crate::clock::civil(tyer_core::intent::Timestamp(ms)),
-        None => at(document, pointer),
-    }
-}
-
 /// The list under a key of a document, or the document itself if it is a list.
 pub(super) fn list<'a>(document: &'a Value, key: &str) -> &'a [Value] {
     let list = document.get(key).unwrap_or(document);

@@ -1,0 +1,111 @@
+//! `tyer holds list` and `tyer show`: what waits for people, and the whole card of one hold.
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::call::{Call, id};
+use super::failure::{Exit, Failure};
+use super::plain::{block, one_line};
+use super::print::{self, at};
+
+/// Holds: requests that wait for people
+#[derive(Debug, Args)]
+pub(super) struct Holds {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List the holds that can still be answered or used, the gravest first
+    List {
+        /// Also those that are over
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// Show the whole card of a hold
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// Its short id, such as H-42
+    #[arg(value_name = "HOLD", value_parser = id)]
+    hold: String,
+}
+
+impl Holds {
+    pub(super) fn run(&self, call: &Call) -> Result<Exit, Failure> {
+        let Action::List { all } = self.action;
+        let state = if all { "all" } else { "open" };
+        call.print(&call.get(&format!("/api/v1/holds?state={state}"))?, table)
+    }
+}
+
+impl Show {
+    pub(super) fn run(&self, call: &Call) -> Result<Exit, Failure> {
+        let answer = call.get(&format!("/api/v1/holds/{}", self.hold))?;
+        call.print(&answer, |hold| {
+            card(hold)?;
+            if matches!(at(hold, "/state").as_str(), "open" | "approved") {
+                print::line(format!("answer     {}", call.page(&format!("/holds/{}", self.hold))?))?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn table(answer: &Value) -> Result<(), Failure> {
+    let row = |hold: &Value| {
+        let columns = ["/hold", "/state", "/effect", "/agent", "/controller", "/upstream", "/ends", "/what/0"];
+        columns.iter().map(|column| at(hold, column)).collect()
+    };
+    let rows: Vec<Vec<String>> = print::list(answer, "holds").iter().map(row).collect();
+    if rows.is_empty() {
+        print::note("nothing waits for people");
+        return Ok(());
+    }
+    print::table(&["HOLD", "STATE", "WORST", "AGENT", "FOR", "UPSTREAM", "ENDS", "WHAT"], &rows)
+}
+
+/// The card in the order of the console's.
+fn card(hold: &Value) -> Result<(), Failure> {
+    let say = |label: &str, text: &str| print::line(format!("{label:<10} {}", one_line(text)));
+    let of = |pointer: &str| at(hold, pointer);
+    say("hold", &format!("{} ({})", of("/hold"), of("/state")))?;
+    let asker = if hold.pointer("/human") == Some(&Value::Bool(true)) { "human" } else { "agent" };
+    say("who", &format!("{asker} {} for {}, session {}", of("/agent"), of("/controller"), of("/session")))?;
+    say("where", &format!("{} ({})", of("/upstream"), of("/environment")))?;
+    say("purpose", &of("/purpose"))?;
+    for act in print::list(hold, "acts") {
+        let (effect, resource) = (at(act, "/effect"), at(act, "/resource"));
+        say("would", &format!("{effect} {resource}, {}: {}", at(act, "/reversibility"), at(act, "/why")))?;
+    }
+    for relation in hold.pointer("/facts/relations").and_then(Value::as_array).into_iter().flatten() {
+        let (name, rows) = (at(relation, "/name"), at(relation, "/rows"));
+        let touched = at(relation, "/touched");
+        say("touches", &format!("{name}: {touched} of {rows} rows, {} bytes", at(relation, "/bytes")))?;
+        for dependent in print::list(relation, "dependents") {
+            say("depends", dependent.as_str().unwrap_or_default())?;
+        }
+    }
+    for unknown in hold.pointer("/facts/unknown").and_then(Value::as_array).into_iter().flatten() {
+        say("unknown", unknown.as_str().unwrap_or_default())?;
+    }
+    say("needs", &of("/needs/words"))?;
+    say("policies", &of("/policies"))?;
+    for approval in print::list(hold, "approvals") {
+        let (who, standing) = (at(approval, "/person"), at(approval, "/standing"));
+        say("approved", &format!("{who} ({standing}) at {}: {}", at(approval, "/at"), at(approval, "/comment")))?;
+    }
+    if hold.pointer("/rejected/by").is_some() {
+        say("rejected", &format!("{}: {}", of("/rejected/by"), of("/rejected/reason")))?;
+    }
+    say("opened", &of("/opened"))?;
+    say("ends", &of("/ends"))?;
+    say("request", &of("/request_digest"))?;
+    print::line("the request, exactly:")?;
+    for text in block(&of("/text")).lines() {
+        print::line(format!("  | {text}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! `tyer session`: a session is one run of one agent for one person, with credentials of its own.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use tyer_core::intent::Effect;
+
+use super::call::{Call, id};
+use super::failure::{Exit, Failure};
+use super::plain::one_line;
+use super::print::{self, at};
+use super::duration;
+use crate::founding::DOOR_CERTIFICATE;
+
+/// Sessions: make, list, end
+#[derive(Debug, Args)]
+pub(super) struct Sessions {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    New(New),
+    /// List sessions
+    List,
+    /// End a session: its connections are closed and its holds taken back
+    End {
+        /// Its id, such as s-7k2m9q
+        #[arg(value_parser = id)]
+        session: String,
+    },
+    /// Kill a session: as `end`, and recorded as killed
+    Kill {
+        /// Its id, such as s-7k2m9q
+        #[arg(value_parser = id)]
+        session: String,
+    },
+}
+
+/// Make a session and print what a driver needs, once
+///
+/// The output is meant for a shell: eval "$(tyer session new --agent kiro --for alice --upstream orders)"
+#[derive(Debug, Args)]
+struct New {
+    /// The agent's name, or the human's with --human
+    #[arg(long)]
+    agent: String,
+    /// The person on whose behalf it acts; never a peer for it
+    #[arg(long = "for", value_name = "PERSON")]
+    controller: String,
+    /// Where
+    #[arg(long)]
+    upstream: String,
+    /// The session is a human's
+    #[arg(long)]
+    human: bool,
+    /// The only effects allowed, such as read,change
+    #[arg(long, value_name = "EFFECTS", value_delimiter = ',', value_parser = effect)]
+    may: Vec<String>,
+    /// The only resources allowed, such as 'orders.*'; repeat for more
+    #[arg(long, value_name = "PATTERN")]
+    on: Vec<String>,
+    /// How long it lasts, such as 30m, 2h or 7d [default: 2h]
+    #[arg(long, value_name = "LENGTH", value_parser = duration::parse)]
+    until: Option<Duration>,
+    /// Why it is made, for approvers to read
+    #[arg(long, default_value = "")]
+    purpose: String,
+}
+
+fn effect(word: &str) -> Result<String, String> {
+    if Effect::parse(word).is_some() {
+        return Ok(word.to_owned());
+    }
+    let all: Vec<&str> = Effect::ALL.iter().map(|effect| effect.as_str()).collect();
+    Err(format!("there are {}", all.join(", ")))
+}
+
+impl Sessions {
+    pub(super) fn run(&self, call: &Call) -> Result<Exit, Failure> {
+        match &self.action {
+            Action::New(new) => new.run(call),
+            Action::List => call.print(&call.get("/api/v1/sessions")?, table),
+            Action::End { session } => end(call, session, "ended"),
+            Action::Kill { session } => end(call, session, "killed"),
+        }
+    }
+}
+
+impl New {
+    fn run(&self, call: &Call) -> Result<Exit, Failure> {
+        let body = json!({
+            "agent": self.agent,
+            "human": self.human,
+            "controller": self.controller,
+            "upstream": self.upstream,
+            "may": self.may,
+            "on": self.on,
+            "lasts_seconds": self.until.map(|length| length.as_secs()),
+            "purpose": self.purpose,
+        });
+        let answer = call.post("/api/v1/sessions", &body)?;
+        call.print(&answer, |minted| exports(call, minted))
+    }
+}
+
+/// Shell lines that set what libpq and `tyer propose` read.
+fn exports(call: &Call, minted: &Value) -> Result<(), Failure> {
+    let certificate = std::path::absolute(call.data.join(DOOR_CERTIFICATE))?.display().to_string();
+    let variables = [
+        ("PGHOST", at(minted, "/host")),
+        ("PGPORT", at(minted, "/port")),
+        ("PGUSER", at(minted, "/user")),
+        ("PGPASSWORD", at(minted, "/password")),
+        ("PGDATABASE", at(minted, "/database")),
+        ("PGSSLMODE", "verify-full".to_owned()),
+        ("PGSSLROOTCERT", certificate),
+        ("TYER_URL", call.page("")?),
+    ];
+    print::note(format!(
+        "session {} until {}; the password is shown only now",
+        one_line(&at(minted, "/session")),
+        one_line(&at(minted, "/expires"))
+    ));
+    for (name, value) in variables {
+        print::line(format!("export {name}={}", quoted(&value)))?;
+    }
+    print::line(format!("# {}", one_line(&at(minted, "/url"))))
+}
+
+/// A word that a shell takes as it is.
+fn quoted(value: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@%+=,".contains(letter);
+    if !value.is_empty() && value.chars().all(plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+fn table(answer: &Value) -> Result<(), Failure> {
+    let row = |session: &Value| {
+        let state = match at(session, "/ended").as_str() {
+            "-" => "runs".to_owned(),
+            how => how.to_owned(),
+        };
+        let columns = ["/agent", "/controller", "/upstream", "/may", "/on", "/connections", "/expires", "/purpose"];
+        let mut row = vec![at(session, "/session"), state];
+        row.extend(columns.iter().map(|column| at(session, column)));
+        row
+    };
+    let rows: Vec<Vec<String>> = print::list(answer, "sessions").iter().map(row).collect();
+    let headings = ["SESSION", "STATE", "AGENT", "FOR", "UPSTREAM", "MAY", "ON", "OPEN", "UNTIL", "PURPOSE"];
+    print::table(&headings, &rows)
+}
+
+fn end(call: &Call, session: &str, how: &str) -> Result<Exit, Failure> {
+    let answer = call.post(&format!("/api/v1/sessions/{session}/end"), &json!({ "how": how }))?;
+    let count = |key: &str| answer.body.get(key).and_then(Value::as_u64);
+    let (open, closed) = (count("open"), count("closed"));
+    call.print(&answer, |ending| {
+        let (open, closed) = (at(ending, "/open"), at(ending, "/closed"));
+        print::line(format!("session {session} was {how}: {closed} of {open} connections were seen to close"))
+    })?;
+    if open.is_some() && open == closed {
+        return Ok(Exit::Done);
+    }
+    print::note("not every connection was seen to close; nothing new is decided for the session all the same");
+    Ok(Exit::Failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_a_shell() {
+        let check = |value: &str, expect: &str| assert_eq!(quoted(value), expect);
+        check("127.0.0.1", "127.0.0.1");
+        check("", "''");
+        check("a b", "'a b'");
+        check("it's $HOME `x`", "'it'\\''s $HOME `x`'");
+        check("a\nb", "'a\nb'");
+    }
+}
