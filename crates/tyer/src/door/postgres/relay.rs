@@ -321,7 +321,7 @@ enum Asked {
 }
 
 /// Waits until the flag is raised, or for ever if nobody can raise it any more.
-async fn raised(flag: &mut watch::Receiver<bool>) {
+pub(super) async fn raised(flag: &mut watch::Receiver<bool>) {
     if flag.wait_for(|raised| *raised).await.is_err() {
         std::future::pending().await
     }
@@ -346,7 +346,7 @@ async fn settle_all(gateway: Arc<Gateway>, mut outcomes: mpsc::Receiver<(LeafInd
 }
 
 /// A question of the wire as the gateway takes it.
-fn request(session: tyer_core::intent::SessionId, question: &Question) -> Request {
+pub(crate) fn request(session: tyer_core::intent::SessionId, question: &Question) -> Request {
     let understanding = &question.understanding;
     let plain = understanding.explainable && question.parameters.values.is_empty();
     Request {
