@@ -1,9 +1,9 @@
 //! Statements about who may do what, and about safeguards that no table carries.
 
 use pg_query::{NodeEnum, protobuf as pb};
-use tyer_core::intent::{Effect, Kind, Resource};
+use tyer_core::intent::{Effect, Kind, Resource, Reversibility};
 
-use super::acts::{act, object, table};
+use super::acts::{Adjust, act, object, table};
 use super::names;
 use super::walk::{Judged, Walk};
 
@@ -110,7 +110,8 @@ impl Walk {
             None => names::of(alter.object.as_ref().and_then(|object| object.node.as_ref())),
         };
         let why = format!("makes {to} the owner of {name}");
-        self.grant(object(name), why);
+        let is_relation = alter.relation.is_some();
+        self.grant(if is_relation { table(name) } else { object(name) }, why);
     }
 
     /// Judges a statement that weakens a safeguard, or may.
@@ -124,7 +125,8 @@ impl Walk {
             NodeEnum::AlterSystemStmt(system) => {
                 let set = system.setstmt.as_ref();
                 let name = set.map(|set| set.name.as_str()).unwrap_or_default();
-                let why = format!("changes the setting {name} of the whole server");
+                let what = if name.is_empty() { "every setting" } else { name };
+                let why = format!("changes {what} of the whole server");
                 (Resource::new(Kind::Setting, name), why)
             }
             NodeEnum::AlterRoleSetStmt(alter) => {
@@ -172,7 +174,8 @@ impl Walk {
                 for node in &lock.relations {
                     let name = names::of(node.node.as_ref());
                     let why = format!("locks {name}; others who use it wait");
-                    self.found.push(act(Effect::Change, table(name), why));
+                    let lock = act(Effect::Change, table(name), why);
+                    self.found.push(lock.that_is(Reversibility::Reversible));
                 }
                 return Some(Judged::Below);
             }
