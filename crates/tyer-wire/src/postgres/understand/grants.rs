@@ -123,21 +123,19 @@ impl Walk {
                 (object(format!("policy {name}.{}", policy.policy_name)), why)
             }
             NodeEnum::AlterSystemStmt(system) => {
-                let set = system.setstmt.as_ref();
-                let name = set.map(|set| set.name.as_str()).unwrap_or_default();
-                let what = if name.is_empty() { "every setting" } else { name };
+                let (name, what) = setting(system.setstmt.as_ref());
                 let why = format!("changes {what} of the whole server");
                 (Resource::new(Kind::Setting, name), why)
             }
             NodeEnum::AlterRoleSetStmt(alter) => {
                 let role = alter.role.as_ref().map_or("every role", names::role);
-                let name = alter.setstmt.as_ref().map(|set| set.name.as_str()).unwrap_or_default();
-                let why = format!("changes the setting {name} for every later session of {role}");
+                let (name, what) = setting(alter.setstmt.as_ref());
+                let why = format!("changes {what} for every later session of {role}");
                 (Resource::new(Kind::Setting, name), why)
             }
             NodeEnum::AlterDatabaseSetStmt(alter) => {
-                let name = alter.setstmt.as_ref().map(|set| set.name.as_str()).unwrap_or_default();
-                let why = format!("changes the setting {name} for every later session");
+                let (name, what) = setting(alter.setstmt.as_ref());
+                let why = format!("changes {what} for every later session");
                 (Resource::new(Kind::Setting, name), why)
             }
             NodeEnum::AlterDatabaseStmt(alter) => {
@@ -184,5 +182,13 @@ impl Walk {
         let why = format!("changes how data is replicated ({word} {name})");
         self.found.push(act(Effect::Disarm, object(format!("{word} {name}")), why));
         Some(Judged::Below)
+    }
+}
+
+/// The name of a setting that is changed for good, and words for it; RESET ALL names none.
+fn setting(set: Option<&pb::VariableSetStmt>) -> (&str, String) {
+    match set.map(|set| set.name.as_str()).unwrap_or_default() {
+        "" => ("", "every setting".to_owned()),
+        name => (name, format!("the setting {name}")),
     }
 }

@@ -103,7 +103,9 @@ fn what_cannot_be_understood_is_opaque_and_no_crash() {
     assert!(flows(&format!("SELECT {}1{}", "(".repeat(1000), ")".repeat(1000))));
     assert!(is_opaque(&format!("SELECT {}1{}", "(SELECT ".repeat(1000), ")".repeat(1000))));
     assert!(is_opaque(&format!("SELECT {}1{}", "(".repeat(400_000), ")".repeat(400_000))));
-    assert!(is_opaque(&format!("SELECT {}1", "NOT ".repeat(5000))));
+    for depth in [60, 5_000, 100_000] {
+        assert!(is_opaque(&format!("SELECT {}1", "NOT ".repeat(depth))));
+    }
     assert!(is_opaque(&format!("SELECT 1{}", "+1".repeat(100_000))));
     assert!(is_opaque("SELECT '\0'"));
     assert!(is_opaque(&format!("SELECT 1 -- {}", "x".repeat(REQUEST_BYTES_MAX))));
@@ -214,7 +216,8 @@ fn comments_and_white_space_change_nothing() {
         let Ok(tokens) = pg_query::scan_tokens(&format!("{sql}\n")) else { continue };
         let mut padded = String::from("/* DROP TABLE x */\n");
         for token in &tokens {
-            let text = &sql[usize::try_from(token.start).unwrap()..usize::try_from(token.end).unwrap()];
+            let (start, end) = (token.start.try_into().unwrap(), token.end.try_into().unwrap());
+            let text: &str = sql.get::<std::ops::Range<usize>>(start..end).unwrap();
             write!(padded, "{text}\n/* ; */\t").unwrap();
         }
         let (plain, padded) = (understand(sql), understand(&padded));
@@ -297,29 +300,5 @@ proptest! {
         let plain = understand("SELECT * FROM users WHERE name = 'x'");
         prop_assert_eq!((found.acts, found.shape), (plain.acts, plain.shape));
         prop_assert_eq!(found.redacted, plain.redacted);
-    }
-}
-
-#[test]
-fn zz_probe() {
-    for sql in ["SELECT id, email FROM users WHERE id = 42", "UPDATE t SET a = 1 WHERE id = 2", "BEGIN"] {
-        let t = std::time::Instant::now();
-        for _ in 0..20_000 { std::hint::black_box(understand(std::hint::black_box(sql))); }
-        println!("{sql}: {:?}", t.elapsed() / 20_000);
-        let t = std::time::Instant::now();
-        for _ in 0..20_000 { std::hint::black_box(pg_query::parse(std::hint::black_box(sql), 0).unwrap()); }
-        println!("  of that parse {:?}", t.elapsed() / 20_000);
-        let t = std::time::Instant::now();
-        for _ in 0..20_000 { std::hint::black_box(pg_query::scan_tokens(std::hint::black_box(sql)).unwrap()); }
-        println!("  of that scan {:?}", t.elapsed() / 20_000);
-    }
-    for sql in [format!("SELECT {}1", "NOT ".repeat(5000)), format!("SELECT {}true", "NOT ".repeat(60)), format!("SELECT 1{}", "+1".repeat(100_000)), format!("SELECT {}1{}", "(".repeat(400_000), ")".repeat(400_000)), format!("SELECT {}1{}", "(SELECT ".repeat(1000), ")".repeat(1000))] {
-        let u = understand(&sql);
-        println!("{:.30} {:?} {:?}", sql, u.acts, u.syntax_error);
-    }
-    for sql in [format!("DELETE FROM t WHERE {}", "a IS NULL OR ".repeat(20_000) + "false"), format!("DELETE FROM t WHERE {}", "a=1 OR ".repeat(100_000) + "false"), format!("WITH {} SELECT 1", (0..20_000).map(|n| format!("c{n} AS (SELECT * FROM x{n})")).collect::<Vec<_>>().join(",")), "DELETE FROM t1;".repeat(60_000), (0..40_000).map(|n| format!("DELETE FROM t{n};")).collect()] {
-        let t = std::time::Instant::now();
-        let u = understand(&sql);
-        println!("{:.30} {} bytes {} acts {:?}", sql, sql.len(), u.acts.iter().count(), t.elapsed());
     }
 }
