@@ -121,7 +121,7 @@ impl Init {
             .map_err(|error| Failure::usage(error.to_string(), "see `tyer init --help`"))?;
         let listen = self.first.listen.ip();
         let door_names = if listen.is_unspecified() { Vec::new() } else { vec![listen.to_string()] };
-        Ok(Plan { people, config: text, host: console.host().to_owned(), door_names })
+        Ok(Plan { people, config: text, host: console.relying_party.id().to_owned(), door_names })
     }
 
     fn founders(&self) -> Result<[PersonId; 2], Failure> {
