@@ -3,11 +3,11 @@
 //! It lives in a temporary directory, listens on one port of 127.0.0.1, trusts nobody without a password
 //! (`scram-sha-256`) and never flushes: nothing in it is worth keeping. PostgreSQL refuses to run as
 //! root, so root runs it as the user `postgres` or else `nobody`. A shell stands between this process
-//! and the server and stops it when the pipe to this process closes, so no server outlives even a killed
-//! test.
+//! and the server and stops it when the pipe to this process closes, so neither server nor directory outlives
+//! even a killed test.
 
 use std::fs::{self, File, Permissions};
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -29,16 +29,20 @@ const ORDERS: &str = include_str!("cluster/orders.sql");
 const START_LIMIT: Duration = Duration::from_secs(30);
 const START_TRIES: u32 = 5;
 
-/// Runs the server and stops it at once when standard input closes; ends with the server's exit code.
+/// Runs the server and stops it at once when told to, or when standard input closes. Closed input means
+/// that we are gone, so the directory goes too. The arguments are the directory and the server's command.
 const KEEPER: &str = r#"
+home=$1
+shift
 exec 3<&0
 "$@" </dev/null 3<&- &
 server=$!
-( read -r _ <&3; kill -QUIT "$server" ) &
+( read -r _ <&3 || : >orphaned; kill -QUIT "$server" ) &
 watch=$!
 wait "$server"
 code=$?
 kill "$watch" 2>/dev/null
+if [ -e orphaned ]; then rm -rf "$home"; fi
 exit "$code"
 "#;
 
@@ -154,9 +158,7 @@ impl Cluster {
     /// Stops the server at once, as if its machine had lost power; [`Cluster::resume`] recovers it.
     pub fn halt(&mut self) {
         if let Some(mut keeper) = self.keeper.take() {
-            drop(keeper.stdin.take());
-            // The keeper has nothing left to do but to wait for the server; its exit code says nothing.
-            let _code = keeper.wait();
+            end(&mut keeper);
         }
     }
 
@@ -199,8 +201,7 @@ impl Cluster {
             }
             sleep(Duration::from_millis(50));
         }
-        drop(keeper.stdin.take());
-        let _code = keeper.wait();
+        end(&mut keeper);
         let log = fs::read_to_string(self.home.path().join("log")).unwrap_or_default();
         Err(log.lines().rev().take(5).collect::<Vec<_>>().join("; "))
     }
@@ -270,7 +271,7 @@ impl Programs {
     fn serve(&self, home: &Path, port: u16) -> Result<Child, ClusterError> {
         let log = File::create(home.join("log")).map_err(system("server log"))?;
         let mut command = self.unprivileged(Command::new("sh"), home);
-        command.args(["-c", KEEPER, "keeper"]).arg(self.directory.join("postgres"));
+        command.args(["-c", KEEPER, "keeper"]).arg(home).arg(self.directory.join("postgres"));
         command.arg("-D").arg(home.join("cluster")).arg("-p").arg(port.to_string());
         for setting in [
             "listen_addresses=127.0.0.1",
@@ -287,6 +288,13 @@ impl Programs {
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
         command.spawn().map_err(system("starting the server"))
     }
+}
+
+/// Tells the keeper to stop the server and waits for it. Neither can fail in a way that matters: a keeper
+/// that no longer listens has ended already, and its exit code is the server's, stopped as asked.
+fn end(keeper: &mut Child) {
+    let _told = keeper.stdin.take().map(|mut stdin| stdin.write_all(b"stop\n"));
+    let _code = keeper.wait();
 }
 
 /// The `bin` directory of the highest version in Debian's layout.
@@ -414,15 +422,15 @@ mod tests {
     #[test]
     fn the_server_ends_with_the_process_that_started_it() {
         let mut cluster = Cluster::start().unwrap();
-        let port = cluster.port();
+        let (port, home) = (cluster.port(), cluster.home.path().to_owned());
         // What the system does when this process is killed: it closes the pipe, and nobody waits.
         let mut keeper = cluster.keeper.take().unwrap();
         drop(keeper.stdin.take());
         let until = Instant::now() + Duration::from_secs(10);
-        while is_listening(port) && Instant::now() < until {
+        while (is_listening(port) || home.exists()) && Instant::now() < until {
             sleep(Duration::from_millis(20));
         }
-        assert!(!is_listening(port));
+        assert!(!is_listening(port) && !home.exists());
         keeper.wait().unwrap();
     }
 

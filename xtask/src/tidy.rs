@@ -62,8 +62,9 @@ fn files(root: &Path) -> Vec<Finding> {
     if pages.is_empty() {
         findings.push(Finding::new(".", 0, "nothing to check"));
     }
-    let sources: Vec<Source> =
-        pages.iter().filter(|page| page.path.ends_with(".rs")).map(Source::read).collect();
+    let rust = || pages.iter().filter(|page| page.path.ends_with(".rs"));
+    let tests: Vec<String> = rust().flat_map(source::declared_tests).collect();
+    let sources: Vec<Source> = rust().map(|page| Source::read(page, &tests)).collect();
     for page in &pages {
         findings.extend(text::check(page));
     }

@@ -283,7 +283,7 @@ impl Gateway {
             }
             Next::Stays(hold, _) => {
                 // It aged out just now: record that, and let the next attempt park a new hold.
-                self.end_hold(world, hold, now).await?;
+                self.end_hold(world, hold, now).await.map_err(|error| unrecorded(&error))?;
                 Ok(Attempt::Waits(id, needs))
             }
             Next::Refuses(_, StepError::RefusedNow(refusal)) => Err(self.refuse(intent, &basis, refusal, now).await),

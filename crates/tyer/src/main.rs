@@ -1,5 +1,7 @@
 //! Tyer: the interlock between AI agents and production.
 
+mod api;
+mod archive;
 mod audit;
 mod cli;
 mod clock;

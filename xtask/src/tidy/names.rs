@@ -6,9 +6,16 @@ use super::source::Source;
 const BANNED: [&str; 10] =
     ["manager", "handler", "helper", "util", "common", "service", "engine", "data", "info", "base"];
 
-/// Names that a specification gave, in snake case.
-const FROM_SPECIFICATIONS: [&str; 6] =
-    ["data_row", "copy_data", "client_data", "authenticator_data", "auth_data", "row_data"];
+/// Terms that a specification gave, or that everybody uses for the thing; in snake case.
+const TERMS: [&str; 7] = [
+    "data_row",
+    "row_data",
+    "copy_data",
+    "client_data",
+    "authenticator_data",
+    "auth_data",
+    "data_directory",
+];
 
 const KEYWORDS: [&str; 8] = ["fn", "struct", "enum", "trait", "mod", "type", "const", "static"];
 
@@ -36,10 +43,7 @@ pub(super) fn check(source: &Source) -> Vec<Finding> {
 }
 
 fn banned_in(name: &str) -> Option<&'static str> {
-    let snake = snake(name);
-    if FROM_SPECIFICATIONS.contains(&snake.as_str()) {
-        return None;
-    }
+    let snake = TERMS.iter().fold(snake(name), |name, term| name.replace(term, ""));
     BANNED.into_iter().find(|banned| {
         snake.split('_').any(|part| part == *banned || part.strip_suffix('s') == Some(banned))
     })

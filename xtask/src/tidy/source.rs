@@ -3,7 +3,7 @@
 //! This is no parser. It knows just enough of Rust's lexical grammar to blank what is not code, keeping
 //! every line break, and enough of `use` to expand groups, globs and renames.
 
-use super::Page;
+use super::{Page, is_in};
 
 /// One Rust file.
 #[derive(Debug)]
@@ -43,18 +43,34 @@ impl Name {
 }
 
 impl Source {
-    /// Reads a file.
-    pub(super) fn read(page: &Page) -> Self {
+    /// Reads a file; `tests` are the modules that hold nothing but tests.
+    pub(super) fn read(page: &Page, tests: &[String]) -> Self {
         let code = blank(&page.text);
-        let (shipped, test_lines) = if is_test(&page.path) {
-            (String::new(), code.lines().count())
-        } else {
-            without_tests(&code)
-        };
+        let is_test = is_test(&page.path) || tests.iter().any(|scope| is_in(&page.path, scope));
+        let (shipped, test_lines) =
+            if is_test { (String::new(), code.lines().count()) } else { without_tests(&code) };
         let names = names(&shipped, &module(&page.path));
         Self { path: page.path.clone(), text: page.text.clone(), code, shipped, test_lines, names }
     }
 }
+
+/// The modules that a file declares as `#[cfg(test)] mod name;`, as scopes.
+pub(super) fn declared_tests(page: &Page) -> Vec<String> {
+    let code = blank(&page.text);
+    let declarations = code.split(TEST_MARK).skip(1).filter_map(|after| {
+        let item = after.get(..item_length(after))?.trim_end().strip_suffix(';')?;
+        let (_, name) = item.split_once("mod ")?;
+        Some(name.trim().to_owned())
+    });
+    let stem = page.path.trim_end_matches(".rs");
+    let folder = match stem.rsplit_once('/') {
+        Some((folder, "lib" | "main")) => folder,
+        _ => stem,
+    };
+    declarations.map(|name| format!("{folder}/{name}")).collect()
+}
+
+const TEST_MARK: &str = "#[cfg(test)]";
 
 /// Whether a file holds nothing but tests or benchmarks.
 fn is_test(path: &str) -> bool {
@@ -174,13 +190,12 @@ fn char_length(rest: &[char]) -> usize {
 
 /// Blanks each item under `#[cfg(test)]`, to its closing brace or its semicolon; and counts their lines.
 fn without_tests(code: &str) -> (String, usize) {
-    const MARK: &str = "#[cfg(test)]";
     let (mut kept, mut rest) = (String::with_capacity(code.len()), code);
     let mut lines = 0;
-    while let Some((before, after)) = rest.split_once(MARK) {
+    while let Some((before, after)) = rest.split_once(TEST_MARK) {
         let (item, tail) = after.split_at_checked(item_length(after)).unwrap_or((after, ""));
         kept.push_str(before);
-        kept.push_str(&" ".repeat(MARK.len()));
+        kept.push_str(&" ".repeat(TEST_MARK.len()));
         kept.extend(item.chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
         lines += item.lines().count();
         rest = tail;

@@ -62,6 +62,45 @@ fn core_does_no_io() {
 }
 
 #[test]
+fn blanking_leaves_code_and_line_breaks() {
+    let check = |text: &str, expected: &str| {
+        let page = Page { path: "src/x.rs".to_owned(), text: text.to_owned() };
+        let code = Source::read(&page, &[]).code;
+        assert_eq!(code.split_whitespace().collect::<Vec<_>>().join(" "), expected, "{text}");
+        assert_eq!(code.lines().count(), text.lines().count(), "{text}");
+    };
+    check("a // b\nc", "a c");
+    check("a /* b\n/* c */ d */ e", "a e");
+    check("a /* never closed\n", "a");
+    check(r#"f("a\"b", 'c', '\'', '\u{1F600}') g"#, "f( , , , ) g");
+    check("f(\"a\nb\") c", "f( ) c");
+    check("fn f<'a>(x: &'a str) 'b: loop {}", "fn f<'a>(x: &'a str) 'b: loop {}");
+    check("r\"a\\\" b br#\"c\" d\"# e cr##\"f\"# g\"## h", "b e h");
+    check("b\"a\" c\"b\" b'x' r#type", "b c b r#type");
+    check("for\"x\" bar\"y\"", "for bar");
+    check("\"never closed\n x", "");
+}
+
+#[test]
+fn a_module_declared_for_tests_is_no_shipped_code() {
+    let parent = "crates/tyer-core/src/ledger.rs";
+    let child = ("crates/tyer-core/src/ledger/story.rs", "//! Why.\nuse std::fs;\n");
+    let check = |declaration: &str, is_shipped: bool| {
+        let findings = findings_in(&[(parent, &format!("//! Why.\n{declaration}\n")), child]);
+        assert_eq!(
+            findings.contains("story.rs:2: names std::fs"),
+            is_shipped,
+            "{declaration}: {findings}"
+        );
+    };
+    check("#[cfg(test)]\nmod story;", false);
+    check("#[cfg(test)]\npub(crate) mod story;", false);
+    check("mod story;", true);
+    check("#[cfg(test)]\nmod stories;\nmod story;", true);
+    check("#[cfg(test)]\nmod tests {}\nmod story;", true);
+}
+
+#[test]
 fn one_module_imports_cedar() {
     check("crates/tyer-core/src/policy.rs", "use cedar_policy::Policy;", "");
     check("crates/tyer-core/src/policy/load.rs", "use cedar_policy::Policy;", "");
@@ -88,7 +127,8 @@ fn protocols_are_pure_and_apart() {
 fn the_program_keeps_its_modules_apart() {
     let tyer = |file: &str| format!("crates/tyer/src/{file}");
     check(&tyer("hold_queue.rs"), "use rusqlite::Connection;", "names rusqlite");
-    check(&tyer("store.rs"), "use rusqlite::Connection;", "names rusqlite");
+    check(&tyer("store.rs"), "enum E { Sqlite(rusqlite::Error) }", "");
+    check(&tyer("storekeeper.rs"), "use rusqlite::Connection;", "names rusqlite");
     check(&tyer("store/sqlite.rs"), "use rusqlite::Connection;", "");
     check(&tyer("console.rs"), "use crate::door::Door;", "names crate::door");
     check(&tyer("console/pages.rs"), "use super::super::upstream;", "names crate::upstream");
@@ -141,6 +181,8 @@ fn names_say_something() {
     check(file, "const BASE: u8 = 1;", "contains `base`");
     check(file, "type HTTPInfo = u8;", "contains `info`");
     check("crates/tyer/src/common.rs", "", "the file's name contains `common`");
+    check(file, "fn read_client_data() {} fn data_directory() {}", "");
+    check(file, "fn data_of_row() {}", "contains `data`");
     check(file, "fn database() {} struct DataRow; const fn informed() {}", "");
     check(file, "/// A helper.\nfn f(data: u8) {}", "");
     check(file, "#[cfg(test)]\nmod tests { fn helper() {} }", "");

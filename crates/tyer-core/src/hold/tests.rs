@@ -174,8 +174,8 @@ fn who_counts() {
     check(TWO, "+olga* +olga* +olga ?", "open !twice !twice !not-approved");
     check(TWO, "+olga* +oscar* ?", "open approved released");
     check(ONE, "+alice +alice* ?", "!controller !controller !not-approved");
-    check(ONE, "+alice= ?", "open !not-approved");
-    check(TWO, "+alice= +olga* ? +bob ?", "open open !not-approved approved released");
+    check(ONE, "+alice= ?", "!controller !not-approved");
+    check(TWO, "+alice= +olga* ? +bob ?", "!controller open !not-approved approved released");
     check(OWN, "+bob +olga* ? +alice= ?", "open open !not-approved approved released");
     check(OWN, "+bob= ?", "!not-controller !not-approved");
     check((true, 1, 0), "+alice= ? +bob ?", "open !not-approved approved released");

@@ -66,6 +66,12 @@ impl Gateway {
         Ok(statement)
     }
 
+    /// Who may enrol with this link.
+    pub(crate) async fn invited(&self, token: &str) -> Option<PersonId> {
+        let world = self.world().await;
+        linked(&world, token, clock::now()).map(|person| person.id.clone())
+    }
+
     /// Enrols the new passkey; the link is used up.
     pub(crate) async fn finish_enrolment(
         &self,

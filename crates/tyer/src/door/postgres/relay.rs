@@ -206,8 +206,8 @@ impl<'a> Relay<'a> {
                     }
                 }
                 _ = self.cancelled.changed(), if is_asking => { self.gone.send_replace(true); }
-                _ = signals.kill.wait_for(|kill| *kill) => return Ending::Killed,
-                _ = signals.stop.wait_for(|stop| *stop), if self.session.is_at_rest() => return Ending::Stopping,
+                () = raised(&mut signals.kill) => return Ending::Killed,
+                () = raised(&mut signals.stop), if self.session.is_at_rest() => return Ending::Stopping,
             }
         }
     }
@@ -318,6 +318,13 @@ enum Asked {
     Nothing,
     Question(Box<Question>),
     Finish,
+}
+
+/// Waits until the flag is raised, or for ever if nobody can raise it any more.
+async fn raised(flag: &mut watch::Receiver<bool>) {
+    if flag.wait_for(|raised| *raised).await.is_err() {
+        std::future::pending().await
+    }
 }
 
 /// Waits for the open question's answer; for ever if none is open.

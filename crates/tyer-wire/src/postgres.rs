@@ -1,0 +1,15 @@
+//! The PostgreSQL frontend/backend protocol, version 3.0, as seen from between an agent and its
+//! database (PostgreSQL documentation, chapter "Frontend/Backend Protocol").
+//!
+//! Reading order: bytes become frames in [`decode`]; the first packets are [`startup`] and [`scram`];
+//! [`session`] relays the rest and asks before anything runs; [`understand`] says what it would do,
+//! [`identity`] which request it is, [`refuse`] how a refusal sounds to a driver.
+
+pub mod decode;
+pub mod encode;
+pub mod identity;
+pub mod refuse;
+pub mod scram;
+pub mod session;
+pub mod startup;
+pub mod understand;

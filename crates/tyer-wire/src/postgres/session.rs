@@ -1,0 +1,676 @@
+//! The relay between one agent and its upstream, as a state machine over frames.
+//!
+//! What would run is asked about first: a whole `Query`, or an `Execute` with the text and parameters
+//! of its portal, each time anew. The messages of a pipeline are held back until its first `Execute`
+//! is answered, because the server plans at `Bind`, and planning can run functions. What is refused is
+//! replaced by a text that must fail, and the server's error by Tyer's: the server itself then skips
+//! to `Sync`, aborts the transaction and reports the right status ("Message Flow" in the PostgreSQL
+//! documentation).
+//!
+//! INVARIANT: text of SQL that runs leaves only as a [`Run`], which only [`Session::cleared`] makes; a
+//! [`Chore`] carries protocol messages, statements that are merely parsed, and refused texts.
+
+mod expect;
+mod names;
+mod question;
+#[cfg(test)]
+mod tests;
+mod upstream;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tyer_core::intent::{Digest, Kind, Resource};
+use tyer_core::limits::{PIPELINE_BYTES_MAX, STATEMENTS_MAX};
+use tyer_core::verdict::LeafIndex;
+
+use self::expect::{Awaits, Expect, Known, Progress, Running};
+use self::names::{Name, Names};
+pub use self::question::Question;
+use self::question::{Portal, Prepared, unclear};
+pub use self::upstream::{Pass, Relay};
+use super::decode::{self, Bind, DecodeError, Frame, Parse, Piece, Target};
+use super::encode;
+use super::identity::{Parameters, Scope, Value, request_digest, request_text};
+use super::refuse::Answer;
+use super::understand::{Understanding, understand};
+
+/// Names no column, so analysing it fails whatever the database holds.
+const REFUSED_SQL: &[u8] = b"SELECT \"tyer_refused\"";
+/// Never comes into being; a name only spares the unnamed statement.
+const REFUSED_NAME: &[u8] = b"tyer_refused";
+/// Messages of one connection that may wait for the server's answers.
+const IN_FLIGHT_MAX: usize = 65_536;
+/// Settings, as the server reports them, that decide what a text means.
+const MEANING: [&str; 6] = [
+    "client_encoding",
+    "standard_conforming_strings",
+    "search_path",
+    "DateStyle",
+    "IntervalStyle",
+    "TimeZone",
+];
+
+/// Bytes for the upstream that run nothing of the agent's.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Chore(Vec<u8>);
+
+impl Chore {
+    /// The bytes; none if there is nothing to send.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Bytes for the upstream that run exactly what was asked about.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Run {
+    digest: Digest,
+    leaf: LeafIndex,
+    bytes: Vec<u8>,
+}
+
+impl Run {
+    /// The identity of the request that they run.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The leaf under which they may leave.
+    #[must_use]
+    pub fn leaf(&self) -> LeafIndex {
+        self.leaf
+    }
+
+    /// The bytes; none if an earlier error makes the server skip the request anyway.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// What follows from a message of the agent.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Step {
+    /// Nothing yet.
+    Nothing,
+    /// This goes to the upstream.
+    Send(Chore),
+    /// This is to be decided, and answered by [`Session::cleared`] or [`Session::refused`].
+    Ask(Box<Question>),
+    /// The agent says goodbye; this goes to the upstream and the connection ends.
+    Finish(Chore),
+}
+
+/// Why a connection can't go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fatal {
+    /// Bytes that are not the protocol.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// A message of the agent that has no place here.
+    #[error("message type '{}' is not expected", char::from(*.0))]
+    Agent(u8),
+    /// A message of the upstream that has no place here.
+    #[error("the upstream sent an unexpected message of type '{}'", char::from(*.0))]
+    Upstream(u8),
+    /// The agent sends without reading.
+    #[error("too many messages in flight")]
+    TooMany,
+    /// A message came, or an answer, out of turn: a fault of the door.
+    #[error("the relay lost its place")]
+    OutOfTurn,
+}
+
+impl Fatal {
+    /// What the agent is told before both connections end.
+    #[must_use]
+    pub fn answer(&self) -> Answer {
+        let code = match self {
+            Self::Decode(_) | Self::Agent(_) | Self::Upstream(_) => "08P01",
+            Self::TooMany => "54000",
+            Self::OutOfTurn => "XX000",
+        };
+        Answer::new(code, &self.to_string())
+    }
+}
+
+/// The transaction status that the server last reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// No transaction.
+    Idle,
+    /// In a transaction.
+    Open,
+    /// In a transaction that has failed.
+    Failed,
+}
+
+/// Why the agent's messages are dropped up to the next `Sync`, as the server drops them.
+#[derive(Debug)]
+enum Skipping {
+    /// Something was refused.
+    Refused,
+    /// The server reported an error with this code.
+    Errored(String),
+}
+
+/// A message that waits for the decision on its pipeline.
+#[derive(Debug)]
+struct Held {
+    bytes: Vec<u8>,
+    expect: Expect,
+}
+
+/// The open question.
+#[derive(Debug)]
+struct Asked {
+    digest: Digest,
+    bytes: Vec<u8>,
+    what: Awaits,
+    /// Whether it may change how later texts are read.
+    unsettles: bool,
+}
+
+/// One connection's relay, after authentication.
+#[derive(Debug)]
+pub struct Session {
+    scope: Scope,
+    status: Status,
+    sent: u64,
+    statements: Names<Arc<Prepared>>,
+    portals: Names<Portal>,
+    expects: VecDeque<Expect>,
+    held: Vec<Held>,
+    held_bytes: usize,
+    skipping: Option<Skipping>,
+    asked: Option<Asked>,
+    known: Vec<Known>,
+    /// Whether the `CopyData` that is coming in pieces is passed on.
+    passes_copy: bool,
+    /// Whether something of the pipeline was sent and no `Sync` yet.
+    unsynced: bool,
+    /// Whether an error now would take back the whole pipeline.
+    implicit: bool,
+    /// Settings may have changed that the server has not reported yet.
+    unsettled: bool,
+}
+
+impl Session {
+    /// A session at rest, in that scope. Its settings come by [`Session::setting`].
+    #[must_use]
+    pub fn new(scope: Scope) -> Self {
+        Self {
+            scope,
+            status: Status::Idle,
+            sent: 0,
+            statements: Names::new(),
+            portals: Names::new(),
+            expects: VecDeque::new(),
+            held: Vec::new(),
+            held_bytes: 0,
+            skipping: None,
+            asked: None,
+            known: Vec::new(),
+            passes_copy: false,
+            unsynced: false,
+            implicit: true,
+            unsettled: false,
+        }
+    }
+
+    /// A setting as the server reported it, at its start or later.
+    pub fn setting(&mut self, name: &str, value: &str) {
+        if MEANING.contains(&name) {
+            self.scope.settings.insert(name.to_owned(), value.to_owned());
+        }
+    }
+
+    /// The transaction status that the server last reported.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Whether nothing is in flight, held back or asked, and no transaction open: a good moment to
+    /// end the connection.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.may_wait() && self.held.is_empty() && self.asked.is_none()
+    }
+
+    /// Takes a message of the agent.
+    ///
+    /// # Errors
+    /// The connection can't go on.
+    pub fn agent(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
+        if self.asked.is_some() {
+            return Err(Fatal::OutOfTurn);
+        }
+        if self.expects.len() > IN_FLIGHT_MAX {
+            return Err(Fatal::TooMany);
+        }
+        match frame.tag() {
+            b'd' | b'c' | b'f' => Ok(self.copy(frame)),
+            b'S' => Ok(self.sync(frame)),
+            b'X' => Ok(Step::Finish(Chore(encode::terminate()))),
+            b'Q' | b'P' | b'B' | b'D' | b'E' | b'C' | b'H' | b'F' if self.skipping.is_some() => {
+                Ok(Step::Nothing)
+            }
+            b'Q' => self.query(frame),
+            b'P' => self.parse(frame),
+            b'B' => self.bind(frame),
+            b'D' => decode::target(frame.body())
+                .map(|_| self.keep(frame, Awaits::Describe))
+                .map_err(Fatal::from),
+            b'C' => self.close(frame),
+            b'E' => self.execute(frame),
+            b'H' => Ok(self.flush(frame)),
+            b'F' => Ok(self.refuse_query(
+                Answer::new("0A000", "function calls outside of SQL are not supported")
+                    .hint("Call the function by SELECT."),
+            )),
+            tag => Err(Fatal::Agent(tag)),
+        }
+    }
+
+    /// The open question is answered by yes, under that leaf: the bytes that may leave with it.
+    ///
+    /// # Errors
+    /// That request was not asked about.
+    pub fn cleared(&mut self, digest: Digest, leaf: LeafIndex) -> Result<Run, Fatal> {
+        let asked = self.asked.take().filter(|asked| asked.digest == digest).ok_or(Fatal::OutOfTurn)?;
+        if let Some(Skipping::Errored(code)) = &self.skipping {
+            let outcome = tyer_core::verdict::Outcome::Failed { code: code.clone() };
+            self.known.push(Known { leaf, outcome, is_final: true });
+            return Ok(Run { digest, leaf, bytes: Vec::new() });
+        }
+        let mut bytes = Vec::new();
+        self.unsynced |= matches!(asked.what, Awaits::Execute(_));
+        self.release_all(&mut bytes);
+        bytes.extend(asked.bytes);
+        self.unsettled |= asked.unsettles;
+        let expect = Expect { leaf: Some(leaf), ..self.expect(asked.what) };
+        self.plan(&expect);
+        self.expects.push_back(expect);
+        Ok(Run { digest, leaf, bytes })
+    }
+
+    /// The open question is answered by no: the bytes that make the server fail in its place.
+    ///
+    /// # Errors
+    /// Nothing was asked.
+    pub fn refused(&mut self, answer: Answer) -> Result<Chore, Fatal> {
+        let asked = self.asked.take().ok_or(Fatal::OutOfTurn)?;
+        let mut out = Vec::new();
+        match asked.what {
+            // The server skips it by itself.
+            _ if self.skipping.is_some() => {}
+            Awaits::Execute(running) => {
+                let at = self.bind_of(&running.portal).unwrap_or(self.held.len());
+                self.refuse_from(at, answer, &mut out);
+            }
+            _ => self.send_refused_query(answer, &mut out),
+        }
+        Ok(Chore(out))
+    }
+
+    fn query(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
+        let Ok(sql) = std::str::from_utf8(decode::query(frame.body())?) else {
+            return Ok(self.refuse_query(not_utf8()));
+        };
+        if let Some(step) = self.refuse_unasked(None) {
+            return Ok(step);
+        }
+        let understanding = self.understood(sql);
+        if let Some(error) = &understanding.syntax_error {
+            return Ok(self.refuse_query(Answer::new("42601", error)));
+        }
+        let prepares = understanding.prepares.clone();
+        let what = Awaits::Query(Progress { prepares, ..Progress::default() });
+        Ok(self.ask(frame, sql.into(), understanding, (Parameters::default(), what)))
+    }
+
+    fn parse(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
+        let parse = Parse::decode(frame.body())?;
+        let Ok(sql) = std::str::from_utf8(parse.sql) else {
+            return Ok(self.refuse_here(not_utf8()));
+        };
+        if self.statements.len() >= STATEMENTS_MAX {
+            let answer = Answer::new("54000", "too many prepared statements on this connection");
+            return Ok(self.refuse_here(answer.hint("Close some, or DEALLOCATE ALL.")));
+        }
+        let mut understanding = self.understood(sql);
+        if let Some(error) = &understanding.syntax_error {
+            // The server will say so itself; should it know better, nothing is known of the text.
+            understanding = Arc::new(unclear(sql, error));
+        }
+        let prepared = Prepared { sql: sql.into(), types: parse.types, understanding };
+        let what = Awaits::Parse { name: Name::new(parse.name), prepared: Arc::new(prepared) };
+        Ok(self.keep(frame, what))
+    }
+
+    fn bind(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
+        let bind = Bind::decode(frame.body())?;
+        if self.portals.len() >= STATEMENTS_MAX {
+            let answer = Answer::new("54000", "too many portals on this connection");
+            return Ok(self.refuse_here(answer.hint("Close some, or end the transaction.")));
+        }
+        let statement = Name::new(bind.statement);
+        let prepared = match self.statements.get(&statement) {
+            Some(prepared) => Arc::clone(prepared),
+            None => Arc::new(Prepared::unseen("statement", &statement.shown())),
+        };
+        let format = |at: usize| match bind.formats.as_slice() {
+            [one] => *one,
+            all => all.get(at).copied().unwrap_or(0),
+        };
+        let values = bind
+            .values
+            .iter()
+            .enumerate()
+            .map(|(at, value)| Value { binary: format(at) == 1, bytes: value.map(<[u8]>::to_vec) });
+        let portal = Portal::new(prepared, values.collect());
+        Ok(self.keep(frame, Awaits::Bind { name: Name::new(bind.portal), portal }))
+    }
+
+    fn close(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
+        let (target, name) = decode::target(frame.body())?;
+        Ok(self.keep(frame, Awaits::Close { target, name: Name::new(name) }))
+    }
+
+    fn execute(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
+        let (name, rows_max) = decode::execute(frame.body())?;
+        let name = Name::new(name);
+        if let Some(continues) = self.portals.settled_mut(&name).and_then(|portal| portal.suspended) {
+            let running =
+                Running { portal: name, prepares: Vec::new(), rows_max, continues, copying: false };
+            return Ok(self.go_on(frame, running));
+        }
+        let spared = self.bind_of(&name);
+        if let Some(step) = self.refuse_unasked(spared) {
+            return Ok(step);
+        }
+        let unseen = || Portal::new(Arc::new(Prepared::unseen("portal", &name.shown())), Vec::new());
+        let portal = self.portals.get(&name).cloned().unwrap_or_else(unseen);
+        let prepared = &portal.prepared;
+        let understanding = match self.unreadable() {
+            Some(why) => Arc::new(unclear(&prepared.sql, why)),
+            None => Arc::clone(&prepared.understanding),
+        };
+        let parameters = Parameters { types: prepared.types.clone(), values: portal.values.to_vec() };
+        let prepares = understanding.prepares.clone();
+        let running = Running { portal: name, prepares, rows_max, continues: None, copying: false };
+        let what = Awaits::Execute(running);
+        Ok(self.ask(frame, Arc::clone(&prepared.sql), understanding, (parameters, what)))
+    }
+
+    /// More rows of an execution that was cleared need no new decision.
+    fn go_on(&mut self, frame: &Frame<'_>, running: Running) -> Step {
+        let mut out = Vec::new();
+        if self.release(&mut out) {
+            out.extend_from_slice(frame.bytes());
+            let expect = self.expect(Awaits::Execute(running));
+            self.expects.push_back(expect);
+            self.unsynced = true;
+        }
+        Step::Send(Chore(out))
+    }
+
+    fn flush(&mut self, frame: &Frame<'_>) -> Step {
+        let mut out = Vec::new();
+        if self.release(&mut out) {
+            out.extend_from_slice(frame.bytes());
+        }
+        Step::Send(Chore(out))
+    }
+
+    fn sync(&mut self, frame: &Frame<'_>) -> Step {
+        let mut out = Vec::new();
+        if self.skipping.is_none() {
+            self.release(&mut out);
+        }
+        self.skipping = None;
+        self.unsynced = false;
+        out.extend_from_slice(frame.bytes());
+        let expect = self.expect(Awaits::Sync { doubtful: false });
+        self.expects.push_back(expect);
+        Step::Send(Chore(out))
+    }
+
+    /// `COPY` data goes on while something cleared is in flight; the server ignores it otherwise.
+    fn copy(&mut self, frame: &Frame<'_>) -> Step {
+        if frame.piece() != Piece::Later {
+            let runs = self.expects.iter().any(|expect| {
+                expect.leaf.is_some() && matches!(expect.what, Awaits::Query(_) | Awaits::Execute(_))
+            });
+            self.passes_copy = runs && self.skipping.is_none();
+        }
+        let mut out = Vec::new();
+        if !self.passes_copy {
+            return Step::Nothing;
+        }
+        if frame.piece() != Piece::Later && !self.release(&mut out) {
+            self.passes_copy = false;
+            return Step::Send(Chore(out));
+        }
+        out.extend_from_slice(frame.bytes());
+        let last = self.expects.back().map(|expect| &expect.what);
+        let mark = match frame.tag() {
+            b'd' if matches!(last, Some(Awaits::Copying)) => None,
+            b'd' => Some(Awaits::Copying),
+            _ => Some(Awaits::CopyEnd),
+        };
+        if let Some(mark) = mark {
+            let expect = self.expect(mark);
+            self.expects.push_back(expect);
+        }
+        Step::Send(Chore(out))
+    }
+
+    fn ask(
+        &mut self,
+        frame: &Frame<'_>,
+        sql: Arc<str>,
+        understanding: Arc<Understanding>,
+        (parameters, what): (Parameters, Awaits),
+    ) -> Step {
+        let digest = request_digest(&self.scope, &sql, &parameters);
+        let text = request_text(&sql, &parameters);
+        let unsettles = understanding.acts.iter().any(|act| unsettles(&act.resource));
+        self.asked = Some(Asked { digest, bytes: frame.bytes().to_vec(), what, unsettles });
+        let may_wait = self.may_wait();
+        Step::Ask(Box::new(Question { sql, understanding, parameters, digest, text, may_wait }))
+    }
+
+    fn may_wait(&self) -> bool {
+        let answered = self.expects.iter().all(|it| matches!(it.what, Awaits::Sync { doubtful: true }));
+        self.status == Status::Idle && answered && !self.unsynced
+    }
+
+    fn understood(&self, sql: &str) -> Arc<Understanding> {
+        Arc::new(match self.unreadable() {
+            Some(why) => unclear(sql, why),
+            None => understand(sql),
+        })
+    }
+
+    /// Why texts can't be read as the server will read them, if so.
+    fn unreadable(&self) -> Option<&'static str> {
+        let is = |name: &str, value: &str| self.scope.settings.get(name).is_some_and(|is| is == value);
+        if self.unsettled {
+            Some("settings may have changed before it")
+        } else if !is("client_encoding", "UTF8") {
+            Some("the client encoding is not UTF8")
+        } else if !is("standard_conforming_strings", "on") {
+            Some("standard_conforming_strings is not on")
+        } else {
+            None
+        }
+    }
+}
+
+/// Holding back, releasing and refusing.
+impl Session {
+    fn expect(&mut self, what: Awaits) -> Expect {
+        self.sent += 1;
+        Expect { at: self.sent, what, leaf: None }
+    }
+
+    /// Holds a message back until its pipeline is decided.
+    fn keep(&mut self, frame: &Frame<'_>, what: Awaits) -> Step {
+        let mut out = Vec::new();
+        if self.held_bytes > PIPELINE_BYTES_MAX && !self.release(&mut out) {
+            return Step::Send(Chore(out));
+        }
+        let expect = self.expect(what);
+        self.plan(&expect);
+        self.held_bytes += frame.bytes().len();
+        self.held.push(Held { bytes: frame.bytes().to_vec(), expect });
+        if out.is_empty() { Step::Nothing } else { Step::Send(Chore(out)) }
+    }
+
+    /// Sends what is held back without having asked. A `Bind` that must not be planned unasked is
+    /// refused; then the pipeline ends here, and the answer is `false`.
+    fn release(&mut self, out: &mut Vec<u8>) -> bool {
+        match self.first_grave(None) {
+            Some(at) => self.refuse_from(at, bound_unasked(), out),
+            None => self.release_all(out),
+        }
+        self.skipping.is_none()
+    }
+
+    fn release_all(&mut self, out: &mut Vec<u8>) {
+        self.held_bytes = 0;
+        for Held { bytes, expect } in self.held.drain(..) {
+            self.unsynced = true;
+            out.extend(bytes);
+            self.expects.push_back(expect);
+        }
+    }
+
+    /// Refuses the first `Bind` held back that is grave and not the spared one.
+    fn refuse_unasked(&mut self, spared: Option<usize>) -> Option<Step> {
+        let at = self.first_grave(spared)?;
+        let mut out = Vec::new();
+        self.refuse_from(at, bound_unasked(), &mut out);
+        Some(Step::Send(Chore(out)))
+    }
+
+    fn first_grave(&self, spared: Option<usize>) -> Option<usize> {
+        let is_grave =
+            |held: &Held| matches!(&held.expect.what, Awaits::Bind { portal, .. } if portal.is_grave());
+        let mut held = self.held.iter().enumerate();
+        held.find(|(at, held)| Some(*at) != spared && is_grave(held)).map(|(at, _)| at)
+    }
+
+    /// Where the last `Bind` of that portal is held back.
+    fn bind_of(&self, name: &Name) -> Option<usize> {
+        self.held.iter().rposition(
+            |held| matches!(&held.expect.what, Awaits::Bind { name: bound, .. } if bound == name),
+        )
+    }
+
+    fn refuse_here(&mut self, answer: Answer) -> Step {
+        let mut out = Vec::new();
+        let at = self.first_grave(None).unwrap_or(self.held.len());
+        self.refuse_from(at, answer, &mut out);
+        Step::Send(Chore(out))
+    }
+
+    /// Sends what is held back before place `at`, then a message that must fail, and drops the rest up
+    /// to `Sync`.
+    fn refuse_from(&mut self, at: usize, answer: Answer, out: &mut Vec<u8>) {
+        self.held.truncate(at);
+        self.release_all(out);
+        out.extend(encode::parse(REFUSED_NAME, REFUSED_SQL, &[]));
+        let expect = self.expect(Awaits::Refused(Box::new(answer)));
+        self.expects.push_back(expect);
+        self.unsynced = true;
+        self.skipping = Some(Skipping::Refused);
+        self.replan();
+    }
+
+    fn refuse_query(&mut self, answer: Answer) -> Step {
+        if let Some(step) = self.refuse_unasked(None) {
+            return step;
+        }
+        let mut out = Vec::new();
+        self.send_refused_query(answer, &mut out);
+        Step::Send(Chore(out))
+    }
+
+    fn send_refused_query(&mut self, answer: Answer, out: &mut Vec<u8>) {
+        self.release_all(out);
+        out.extend(encode::query(REFUSED_SQL));
+        let refused = Some(Box::new(answer));
+        let expect = self.expect(Awaits::Query(Progress { refused, ..Progress::default() }));
+        self.plan(&expect);
+        self.expects.push_back(expect);
+    }
+
+    /// What names will mean once the server has done this.
+    fn plan(&mut self, expect: &Expect) {
+        let at = expect.at;
+        match &expect.what {
+            Awaits::Parse { name, prepared } => {
+                self.statements.plan(at, name, Some(Arc::clone(prepared)));
+            }
+            Awaits::Bind { name, portal } => self.portals.plan(at, name, Some(portal.clone())),
+            Awaits::Close { target: Target::Statement, name } => self.statements.plan(at, name, None),
+            Awaits::Close { target: Target::Portal, name } => self.portals.plan(at, name, None),
+            Awaits::Query(progress) => {
+                self.statements.plan(at, &Name::default(), None);
+                self.portals.plan(at, &Name::default(), None);
+                self.plan_unknown(at, &progress.prepares);
+            }
+            Awaits::Execute(running) => self.plan_unknown(at, &running.prepares),
+            Awaits::Describe
+            | Awaits::Refused(_)
+            | Awaits::Sync { .. }
+            | Awaits::Copying
+            | Awaits::CopyEnd => {}
+        }
+    }
+
+    fn plan_unknown(&mut self, at: u64, names: &[String]) {
+        if names.iter().any(|name| name == "*") {
+            self.statements.plan_wipe(at);
+        }
+        for name in names {
+            self.statements.plan(at, &Name::new(name.as_bytes()), None);
+        }
+    }
+
+    /// Makes the plans anew, of what is in flight and held back.
+    fn replan(&mut self) {
+        self.statements.drop_plans();
+        self.portals.drop_plans();
+        let (expects, held) = (std::mem::take(&mut self.expects), std::mem::take(&mut self.held));
+        expects.iter().chain(held.iter().map(|held| &held.expect)).for_each(|expect| self.plan(expect));
+        (self.expects, self.held) = (expects, held);
+    }
+}
+
+/// Whether changing it changes how later texts are read, or might.
+fn unsettles(resource: &Resource) -> bool {
+    resource.kind == Kind::Setting
+        && matches!(
+            resource.name.to_ascii_lowercase().as_str(),
+            "client_encoding" | "names" | "standard_conforming_strings" | "all" | "*" | ""
+        )
+}
+
+fn not_utf8() -> Answer {
+    Answer::new("22021", "the statement is not valid UTF-8")
+}
+
+fn bound_unasked() -> Answer {
+    Answer::new("0A000", "this statement cannot be bound without being executed in the same pipeline")
+        .hint("Send Bind and Execute together, before Flush, Sync or another Execute.")
+}

@@ -1,0 +1,107 @@
+//! What the upstream still owes answers for.
+
+use std::sync::Arc;
+
+use tyer_core::verdict::{LeafIndex, Outcome};
+
+use super::names::Name;
+use super::question::{Portal, Prepared};
+use crate::postgres::decode::Target;
+use crate::postgres::refuse::Answer;
+
+/// One message that was sent, or is held back, and the place of its answer.
+#[derive(Debug)]
+pub(super) struct Expect {
+    /// Its number among the messages of the connection.
+    pub(super) at: u64,
+    pub(super) what: Awaits,
+    /// The leaf that waits for its outcome.
+    pub(super) leaf: Option<LeafIndex>,
+}
+
+/// What was sent.
+#[derive(Debug)]
+pub(super) enum Awaits {
+    Query(Progress),
+    Parse {
+        name: Name,
+        prepared: Arc<Prepared>,
+    },
+    Bind {
+        name: Name,
+        portal: Portal,
+    },
+    Describe,
+    Close {
+        target: Target,
+        name: Name,
+    },
+    Execute(Running),
+    /// A message made to fail, in place of one that is refused.
+    Refused(Box<Answer>),
+    /// `doubtful`: a `COPY` may have swallowed it, so that it has no answer.
+    Sync {
+        doubtful: bool,
+    },
+    /// The first `CopyData` after something else. Has no answer.
+    Copying,
+    /// `CopyDone` or `CopyFail`. Has no answer.
+    CopyEnd,
+}
+
+/// How far a `Query` has come.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Statements that it may redefine.
+    pub(super) prepares: Vec<String>,
+    /// What replaces the server's error, if it was made to fail.
+    pub(super) refused: Option<Box<Answer>>,
+    pub(super) done: Option<(String, Option<u64>)>,
+    pub(super) failed: Option<String>,
+}
+
+impl Progress {
+    /// One of its statements is done.
+    pub(super) fn complete(&mut self, tag: String) {
+        let earlier = self.done.take().and_then(|(_, rows)| rows);
+        let rows = match (earlier, rows_of(&tag)) {
+            (None, None) => None,
+            (one, other) => Some(one.unwrap_or(0).saturating_add(other.unwrap_or(0))),
+        };
+        self.done = Some((tag, rows));
+    }
+
+    pub(super) fn outcome(self) -> Option<Outcome> {
+        match (self.failed, self.done) {
+            (Some(code), _) => Some(Outcome::Failed { code }),
+            (None, Some((tag, rows))) => Some(Outcome::Done { tag, rows }),
+            (None, None) => None,
+        }
+    }
+}
+
+/// How far an `Execute` has come.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) portal: Name,
+    pub(super) prepares: Vec<String>,
+    pub(super) rows_max: u32,
+    /// The leaf of the execution that it continues.
+    pub(super) continues: Option<LeafIndex>,
+    /// The server takes `COPY` data.
+    pub(super) copying: bool,
+}
+
+/// What is known of a leaf before its transaction is known to have ended well.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) leaf: LeafIndex,
+    pub(super) outcome: Outcome,
+    /// Whether nothing later in the pipeline can take it back.
+    pub(super) is_final: bool,
+}
+
+/// The rows that a command's tag counts: its last word, if that is a number.
+pub(super) fn rows_of(tag: &str) -> Option<u64> {
+    tag.rsplit(' ').next().and_then(|word| word.parse().ok())
+}

@@ -1,0 +1,81 @@
+//! What is asked about, and what a name stands for until it is.
+
+use std::sync::Arc;
+
+use tyer_core::intent::{Act, Acts, Digest};
+use tyer_core::verdict::LeafIndex;
+
+use crate::postgres::identity::{Parameters, Value};
+use crate::postgres::understand::Understanding;
+
+/// One unit that would run: a whole `Query` string, or one `Execute` with its parameters. Until it is
+/// answered the session takes no further message of the agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The text of SQL.
+    pub sql: Arc<str>,
+    /// What it would do.
+    pub understanding: Arc<Understanding>,
+    /// The parameters; none for a `Query`.
+    pub parameters: Parameters,
+    /// The identity of the request.
+    pub digest: Digest,
+    /// The request as people are shown it.
+    pub text: String,
+    /// Whether the answer may take its time: no transaction is open and the upstream has seen nothing
+    /// of this pipeline.
+    pub may_wait: bool,
+}
+
+/// A prepared statement.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) sql: Arc<str>,
+    pub(super) types: Vec<u32>,
+    pub(super) understanding: Arc<Understanding>,
+}
+
+impl Prepared {
+    /// What stands for something whose text was never seen.
+    pub(super) fn unseen(what: &str, name: &str) -> Self {
+        let why = format!("{what} \"{name}\" was not prepared in sight of Tyer");
+        let sql = format!("-- {why}");
+        let understanding = Arc::new(unclear(&sql, &why));
+        Self { sql: sql.into(), types: Vec::new(), understanding }
+    }
+}
+
+/// A statement bound to parameters.
+#[derive(Clone, Debug)]
+pub(super) struct Portal {
+    pub(super) prepared: Arc<Prepared>,
+    pub(super) values: Arc<[Value]>,
+    /// Set while the server has more rows of an execution that was cleared: its leaf.
+    pub(super) suspended: Option<Option<LeafIndex>>,
+}
+
+impl Portal {
+    pub(super) fn new(prepared: Arc<Prepared>, values: Vec<Value>) -> Self {
+        Self { prepared, values: values.into(), suspended: None }
+    }
+
+    /// Whether the server may run code that nobody agreed to by merely planning it.
+    pub(super) fn is_grave(&self) -> bool {
+        self.prepared.understanding.acts.worst().is_dangerous()
+    }
+}
+
+/// The understanding of a text that can't be understood here and now.
+pub(super) fn unclear(sql: &str, why: &str) -> Understanding {
+    Understanding {
+        acts: Acts::new(Act::opaque(why), []),
+        shape: Digest::of_parts(&[b"unclear", sql.as_bytes()]),
+        redacted: format!("-- {why}"),
+        syntax_error: None,
+        statements: 0,
+        control: None,
+        prepares: vec!["*".to_owned()],
+        relations: Vec::new(),
+        explainable: false,
+    }
+}

@@ -1,0 +1,298 @@
+//! Golden transcripts and properties of the relay.
+//!
+//! A transcript's unindented lines are input: `> Type fields` from the agent, `< Type fields` from the
+//! upstream, `clear` and `refuse` as answers to the open question, `lost`. What follows each is
+//! indented: what goes to the upstream (chores, or a run with its leaf), what the agent gets, what is
+//! asked and what is settled. Fields are parted by `|`.
+
+mod proof;
+
+use tyer_core::intent::HoldId;
+use tyer_core::verdict::{Reason, Refusal};
+
+use super::*;
+use crate::postgres::decode::{Decoder, Side};
+
+/// A session in the middle of nothing, as after authentication.
+pub(super) fn session() -> Session {
+    let scope = Scope { database: "shop".into(), role: "app".into(), ..Scope::default() };
+    let mut session = Session::new(scope);
+    session.setting("client_encoding", "UTF8");
+    session.setting("standard_conforming_strings", "on");
+    session
+}
+
+/// Shows frames as `Type fields`.
+fn shown(side: Side, bytes: &[u8]) -> String {
+    let mut decoder = Decoder::new(side);
+    decoder.push(bytes);
+    let mut out = Vec::new();
+    while let Ok(Some(frame)) = decoder.frame() {
+        let name = TYPES.iter().find(|(of, tag, _)| (*of, *tag) == (side, frame.tag())).unwrap().2;
+        let body: String = frame
+            .body()
+            .iter()
+            .map(|byte| match byte {
+                0 => "|".to_owned(),
+                b' '..=b'~' => char::from(*byte).to_string(),
+                other => format!("\\x{other:02x}"),
+            })
+            .collect();
+        out.push(format!("{name} {body}").trim_end().to_owned());
+    }
+    assert_eq!(decoder.pending(), 0);
+    out.join(" + ")
+}
+
+const TYPES: [(Side, u8, &str); 40] = [
+    (Side::Agent, b'Q', "Query"),
+    (Side::Agent, b'P', "Parse"),
+    (Side::Agent, b'B', "Bind"),
+    (Side::Agent, b'D', "Describe"),
+    (Side::Agent, b'E', "Execute"),
+    (Side::Agent, b'C', "Close"),
+    (Side::Agent, b'H', "Flush"),
+    (Side::Agent, b'S', "Sync"),
+    (Side::Agent, b'X', "Terminate"),
+    (Side::Agent, b'F', "FunctionCall"),
+    (Side::Agent, b'd', "CopyData"),
+    (Side::Agent, b'c', "CopyDone"),
+    (Side::Agent, b'f', "CopyFail"),
+    (Side::Agent, b'p', "Password"),
+    (Side::Upstream, b'1', "ParseComplete"),
+    (Side::Upstream, b'2', "BindComplete"),
+    (Side::Upstream, b'3', "CloseComplete"),
+    (Side::Upstream, b'T', "RowDescription"),
+    (Side::Upstream, b't', "ParameterDescription"),
+    (Side::Upstream, b'n', "NoData"),
+    (Side::Upstream, b'D', "DataRow"),
+    (Side::Upstream, b'C', "CommandComplete"),
+    (Side::Upstream, b'I', "EmptyQueryResponse"),
+    (Side::Upstream, b's', "PortalSuspended"),
+    (Side::Upstream, b'G', "CopyInResponse"),
+    (Side::Upstream, b'H', "CopyOutResponse"),
+    (Side::Upstream, b'W', "CopyBothResponse"),
+    (Side::Upstream, b'd', "CopyData"),
+    (Side::Upstream, b'c', "CopyDone"),
+    (Side::Upstream, b'E', "Error"),
+    (Side::Upstream, b'N', "Notice"),
+    (Side::Upstream, b'A', "Notification"),
+    (Side::Upstream, b'S', "ParameterStatus"),
+    (Side::Upstream, b'R', "Authentication"),
+    (Side::Upstream, b'K', "BackendKeyData"),
+    (Side::Upstream, b'V', "FunctionCallResponse"),
+    (Side::Upstream, b'v', "NegotiateProtocolVersion"),
+    (Side::Upstream, b'Z', "Ready"),
+    (Side::Agent, b'!', "Unknown"),
+    (Side::Upstream, b'!', "Unknown"),
+];
+
+/// One message from its line in a transcript.
+fn message(side: Side, line: &str) -> Vec<u8> {
+    let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let tag = TYPES.iter().find(|(of, _, known)| *of == side && *known == name).unwrap().1;
+    let fields: Vec<&str> = rest.split('|').collect();
+    let texts = |out: &mut Vec<u8>, fields: &[&str]| {
+        for field in fields {
+            out.extend(field.as_bytes());
+            out.push(0);
+        }
+    };
+    encode::message(tag, |out| match (side, tag) {
+        (Side::Agent, b'P') => {
+            texts(out, &fields[..2]);
+            out.extend([0, 0]);
+        }
+        (Side::Agent, b'B') => {
+            texts(out, &fields[..2]);
+            let values = &fields[2..];
+            out.extend([0, 0, 0, u8::try_from(values.len()).unwrap()]);
+            for value in values {
+                out.extend(u32::try_from(value.len()).unwrap().to_be_bytes());
+                out.extend(value.as_bytes());
+            }
+            out.extend([0, 0]);
+        }
+        (Side::Agent, b'E') => {
+            texts(out, &fields[..1]);
+            out.extend(fields.get(1).map_or(0, |rows| rows.parse::<u32>().unwrap()).to_be_bytes());
+        }
+        (Side::Agent, b'Q' | b'D' | b'C' | b'f') => texts(out, &[rest]),
+        (Side::Upstream, b'C') => texts(out, &[rest]),
+        (Side::Upstream, b'S') => texts(out, &fields),
+        (Side::Upstream, b'E') => {
+            let severity = if fields.len() > 2 { fields[2] } else { "ERROR" };
+            let code = format!("C{}", fields[0]);
+            texts(out, &[&format!("V{severity}"), &code, &format!("M{}", fields[1])]);
+            out.push(0);
+        }
+        _ => out.extend(rest.as_bytes()),
+    })
+}
+
+/// A session, its open question and the leaves handed out.
+struct Play {
+    session: Option<Session>,
+    question: Option<Question>,
+    leaf: u64,
+}
+
+impl Play {
+    fn session(&mut self) -> &mut Session {
+        self.session.as_mut().unwrap()
+    }
+
+    /// What follows from one line of input.
+    fn line(&mut self, line: &str) -> Vec<String> {
+        match line.split_once(' ').unwrap_or((line, "")) {
+            (">", rest) => self.agent(&message(Side::Agent, rest)),
+            ("<", rest) => self.upstream(&message(Side::Upstream, rest)),
+            ("clear", _) => {
+                self.leaf += 1;
+                let digest = self.question.take().unwrap().digest;
+                let leaf = LeafIndex(self.leaf);
+                let run = self.session().cleared(digest, leaf).unwrap();
+                vec![format!("run {}: {}", run.leaf().0, shown(Side::Agent, run.bytes()))]
+            }
+            ("refuse", _) => {
+                self.question = None;
+                let refusal = Refusal::new(Reason::Held, "one person must agree", "retry then");
+                let answer = Answer::of(&refusal, Some(&HoldId::new("H-1")));
+                let chore = self.session().refused(answer).unwrap();
+                vec![format!("chore: {}", shown(Side::Agent, chore.bytes()))]
+            }
+            ("lost", _) => {
+                let lost = self.session.take().unwrap().lost("the connection was lost");
+                lost.into_iter()
+                    .map(|(leaf, outcome)| format!("leaf {}: {outcome:?}", leaf.0))
+                    .collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn agent(&mut self, bytes: &[u8]) -> Vec<String> {
+        let mut decoder = Decoder::new(Side::Agent);
+        decoder.push(bytes);
+        let step = match decoder.frame() {
+            Ok(frame) => self.session().agent(&frame.unwrap()),
+            Err(error) => Err(error.into()),
+        };
+        match step {
+            Ok(Step::Nothing) => vec![],
+            Ok(Step::Send(chore)) => vec![format!("chore: {}", shown(Side::Agent, chore.bytes()))],
+            Ok(Step::Finish(chore)) => vec![format!("finish: {}", shown(Side::Agent, chore.bytes()))],
+            Ok(Step::Ask(question)) => {
+                let worst = question.understanding.acts.worst();
+                let wait = if question.may_wait { "may wait" } else { "now" };
+                let text = question.text.replace('\n', " ");
+                self.question = Some(*question);
+                vec![format!("ask {worst}, {wait}: {text}")]
+            }
+            Err(fatal) => vec![format!("fatal: {}", shown(Side::Upstream, &fatal.answer().fatal()))],
+        }
+    }
+
+    fn upstream(&mut self, bytes: &[u8]) -> Vec<String> {
+        let mut decoder = Decoder::new(Side::Upstream);
+        decoder.push(bytes);
+        let relay = match decoder.frame() {
+            Ok(frame) => self.session().upstream(&frame.unwrap()),
+            Err(error) => Err(error.into()),
+        };
+        match relay {
+            Ok(relay) => {
+                let passed = match &relay.pass {
+                    Pass::Same => vec![],
+                    Pass::Instead(bytes) => {
+                        vec![format!("agent gets: {}", shown(Side::Upstream, bytes))]
+                    }
+                };
+                let settled =
+                    relay.settled.iter().map(|(leaf, outcome)| format!("leaf {}: {outcome:?}", leaf.0));
+                passed.into_iter().chain(settled).collect()
+            }
+            Err(fatal) => vec![format!("fatal: {}", shown(Side::Upstream, &fatal.answer().fatal()))],
+        }
+    }
+}
+
+/// Plays the input of a transcript and compares what follows. `UPDATE_EXPECT=1` rewrites it.
+fn check(name: &str) {
+    let path = format!("{}/testdata/postgres/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut play = Play { session: Some(session()), question: None, leaf: 0 };
+    let mut out = String::new();
+    for line in text.lines().filter(|line| !line.starts_with("    ")) {
+        out.push_str(line);
+        out.push('\n');
+        if line.starts_with('#') || line.is_empty() {
+            // A heading begins anew.
+            if line.starts_with("# ") {
+                play = Play { session: Some(session()), question: None, leaf: 0 };
+            }
+            continue;
+        }
+        for follows in play.line(line) {
+            out.push_str(&format!("    {follows}\n"));
+        }
+    }
+    expect_test::expect_file![path].assert_eq(&out);
+}
+
+#[test]
+fn simple() {
+    check("simple");
+}
+
+#[test]
+fn extended() {
+    check("extended");
+}
+
+#[test]
+fn pipeline() {
+    check("pipeline");
+}
+
+#[test]
+fn names_of_statements() {
+    check("names");
+}
+
+#[test]
+fn copy() {
+    check("copy");
+}
+
+#[test]
+fn out_of_place() {
+    check("out_of_place");
+}
+
+#[test]
+fn answers_out_of_turn_are_errors() {
+    let mut session = session();
+    assert_eq!(session.cleared(Digest::of(b""), LeafIndex(1)), Err(Fatal::OutOfTurn));
+    assert_eq!(session.refused(not_utf8()), Err(Fatal::OutOfTurn));
+    let mut decoder = Decoder::new(Side::Agent);
+    decoder.push(&encode::query(b"select 1"));
+    let frame = decoder.frame().unwrap().unwrap();
+    assert!(matches!(session.agent(&frame), Ok(Step::Ask(_))));
+    assert_eq!(session.agent(&frame), Err(Fatal::OutOfTurn));
+    assert_eq!(session.cleared(Digest::of(b"other"), LeafIndex(1)), Err(Fatal::OutOfTurn));
+}
+
+#[test]
+fn the_same_request_has_the_same_digest_on_another_connection() {
+    let digest = |lines: &[&str]| {
+        let mut play = Play { session: Some(session()), question: None, leaf: 0 };
+        lines.iter().for_each(|line| drop(play.line(line)));
+        play.question.unwrap().digest
+    };
+    let one = digest(&["> Parse |delete $1", "> Bind |||7", "> Execute "]);
+    assert_eq!(one, digest(&["> Parse s|delete $1", "> Bind p|s|7", "> Execute p|5"]));
+    assert_ne!(one, digest(&["> Parse |delete $1", "> Bind ||8", "> Execute "]));
+    let set = ["< ParameterStatus TimeZone|UTC", "> Parse |delete $1", "> Bind ||7", "> Execute "];
+    assert_ne!(one, digest(&set));
+}

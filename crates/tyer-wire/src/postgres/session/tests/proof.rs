@@ -1,0 +1,282 @@
+//! Whatever an agent sends, nothing that was not cleared runs: its messages are relayed to a model of
+//! the server that fails if it is made to plan or run anything unasked, and that answers as the
+//! protocol says, at random moments.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A server that runs nothing but `SELECT 1`-like reads it was cleared for.
+#[derive(Debug, Default)]
+struct Model {
+    statements: HashMap<Vec<u8>, String>,
+    portals: HashMap<Vec<u8>, String>,
+    skipping: bool,
+    cleared: Vec<String>,
+    answers: Vec<Vec<u8>>,
+}
+
+impl Model {
+    /// Takes bytes as the upstream would; `cleared` is the text of the run that they are, if any.
+    fn take(&mut self, bytes: &[u8], cleared: Option<&str>) {
+        self.cleared.extend(cleared.map(str::to_owned));
+        let mut decoder = Decoder::new(Side::Agent);
+        decoder.push(bytes);
+        while let Some(frame) = decoder.frame().unwrap() {
+            self.message(&frame);
+        }
+        assert_eq!(self.cleared, Vec::<String>::new(), "what was cleared is run, or skipped, at once");
+    }
+
+    fn message(&mut self, frame: &Frame<'_>) {
+        if frame.tag() == b'S' {
+            self.skipping = false;
+            self.portals.clear();
+            self.ready();
+            return;
+        }
+        if self.skipping {
+            if matches!(frame.tag(), b'E' | b'Q') {
+                self.cleared.clear();
+            }
+            return;
+        }
+        let answer = match frame.tag() {
+            b'Q' => {
+                let done = self.run(std::str::from_utf8(decode::query(frame.body()).unwrap()).unwrap());
+                self.statements.remove(&b""[..]);
+                self.answers.push(done.unwrap_or_else(error));
+                self.portals.clear();
+                return self.ready();
+            }
+            b'P' => self.parse(&Parse::decode(frame.body()).unwrap()),
+            b'B' => self.bind(&Bind::decode(frame.body()).unwrap()),
+            b'E' => {
+                let (portal, _) = decode::execute(frame.body()).unwrap();
+                let sql = self.portals.get(portal).cloned();
+                if sql.is_none() {
+                    // Nothing of that name is here, so that nothing runs, asked or not.
+                    self.cleared.clear();
+                }
+                sql.and_then(|sql| self.run(&sql))
+            }
+            b'D' => {
+                let (target, name) = decode::target(frame.body()).unwrap();
+                let known = match target {
+                    Target::Statement => self.statements.contains_key(name),
+                    Target::Portal => self.portals.contains_key(name),
+                };
+                known.then(|| encode::message(b'n', |_| {}))
+            }
+            b'C' => {
+                let (target, name) = decode::target(frame.body()).unwrap();
+                match target {
+                    Target::Statement => self.statements.remove(name),
+                    Target::Portal => self.portals.remove(name),
+                };
+                Some(encode::message(b'3', |_| {}))
+            }
+            b'H' | b'd' | b'c' | b'f' => return,
+            tag => panic!("{tag} reached the upstream"),
+        };
+        self.skipping = answer.is_none();
+        self.answers.push(answer.unwrap_or_else(error));
+    }
+
+    fn parse(&mut self, parse: &Parse<'_>) -> Option<Vec<u8>> {
+        let sql = String::from_utf8(parse.sql.to_vec()).unwrap();
+        if parse.name.is_empty() {
+            self.statements.remove(parse.name);
+        }
+        if sql.contains("tyer_refused")
+            || sql.contains("selec ")
+            || self.statements.contains_key(parse.name)
+        {
+            return None;
+        }
+        self.statements.insert(parse.name.to_vec(), sql);
+        Some(encode::message(b'1', |_| {}))
+    }
+
+    fn bind(&mut self, bind: &Bind<'_>) -> Option<Vec<u8>> {
+        if bind.portal.is_empty() {
+            self.portals.remove(bind.portal);
+        }
+        let sql = self.statements.get(bind.statement)?.clone();
+        let is_grave = understand(&sql).acts.worst().is_dangerous();
+        assert!(!is_grave || self.cleared.contains(&sql), "planned unasked: {sql}");
+        if self.portals.contains_key(bind.portal) {
+            self.cleared.clear();
+            return None;
+        }
+        self.portals.insert(bind.portal.to_vec(), sql);
+        Some(encode::message(b'2', |_| {}))
+    }
+
+    fn run(&mut self, sql: &str) -> Option<Vec<u8>> {
+        if sql.as_bytes() == REFUSED_SQL {
+            return None;
+        }
+        let at = self.cleared.iter().position(|cleared| cleared == sql);
+        self.cleared.remove(at.unwrap_or_else(|| panic!("ran unasked: {sql}")));
+        let mut words = sql.split(' ');
+        match (words.next(), words.next()) {
+            (Some("deallocate"), Some(name)) => {
+                self.statements.remove(name.as_bytes());
+            }
+            (Some("prepare"), Some(name)) if !self.statements.contains_key(name.as_bytes()) => {
+                self.statements.insert(name.into(), "delete prepared".to_owned());
+            }
+            (Some("prepare"), _) | (Some("fail"), _) => return None,
+            _ => {}
+        }
+        Some(encode::message(b'C', |out| out.extend(b"SELECT 1\0")))
+    }
+
+    fn ready(&mut self) {
+        self.answers.push(encode::ready());
+    }
+}
+
+fn error() -> Vec<u8> {
+    encode::complaint(b'E', &[(b'V', "ERROR"), (b'C', "XX001"), (b'M', "failed")])
+}
+
+fn agent_line() -> impl Strategy<Value = String> {
+    let sql = || {
+        prop::sample::select(vec![
+            "select 1",
+            "delete from orders",
+            "deallocate a",
+            "prepare a as",
+            "fail now",
+            "selec x",
+        ])
+    };
+    let name = || prop::sample::select(vec!["", "a", "b"]);
+    prop_oneof![
+        2 => sql().prop_map(|sql| format!("> Query {sql}")),
+        4 => (name(), sql()).prop_map(|(name, sql)| format!("> Parse {name}|{sql}")),
+        5 => (name(), name()).prop_map(|(portal, name)| format!("> Bind {portal}|{name}")),
+        5 => name().prop_map(|name| format!("> Execute {name}|0")),
+        1 => name().prop_map(|name| format!("> Describe S{name}")),
+        1 => name().prop_map(|name| format!("> Describe P{name}")),
+        1 => name().prop_map(|name| format!("> Close S{name}")),
+        1 => name().prop_map(|name| format!("> Close P{name}")),
+        1 => Just("> Flush".to_owned()),
+        4 => Just("> Sync".to_owned()),
+        1 => Just("> CopyData x".to_owned()),
+        1 => Just("> FunctionCall x".to_owned()),
+    ]
+}
+
+/// Plays the lines; `clears` says whether each question is cleared, `reads` how many of the server's
+/// answers are relayed after each line.
+fn play(lines: &[String], clears: &[bool], reads: &[usize]) -> Result<(), TestCaseError> {
+    let (mut session, mut model) = (session(), Model::default());
+    let (mut clears, mut reads) = (clears.iter().cycle(), reads.iter().cycle());
+    let (mut leaf, mut settled) = (0, Vec::new());
+    for line in lines.iter().map(String::as_str).chain(["> Sync"]) {
+        let bytes = message(Side::Agent, &line[2..]);
+        let mut decoder = Decoder::new(Side::Agent);
+        decoder.push(&bytes);
+        match session.agent(&decoder.frame().unwrap().unwrap()).unwrap() {
+            Step::Nothing => {}
+            Step::Send(chore) => model.take(chore.bytes(), None),
+            Step::Ask(question) if *clears.next().unwrap() => {
+                leaf += 1;
+                let run = session.cleared(question.digest, LeafIndex(leaf)).unwrap();
+                if !run.bytes().is_empty() {
+                    // A name that only the server knows runs what stands for it here.
+                    let sql = real(&model, &question.sql, line);
+                    model.take(run.bytes(), Some(&sql));
+                }
+            }
+            Step::Ask(_) => {
+                let chore = session.refused(Answer::new("42501", "no")).unwrap();
+                model.take(chore.bytes(), None);
+            }
+            Step::Finish(_) => unreachable!(),
+        }
+        let count =
+            if line == "> Sync" && reads.len() == 0 { usize::MAX } else { *reads.next().unwrap() };
+        relay(&mut session, &mut model, count, &mut settled)?;
+    }
+    relay(&mut session, &mut model, usize::MAX, &mut settled)?;
+    settled.sort_unstable();
+    prop_assert_eq!(settled, (1..=leaf).collect::<Vec<_>>());
+    prop_assert!(session.is_at_rest());
+    Ok(())
+}
+
+/// What the server holds under the name that a question could not look up.
+fn real(model: &Model, sql: &str, line: &str) -> String {
+    if !sql.starts_with("-- ") {
+        return sql.to_owned();
+    }
+    let quoted = sql.split('"').nth(1).unwrap_or_default().as_bytes();
+    let portal =
+        line.strip_prefix("> Execute ").and_then(|rest| rest.split('|').next()).unwrap_or_default();
+    let held = model.statements.get(quoted).filter(|_| sql.contains("statement"));
+    held.or_else(|| model.portals.get(portal.as_bytes())).cloned().unwrap_or_default()
+}
+
+fn relay(
+    session: &mut Session,
+    model: &mut Model,
+    count: usize,
+    settled: &mut Vec<u64>,
+) -> Result<(), TestCaseError> {
+    for bytes in model.answers.drain(..count.min(model.answers.len())) {
+        let mut decoder = Decoder::new(Side::Upstream);
+        decoder.push(&bytes);
+        let relay = session.upstream(&decoder.frame().unwrap().unwrap());
+        let relay = relay.map_err(|fatal| TestCaseError::fail(fatal.to_string()))?;
+        settled.extend(relay.settled.iter().map(|(leaf, _)| leaf.0));
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn nothing_runs_that_was_not_cleared(
+        lines in prop::collection::vec(agent_line(), 1..40),
+        clears in prop::collection::vec(any::<bool>(), 1..8),
+        reads in prop::collection::vec(0usize..6, 1..8),
+    ) {
+        play(&lines, &clears, &reads)?;
+    }
+
+    #[test]
+    fn nothing_runs_where_everything_is_refused(
+        lines in prop::collection::vec(agent_line(), 1..40),
+        reads in prop::collection::vec(0usize..6, 1..8),
+    ) {
+        play(&lines, &[false], &reads)?;
+    }
+
+    #[test]
+    fn garbage_never_panics(
+        messages in prop::collection::vec((any::<bool>(), any::<u8>(), prop::collection::vec(any::<u8>(), 0..40)), 0..20),
+    ) {
+        let mut session = session();
+        for (from_agent, tag, body) in messages {
+            let side = if from_agent { Side::Agent } else { Side::Upstream };
+            let mut decoder = Decoder::new(side);
+            decoder.push(&encode::message(tag, |out| out.extend(&body)));
+            let Ok(Some(frame)) = decoder.frame() else { continue };
+            if from_agent {
+                if let Ok(Step::Ask(question)) = session.agent(&frame) {
+                    session.cleared(question.digest, LeafIndex(0)).unwrap();
+                }
+            } else {
+                let _ = session.upstream(&frame);
+            }
+        }
+        let _ = session.lost("gone");
+    }
+}

@@ -1,0 +1,344 @@
+//! The upstream's half of the relay: whose answer a message is, and what became of each leaf.
+
+use tyer_core::verdict::{LeafIndex, Outcome};
+
+use super::expect::{Awaits, Expect, Known, Running, rows_of};
+use super::names::Name;
+use super::{Fatal, Session, Skipping, Status};
+use crate::postgres::decode::{self, Complaint, Frame, Piece, Target};
+
+/// What follows from a message of the upstream.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Relay {
+    /// What the agent gets.
+    pub pass: Pass,
+    /// Leaves whose outcome is known now.
+    pub settled: Vec<(LeafIndex, Outcome)>,
+}
+
+/// What the agent gets of a message.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// The frame as it came.
+    Same,
+    /// These bytes instead.
+    Instead(Vec<u8>),
+}
+
+impl Relay {
+    fn same() -> Self {
+        Self { pass: Pass::Same, settled: Vec::new() }
+    }
+}
+
+impl Session {
+    /// Takes a message of the upstream.
+    ///
+    /// # Errors
+    /// The connection can't go on: nothing that was sent has such an answer.
+    pub fn upstream(&mut self, frame: &Frame<'_>) -> Result<Relay, Fatal> {
+        match frame.tag() {
+            _ if frame.piece() == Piece::Later => Ok(Relay::same()),
+            b'N' | b'A' => Ok(Relay::same()),
+            b'S' => {
+                let (name, value) = decode::parameter_status(frame.body())?;
+                self.setting(&name, &value);
+                Ok(Relay::same())
+            }
+            b'E' => self.failed(frame),
+            b'Z' => self.ready(decode::ready_status(frame.body())?),
+            _ => {
+                self.shed_doubtful();
+                self.progressed(frame)?;
+                Ok(Relay::same())
+            }
+        }
+    }
+
+    /// The connection is gone: every leaf whose outcome was not seen, with what is known of it.
+    #[must_use]
+    pub fn lost(self, why: &str) -> Vec<(LeafIndex, Outcome)> {
+        let unknown = || Outcome::Unknown { why: why.to_owned() };
+        let seen = self.known.into_iter().map(|known| {
+            let taken_back = !known.is_final && matches!(known.outcome, Outcome::Done { .. });
+            (known.leaf, if taken_back { unknown() } else { known.outcome })
+        });
+        let open = self.expects.into_iter().filter_map(|expect| expect.leaf);
+        seen.chain(open.map(|leaf| (leaf, unknown()))).collect()
+    }
+
+    /// A message that answers, in whole or in part, what stands first.
+    fn progressed(&mut self, frame: &Frame<'_>) -> Result<(), Fatal> {
+        let tag = frame.tag();
+        let Some(front) = self.expects.front_mut() else { return Err(Fatal::Upstream(tag)) };
+        match (tag, &mut front.what) {
+            (b't', Awaits::Describe) => Ok(()),
+            (b'1', Awaits::Parse { .. })
+            | (b'2', Awaits::Bind { .. })
+            | (b'3', Awaits::Close { .. })
+            | (b'T' | b'n', Awaits::Describe) => {
+                self.confirm();
+                Ok(())
+            }
+            (_, Awaits::Query(progress)) if progress.refused.is_some() => Err(Fatal::Upstream(tag)),
+            (b'C', Awaits::Query(progress)) => {
+                progress.complete(decode::command_tag(frame.body())?);
+                Ok(())
+            }
+            (b'I', Awaits::Query(progress)) => {
+                progress.complete(String::new());
+                Ok(())
+            }
+            (b'T' | b'D' | b'G' | b'H' | b'd' | b'c', Awaits::Query(_))
+            | (b'D' | b'H' | b'd' | b'c', Awaits::Execute(_)) => Ok(()),
+            (b'G', Awaits::Execute(running)) => {
+                running.copying = true;
+                Ok(())
+            }
+            (b'C' | b'I' | b's', Awaits::Execute(_)) => self.executed(frame),
+            _ => Err(Fatal::Upstream(tag)),
+        }
+    }
+
+    /// The first in line is answered in full.
+    fn confirm(&mut self) {
+        let Some(Expect { at, what, .. }) = self.expects.pop_front() else { return };
+        match what {
+            Awaits::Parse { name, prepared } => self.statements.confirm(at, &name, Some(prepared)),
+            Awaits::Bind { name, portal } => self.portals.confirm(at, &name, Some(portal)),
+            Awaits::Close { target: Target::Statement, name } => {
+                self.statements.confirm(at, &name, None)
+            }
+            Awaits::Close { target: Target::Portal, name } => self.portals.confirm(at, &name, None),
+            _ => {}
+        }
+        self.trim();
+    }
+
+    /// An `Execute` has come to its end, or to its row limit.
+    fn executed(&mut self, frame: &Frame<'_>) -> Result<(), Fatal> {
+        let tag = match frame.tag() {
+            b'C' => decode::command_tag(frame.body())?,
+            b'I' => String::new(),
+            _ => "PortalSuspended".to_owned(),
+        };
+        let Some(Expect { at, what: Awaits::Execute(running), leaf }) = self.expects.pop_front() else {
+            return Err(Fatal::Upstream(frame.tag()));
+        };
+        self.confirm_unknown(at, &running.prepares);
+        let suspended = frame.tag() == b's';
+        if let Some(portal) = self.portals.settled_mut(&running.portal) {
+            portal.suspended = suspended.then_some(leaf.or(running.continues));
+        }
+        let rows = if suspended { Some(u64::from(running.rows_max)) } else { rows_of(&tag) };
+        self.note(leaf, &running, (tag.clone(), rows));
+        self.transacted(&tag);
+        if running.copying {
+            // What stood between the data was swallowed.
+            if let Some(end) = self.expects.iter().position(|it| matches!(it.what, Awaits::CopyEnd)) {
+                self.expects.drain(..=end);
+            }
+        }
+        self.trim();
+        Ok(())
+    }
+
+    fn note(&mut self, leaf: Option<LeafIndex>, running: &Running, (tag, rows): (String, Option<u64>)) {
+        if let Some(leaf) = leaf {
+            self.known.push(Known { leaf, outcome: Outcome::Done { tag, rows }, is_final: false });
+            return;
+        }
+        let known = self.known.iter_mut().find(|known| Some(known.leaf) == running.continues);
+        if let Some(Known { outcome: Outcome::Done { tag: told, rows: sum }, .. }) = known {
+            *told = tag;
+            *sum = Some(sum.unwrap_or(0).saturating_add(rows.unwrap_or(0)));
+        }
+    }
+
+    /// What a command's tag says of the transaction.
+    fn transacted(&mut self, tag: &str) {
+        match tag {
+            "BEGIN" | "START TRANSACTION" => self.implicit = false,
+            "COMMIT" | "PREPARE TRANSACTION" => {
+                self.known.iter_mut().for_each(|known| known.is_final = true);
+                self.implicit = true;
+                self.portals.forget();
+            }
+            _ => {}
+        }
+    }
+
+    fn ready(&mut self, status: u8) -> Result<Relay, Fatal> {
+        self.status = match status {
+            b'I' => Status::Idle,
+            b'T' => Status::Open,
+            b'E' => Status::Failed,
+            _ => return Err(Fatal::Upstream(b'Z')),
+        };
+        let Some(Expect { at, what, leaf }) = self.expects.pop_front() else {
+            return Err(Fatal::Upstream(b'Z'));
+        };
+        match what {
+            Awaits::Query(progress) => {
+                let unnamed = Name::default();
+                self.statements.confirm(at, &unnamed, None);
+                self.portals.confirm(at, &unnamed, None);
+                self.confirm_unknown(at, &progress.prepares);
+                let outcome = progress.outcome().ok_or(Fatal::Upstream(b'Z'))?;
+                self.known.extend(leaf.map(|leaf| Known { leaf, outcome, is_final: true }));
+            }
+            Awaits::Sync { doubtful } => {
+                let neighbours = self.expects.iter_mut().map_while(|expect| match &mut expect.what {
+                    Awaits::Sync { doubtful } => Some(doubtful),
+                    _ => None,
+                });
+                // If that one was swallowed after all, its neighbour has been answered now.
+                neighbours.filter(|_| doubtful).for_each(|neighbour| *neighbour = true);
+            }
+            _ => return Err(Fatal::Upstream(b'Z')),
+        }
+        self.implicit = self.status == Status::Idle;
+        if self.implicit {
+            self.portals.forget();
+        }
+        if matches!(self.skipping, Some(Skipping::Errored(_))) {
+            self.skipping = None;
+        }
+        self.trim();
+        self.unsettled &= !self.expects.is_empty();
+        let settled = self.known.drain(..).map(|known| (known.leaf, known.outcome)).collect();
+        Ok(Relay { pass: Pass::Same, settled })
+    }
+
+    fn failed(&mut self, frame: &Frame<'_>) -> Result<Relay, Fatal> {
+        let Complaint { code, .. } = match Complaint::decode(frame.body())? {
+            // The connection ends; what was in flight is settled when it has.
+            complaint if complaint.is_fatal() => return Ok(Relay::same()),
+            complaint => complaint,
+        };
+        self.shed_doubtful();
+        let mut relay = Relay::same();
+        match self.expects.front_mut().map(|expect| &mut expect.what) {
+            None => {}
+            Some(Awaits::Query(progress)) => {
+                if let Some(answer) = &progress.refused {
+                    relay.pass = Pass::Instead(answer.error());
+                }
+                progress.failed.get_or_insert_with(|| code.clone());
+                self.take_back(&code);
+            }
+            // Committing failed.
+            Some(Awaits::Sync { .. }) => self.take_back(&code),
+            Some(_) => {
+                if let Some(Awaits::Refused(answer)) = self.expects.front().map(|expect| &expect.what) {
+                    relay.pass = Pass::Instead(answer.error());
+                }
+                self.skip(&code);
+            }
+        }
+        Ok(relay)
+    }
+
+    /// An error in a pipeline: the server skips the rest of it up to `Sync`.
+    fn skip(&mut self, code: &str) {
+        self.take_back(code);
+        let Some(first) = self.expects.pop_front() else { return };
+        self.fail_leaf(first.leaf, code);
+        if matches!(&first.what, Awaits::Execute(running) if running.copying) {
+            self.doubt();
+        }
+        self.undone(first);
+        let mut doubtful = Vec::new();
+        while let Some(expect) = self.expects.pop_front() {
+            match expect.what {
+                Awaits::Sync { doubtful: false } => {
+                    self.expects.push_front(expect);
+                    break;
+                }
+                Awaits::Sync { doubtful: true } => doubtful.push(expect),
+                _ => self.fail_leaf(expect.leaf, code),
+            }
+        }
+        if self.expects.is_empty() {
+            self.skipping = Some(Skipping::Errored(code.to_owned()));
+            self.held.clear();
+            self.held_bytes = 0;
+        }
+        doubtful.into_iter().rev().for_each(|expect| self.expects.push_front(expect));
+        self.replan();
+    }
+
+    /// What a message leaves behind even where it fails.
+    fn undone(&mut self, Expect { at, what, .. }: Expect) {
+        match what {
+            Awaits::Parse { name, .. } if name.is_unnamed() => self.statements.confirm(at, &name, None),
+            Awaits::Bind { name, .. } if name.is_unnamed() => self.portals.confirm(at, &name, None),
+            Awaits::Execute(running) => {
+                if let Some(portal) = self.portals.settled_mut(&running.portal) {
+                    portal.suspended = None;
+                }
+                self.confirm_unknown(at, &running.prepares);
+            }
+            _ => {}
+        }
+    }
+
+    /// A failed `COPY` may or may not have swallowed what was sent before the last of its data.
+    fn doubt(&mut self) {
+        let is_data = |expect: &Expect| matches!(expect.what, Awaits::Copying | Awaits::CopyEnd);
+        let data = self.expects.iter().rposition(is_data).unwrap_or(0);
+        for expect in self.expects.iter_mut().take(data) {
+            if let Awaits::Sync { doubtful } = &mut expect.what {
+                *doubtful = true;
+            }
+        }
+    }
+
+    /// An error takes back what the pipeline has done so far, unless a transaction was begun for it.
+    fn take_back(&mut self, code: &str) {
+        if !self.implicit {
+            return;
+        }
+        for known in self.known.iter_mut().filter(|known| !known.is_final) {
+            known.outcome = Outcome::Failed { code: code.to_owned() };
+        }
+    }
+
+    fn fail_leaf(&mut self, leaf: Option<LeafIndex>, code: &str) {
+        let outcome = Outcome::Failed { code: code.to_owned() };
+        self.known.extend(leaf.map(|leaf| Known { leaf, outcome, is_final: true }));
+    }
+
+    fn confirm_unknown(&mut self, at: u64, names: &[String]) {
+        if names.iter().any(|name| name == "*") {
+            self.statements.confirm_wipe(at);
+        }
+        for name in names {
+            self.statements.confirm(at, &Name::new(name.as_bytes()), None);
+        }
+    }
+
+    /// Forgets places without an answer that have come to the front.
+    fn trim(&mut self) {
+        while matches!(
+            self.expects.front(),
+            Some(Expect { what: Awaits::Copying | Awaits::CopyEnd, .. })
+        ) {
+            self.expects.pop_front();
+        }
+    }
+
+    /// Something else than `ReadyForQuery` has come, so a doubtful `Sync` before it was swallowed.
+    fn shed_doubtful(&mut self) {
+        while self.expects.len() > 1
+            && matches!(
+                self.expects.front(),
+                Some(Expect { what: Awaits::Sync { doubtful: true }, .. })
+            )
+        {
+            self.expects.pop_front();
+            self.trim();
+        }
+    }
+}

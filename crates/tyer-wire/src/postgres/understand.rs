@@ -1,0 +1,167 @@
+//! What a text of PostgreSQL's SQL would do, by PostgreSQL 18's own grammar and an exhaustive walk.
+//!
+//! [`understand`] is pure and total: what it cannot classify becomes `opaque` on the whole upstream.
+//! It sees only the text. What views, rules, triggers, defaults, user-defined operators and the
+//! search path add is for the facts that are taken where the statement will run.
+
+mod acts;
+mod alter;
+mod builtin;
+mod calls;
+mod create;
+mod drops;
+mod grants;
+mod names;
+mod rows;
+mod session;
+mod settings;
+mod text;
+mod tree;
+mod truth;
+mod walk;
+
+use std::panic::catch_unwind;
+
+use tyer_core::intent::{Act, Acts, Digest, Effect, Kind};
+use tyer_core::limits::REQUEST_BYTES_MAX;
+
+use self::text::Texts;
+use self::walk::Walk;
+
+/// What a text of SQL would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Understanding {
+    /// What would be done.
+    pub acts: Acts,
+    /// The identity of the text without its literals, comments and white space.
+    pub shape: Digest,
+    /// The text with every literal replaced by `?` and without comments; when it has no tokens that
+    /// can be told apart, `(not understood: N bytes)`.
+    pub redacted: String,
+    /// PostgreSQL's own message, only if its grammar refuses the text.
+    pub syntax_error: Option<String>,
+    /// How many statements the text has.
+    pub statements: usize,
+    /// Set if the text is one statement that controls the transaction.
+    pub control: Option<Control>,
+    /// Names that PREPARE and DEALLOCATE touch; `*` for all.
+    pub prepares: Vec<String>,
+    /// Relations that would lose or change rows, as written and dotted.
+    pub relations: Vec<String>,
+    /// Whether EXPLAIN before the text, without ANALYZE, runs no code that cannot be seen through:
+    /// exactly one SELECT, INSERT, UPDATE, DELETE or MERGE that does nothing graver than to rows.
+    pub explainable: bool,
+}
+
+/// A statement that controls the transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// BEGIN, START TRANSACTION.
+    Begin,
+    /// COMMIT, END; `chain` opens the next transaction at once.
+    Commit {
+        /// AND CHAIN was written.
+        chain: bool,
+    },
+    /// ROLLBACK, ABORT; `chain` opens the next transaction at once.
+    Rollback {
+        /// AND CHAIN was written.
+        chain: bool,
+    },
+    /// SAVEPOINT.
+    Savepoint,
+    /// RELEASE SAVEPOINT.
+    Release,
+    /// ROLLBACK TO SAVEPOINT.
+    RollbackTo,
+}
+
+/// Understands one text of SQL, of any number of statements.
+#[must_use]
+pub fn understand(sql: &str) -> Understanding {
+    let texts = Texts::of(sql);
+    match parsed(sql) {
+        Ok(tree) => understood(&tree, texts),
+        Err(Refused { why, syntax_error }) => {
+            let acts = Acts::new(Act::opaque(why), []);
+            Understanding {
+                shape: texts.shape(&acts),
+                redacted: texts.redacted,
+                acts,
+                syntax_error,
+                statements: 0,
+                control: None,
+                prepares: Vec::new(),
+                relations: Vec::new(),
+                explainable: false,
+            }
+        }
+    }
+}
+
+/// Why there is no tree.
+struct Refused {
+    why: String,
+    syntax_error: Option<String>,
+}
+
+impl Refused {
+    fn because(why: impl Into<String>) -> Self {
+        Self { why: why.into(), syntax_error: None }
+    }
+}
+
+fn parsed(sql: &str) -> Result<pg_query::ParseResult, Refused> {
+    if sql.len() > REQUEST_BYTES_MAX {
+        let why = format!("is longer than {REQUEST_BYTES_MAX} bytes, too long to be understood");
+        return Err(Refused::because(why));
+    }
+    // The parser's own summary of the tree, which is of no use here, indexes and casts without
+    // looking; a panic there must not become one of the caller's.
+    match catch_unwind(|| pg_query::parse(sql, 0)) {
+        Ok(Ok(tree)) => Ok(tree),
+        Ok(Err(pg_query::Error::Parse(message))) if !is_limit(&message) => {
+            Err(Refused { why: format!("is not valid SQL: {message}"), syntax_error: Some(message) })
+        }
+        Ok(Err(pg_query::Error::Conversion(_))) => Err(Refused::because("contains a NUL byte")),
+        Ok(Err(_)) => Err(Refused::because("is nested too deeply to be understood")),
+        Err(_) => Err(Refused::because("could not be understood by the parser")),
+    }
+}
+
+/// Whether the parser gave up for a reason that is its own and not the text's.
+fn is_limit(message: &str) -> bool {
+    ["stack depth", "memory", "too complex", "limit exceeded"].iter().any(|word| message.contains(word))
+}
+
+fn understood(tree: &pg_query::ParseResult, texts: Texts) -> Understanding {
+    let mut walk = Walk::default();
+    let statements: Vec<_> = tree.protobuf.stmts.iter().filter_map(|raw| raw.stmt.as_ref()).collect();
+    for statement in &statements {
+        walk.top(statement);
+    }
+    let lone = match statements.as_slice() {
+        [lone] => lone.node.as_ref(),
+        _ => None,
+    };
+    let (acts, relations, prepares) = walk.finish();
+    let harmless = |act: &Act| match act.effect {
+        Effect::Read | Effect::Create | Effect::Change => true,
+        Effect::Destroy => act.resource.kind == Kind::Relation,
+        _ => false,
+    };
+    Understanding {
+        shape: texts.shape(&acts),
+        redacted: texts.redacted,
+        syntax_error: None,
+        statements: statements.len(),
+        control: lone.and_then(session::control),
+        explainable: lone.is_some_and(rows::is_plain) && acts.iter().all(harmless),
+        prepares,
+        relations,
+        acts,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! Functions, operators, casts: what a name stands for is judged by explicit lists.
+
+use pg_query::protobuf as pb;
+use tyer_core::intent::{Act, Effect, Kind, Resource, Reversibility};
+
+use super::acts::{Adjust, act, object, table};
+use super::tree::Kids;
+use super::walk::Walk;
+use super::{builtin, names, settings};
+
+impl Walk {
+    /// A call of a function, in any place of the tree.
+    pub(super) fn call(&mut self, call: &pb::FuncCall) {
+        self.function(call);
+        call.kids(self);
+    }
+
+    fn function(&mut self, call: &pb::FuncCall) {
+        let parts = names::strings(&call.funcname);
+        let name = names::dotted(parts.iter().copied());
+        let Some(built_in) = builtin_name(&parts) else {
+            return self.runs(&name, parts.last().copied().unwrap_or_default());
+        };
+        if built_in == "set_config" {
+            return self.set_config(call);
+        }
+        let first = call.args.first().and_then(|arg| names::literal(arg.node.as_ref()));
+        if let Some(act) = dangerous(built_in, first.as_deref()) {
+            if act.effect == Effect::Opaque {
+                self.distrust();
+            }
+            return self.found.push(act);
+        }
+        if !builtin::is_harmless_function(built_in) {
+            self.runs(&name, built_in);
+        }
+    }
+
+    /// A function whose body is not known.
+    pub(super) fn runs(&mut self, name: &str, last: &str) {
+        self.distrust();
+        if runs_sql(last) {
+            return self.found.push(Act::opaque(format!("{name} runs SQL that is not in this text")));
+        }
+        let why = format!("runs the function {name}, whose code is not known here");
+        self.found.push(act(Effect::Execute, Resource::new(Kind::Function, name), why));
+    }
+
+    fn set_config(&mut self, call: &pb::FuncCall) {
+        let mut args = call.args.iter().map(|arg| names::literal(arg.node.as_ref()));
+        let (name, value) = (args.next().flatten(), args.next().flatten());
+        self.found.push(match name {
+            Some(name) => settings::set(&name, value.as_deref()),
+            None => act(
+                Effect::Disarm,
+                Resource::new(Kind::Setting, ""),
+                "changes a setting whose name is not in the text",
+            ),
+        });
+    }
+
+    /// An operator; a qualified one may be anybody's.
+    pub(super) fn operator(&mut self, name: &[pb::Node]) {
+        let parts = names::strings(name);
+        let known = match parts.as_slice() {
+            [] => true,
+            [one] | ["pg_catalog", one] => builtin::is_operator(one),
+            _ => false,
+        };
+        if !known {
+            let name = format!("operator {}", names::dotted(parts));
+            let why = format!("runs the code behind the {name}, which is not known here");
+            self.distrust();
+            self.found.push(act(Effect::Execute, Resource::new(Kind::Function, name), why));
+        }
+    }
+
+    /// A type, which is cast to unless it is only mentioned.
+    pub(super) fn cast(&mut self, name: &pb::TypeName) {
+        name.kids(self);
+        let parts = names::strings(&name.names);
+        let known = builtin_name(&parts).is_some_and(builtin::is_type);
+        if !self.mention && !known {
+            let name = names::dotted(parts);
+            let why = format!("runs the code that makes values of the type {name}, not known here");
+            self.distrust();
+            self.found.push(act(Effect::Execute, Resource::new(Kind::Type, name), why));
+        }
+    }
+
+    /// The method of a TABLESAMPLE.
+    pub(super) fn sampling(&mut self, method: &[pb::Node]) {
+        let parts = names::strings(method);
+        if !matches!(builtin_name(&parts), Some("bernoulli" | "system")) {
+            let name = names::dotted(parts.iter().copied());
+            self.runs(&name, parts.last().copied().unwrap_or_default());
+        }
+    }
+}
+
+/// The name that a built-in of that name would have: unqualified or in `pg_catalog`.
+fn builtin_name<'a>(parts: &[&'a str]) -> Option<&'a str> {
+    match parts {
+        [name] | ["pg_catalog", name] => Some(name),
+        _ => None,
+    }
+}
+
+/// Functions of well-known extensions that run SQL text given to them, here or elsewhere.
+fn runs_sql(name: &str) -> bool {
+    name.starts_with("dblink")
+        || matches!(name, "xpath_table" | "crosstab" | "crosstabn" | "crosstab_hash" | "connectby")
+        || matches!(name, "schedule" | "schedule_in_database" | "run_command_on_workers")
+}
+
+/// Built-in functions that do more than compute, with `first` the first argument where constant.
+fn dangerous(name: &str, first: Option<&str>) -> Option<Act> {
+    use Reversibility::{Irreversible, Recoverable, Reversible};
+    let first_name = first.unwrap_or_default();
+    let done = |effect, kind, what: &str, back, why: &str| {
+        Some(act(effect, Resource::new(kind, what), why).that_is(back))
+    };
+    let change = |what: &str, why: &str| Some(act(Effect::Change, object(what), why));
+    let disarm = |what: &str, why: &str| Some(act(Effect::Disarm, object(what), why));
+    match name {
+        "pg_terminate_backend" | "pg_cancel_backend" => {
+            let why = "stops what other connections are doing and rolls it back";
+            done(Effect::Destroy, Kind::Connection, first_name, Irreversible, why)
+        }
+        _ if builtin::READS_FILES.contains(&name) => {
+            let why = format!("reads files of the database's host ({name})");
+            done(Effect::Execute, Kind::File, first_name, Reversible, &why)
+        }
+        _ if builtin::WRITES_FILES.contains(&name) => {
+            let why = format!("writes or removes files of the database's host ({name})");
+            done(Effect::Execute, Kind::File, first_name, Irreversible, &why)
+        }
+        _ if builtin::RUNS_SQL.contains(&name) || runs_sql(name) => {
+            Some(Act::opaque(format!("{name} runs SQL that is given to it as a value")))
+        }
+        _ if builtin::SECRETS.contains(&name) => {
+            let why = format!("{name} hands out how people and servers sign in");
+            done(Effect::Grant, Kind::Object, name, Reversible, &why)
+        }
+        "nextval" | "setval" => {
+            let why = format!("moves the sequence {first_name} on");
+            Some(act(Effect::Change, table(first_name), why))
+        }
+        "pg_notify" => Some(notify(first_name)),
+        "lo_unlink" => {
+            let why = "removes a large object";
+            done(Effect::Destroy, Kind::Object, "large object", Recoverable, why)
+        }
+        "lo_creat" | "lo_create" | "lo_from_bytea" => {
+            done(Effect::Create, Kind::Object, "large object", Reversible, "adds a large object")
+        }
+        "lo_open" | "lo_put" | "lowrite" | "lo_truncate" | "lo_truncate64" => {
+            change("large object", "may change a large object")
+        }
+        "lo_get" | "loread" => {
+            done(Effect::Read, Kind::Object, "large object", Reversible, "reads a large object")
+        }
+        _ if name.starts_with("pg_stat_reset") || name == "pg_stat_statements_reset" => {
+            let why = "throws away the statistics that the server has collected";
+            done(Effect::Destroy, Kind::Object, "statistics", Irreversible, why)
+        }
+        _ => server(name, change, disarm, first_name),
+    }
+}
+
+/// Built-in functions that act on the server and its replication.
+fn server(
+    name: &str,
+    change: impl Fn(&str, &str) -> Option<Act>,
+    disarm: impl Fn(&str, &str) -> Option<Act>,
+    first: &str,
+) -> Option<Act> {
+    match name {
+        "pg_logical_emit_message" => {
+            change("replication", "writes a message into the replication stream")
+        }
+        "pg_logical_slot_get_changes"
+        | "pg_logical_slot_get_binary_changes"
+        | "pg_replication_slot_advance" => {
+            let why = "moves a replication slot on: what it held is lost to its reader";
+            let lost = act(Effect::Destroy, object(format!("replication slot {first}")), why);
+            Some(lost.that_is(Reversibility::Irreversible))
+        }
+        "pg_drop_replication_slot" => {
+            disarm("replication", "drops a replication slot: a replica or backup may not catch up")
+        }
+        _ if builtin::REPLICATION.contains(&name) => {
+            disarm("replication", &format!("changes how the database is replicated ({name})"))
+        }
+        _ if builtin::SERVER.contains(&name) => {
+            disarm("server", &format!("changes how the server runs ({name})"))
+        }
+        _ if builtin::UPKEEP.contains(&name) => {
+            change("server", &format!("makes the server do upkeep ({name})"))
+        }
+        _ if name.starts_with("pg_advisory_") || name.starts_with("pg_try_advisory_") => {
+            change("advisory lock", "takes a lock that others may wait for")
+        }
+        _ => None,
+    }
+}
+
+/// A notification: who listens is not known, nor what code they run then.
+pub(super) fn notify(channel: &str) -> Act {
+    let why = format!("wakes whoever listens on {channel}; what they do then is not known here");
+    act(Effect::Execute, object(format!("channel {channel}")), why)
+}

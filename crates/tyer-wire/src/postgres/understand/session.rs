@@ -1,0 +1,165 @@
+//! Statements about the session itself: transactions, settings, cursors, prepared statements, EXPLAIN.
+
+use pg_query::{NodeEnum, protobuf as pb};
+use tyer_core::intent::{Act, Effect, Kind, Resource};
+
+use super::acts::{act, free, table};
+use super::walk::{Judged, Walk};
+use super::{Control, calls, names, settings};
+
+/// The transaction control that a statement is, if it is.
+pub(super) fn control(node: &NodeEnum) -> Option<Control> {
+    use pb::TransactionStmtKind as Kind;
+    let NodeEnum::TransactionStmt(statement) = node else {
+        return None;
+    };
+    Some(match statement.kind() {
+        Kind::TransStmtBegin | Kind::TransStmtStart => Control::Begin,
+        Kind::TransStmtCommit => Control::Commit { chain: statement.chain },
+        Kind::TransStmtRollback => Control::Rollback { chain: statement.chain },
+        Kind::TransStmtSavepoint => Control::Savepoint,
+        Kind::TransStmtRelease => Control::Release,
+        Kind::TransStmtRollbackTo => Control::RollbackTo,
+        _ => return None,
+    })
+}
+
+impl Walk {
+    /// Judges a statement about the session.
+    pub(super) fn session(&mut self, node: &NodeEnum) -> Option<Judged> {
+        match node {
+            NodeEnum::TransactionStmt(statement) => self.transaction(statement),
+            NodeEnum::VariableSetStmt(set) => {
+                settings::judge(set).into_iter().for_each(|act| self.found.push(act));
+            }
+            NodeEnum::VariableShowStmt(show) => self.found.push(free(format!("shows {}", show.name))),
+            NodeEnum::ConstraintsSetStmt(_) => {
+                self.found.push(free("sets when this transaction checks its constraints"));
+            }
+            NodeEnum::DiscardStmt(_) => {
+                self.forget();
+                self.found.push(free("puts the session back to how it began"));
+                self.prepares.push("*".to_owned());
+            }
+            NodeEnum::ListenStmt(_) | NodeEnum::UnlistenStmt(_) => {
+                self.found.push(free("changes which notifications this session hears"));
+            }
+            NodeEnum::NotifyStmt(notify) => self.found.push(calls::notify(&notify.conditionname)),
+            NodeEnum::FetchStmt(_) | NodeEnum::ClosePortalStmt(_) => {
+                self.found.push(free("uses a cursor that this session declared"));
+            }
+            NodeEnum::DeclareCursorStmt(declare) => self.used(&declare.query),
+            NodeEnum::PrepareStmt(prepare) => {
+                self.prepares.push(prepare.name.clone());
+                self.prepared.insert(prepare.name.clone());
+                self.used(&prepare.query);
+            }
+            NodeEnum::ExecuteStmt(execute) => {
+                self.executes(&execute.name);
+                self.used(&execute.params);
+            }
+            NodeEnum::DeallocateStmt(deallocate) => self.deallocates(deallocate),
+            NodeEnum::ExplainStmt(explain) => self.explains(explain),
+            _ => return None,
+        }
+        Some(Judged::Done)
+    }
+
+    fn transaction(&mut self, statement: &pb::TransactionStmt) {
+        use pb::TransactionStmtKind as Kind;
+        let why = match statement.kind() {
+            Kind::TransStmtBegin | Kind::TransStmtStart => {
+                settings::transaction(&statement.options)
+                    .into_iter()
+                    .filter(|act| !act.local)
+                    .for_each(|act| self.found.push(act));
+                "opens a transaction"
+            }
+            Kind::TransStmtCommit => "ends the transaction and keeps its work",
+            Kind::TransStmtRollback => "ends the transaction and drops its work",
+            Kind::TransStmtSavepoint => "marks a point to go back to",
+            Kind::TransStmtRelease => "forgets a point to go back to",
+            Kind::TransStmtRollbackTo => "goes back to a marked point",
+            Kind::TransStmtPrepare
+            | Kind::TransStmtCommitPrepared
+            | Kind::TransStmtRollbackPrepared => {
+                let why = "ends a transaction in two steps, apart from the session that began it";
+                return self.found.push(Act::opaque(why));
+            }
+            Kind::Undefined => return self.unknown("TransactionStmt"),
+        };
+        // A temporary table may be gone after any of these, and its name mean another one.
+        if !matches!(statement.kind(), Kind::TransStmtBegin | Kind::TransStmtStart) {
+            self.forget();
+        }
+        self.found.push(free(why));
+    }
+
+    fn executes(&mut self, name: &str) {
+        if !self.prepared.contains(name) {
+            self.distrust();
+            let why = format!("runs the prepared statement {name}, which is not in this text");
+            self.found.push(Act::opaque(why));
+        }
+    }
+
+    fn deallocates(&mut self, deallocate: &pb::DeallocateStmt) {
+        if deallocate.isall {
+            self.prepared.clear();
+            self.prepares.push("*".to_owned());
+        } else {
+            self.prepared.remove(&deallocate.name);
+            self.prepares.push(deallocate.name.clone());
+        }
+        self.found.push(free("forgets a prepared statement"));
+    }
+
+    fn explains(&mut self, explain: &pb::ExplainStmt) {
+        if runs(&explain.options) {
+            return self.used(&explain.query);
+        }
+        let mention = std::mem::replace(&mut self.mention, false);
+        let planned = self.apart(&explain.query);
+        self.mention = mention;
+        for inner in planned {
+            let hidden = matches!(inner.resource.kind, Kind::Function | Kind::Type);
+            match inner.effect {
+                // Planning may already compute what is declared never to change.
+                Effect::Execute if hidden => self.found.push(inner),
+                Effect::Opaque if !is_execute(explain) => self.found.push(inner),
+                _ if inner.resource.kind == Kind::Relation => {
+                    let why = format!("shows the plan for {}; nothing runs", inner.resource.name);
+                    let read = act(Effect::Read, table(inner.resource.name), why);
+                    self.found.push(Act { local: inner.local, ..read });
+                }
+                _ => self.found.push(free("shows a plan; nothing runs")),
+            }
+        }
+    }
+
+    /// Code that is not known here.
+    pub(super) fn runs_code(&mut self, kind: Kind, name: &str, why: String) {
+        self.distrust();
+        self.found.push(act(Effect::Execute, Resource::new(kind, name), why));
+    }
+}
+
+/// Whether EXPLAIN runs the statement: ANALYZE, unless it is clearly switched off.
+fn runs(options: &[pb::Node]) -> bool {
+    options.iter().any(|option| match option.node.as_ref() {
+        Some(NodeEnum::DefElem(option)) if option.defname.eq_ignore_ascii_case("analyze") => {
+            let value = option.arg.as_ref().map(|arg| names::literal(arg.node.as_ref()));
+            !value.flatten().is_some_and(|value| {
+                matches!(value.to_ascii_lowercase().as_str(), "false" | "off" | "0")
+            })
+        }
+        Some(NodeEnum::DefElem(_)) => false,
+        _ => true,
+    })
+}
+
+/// Whether a prepared statement is explained: planning it runs nothing of it.
+fn is_execute(explain: &pb::ExplainStmt) -> bool {
+    let query = explain.query.as_ref().and_then(|query| query.node.as_ref());
+    matches!(query, Some(NodeEnum::ExecuteStmt(_)))
+}

@@ -1,0 +1,118 @@
+//! The text without its literals: what records keep, and what makes two requests alike.
+//!
+//! Both come from PostgreSQL's scanner and not from its tree, so every literal is replaced wherever
+//! the grammar allows one: function bodies, passwords, comments on objects, connection strings.
+
+use pg_query::protobuf::{ScanToken, Token};
+use tyer_core::intent::{Acts, Digest};
+use tyer_core::limits::REQUEST_BYTES_MAX;
+
+/// The texts that are derived from a request's tokens.
+pub(super) struct Texts {
+    /// The text with literals replaced by `?` and comments left out.
+    pub(super) redacted: String,
+    /// The tokens, folded and separated by line breaks; without tokens, the whole text.
+    tokens: String,
+}
+
+impl Texts {
+    /// Takes the text apart.
+    pub(super) fn of(sql: &str) -> Self {
+        let scanned =
+            if sql.len() > REQUEST_BYTES_MAX { None } else { pg_query::scan_tokens(sql).ok() };
+        scanned.and_then(|tokens| Self::from_tokens(sql, &tokens)).unwrap_or_else(|| Self {
+            redacted: format!("(not understood: {} bytes)", sql.len()),
+            tokens: sql.to_owned(),
+        })
+    }
+
+    fn from_tokens(sql: &str, tokens: &[ScanToken]) -> Option<Self> {
+        let mut texts = Self {
+            redacted: String::with_capacity(sql.len()),
+            tokens: String::with_capacity(sql.len()),
+        };
+        let mut last = 0;
+        let mut list = List::Outside;
+        for token in tokens {
+            let (start, end) = (usize::try_from(token.start).ok()?, usize::try_from(token.end).ok()?);
+            let text = sql.get(start..end)?;
+            let kind = Token::try_from(token.token).ok()?;
+            if matches!(kind, Token::SqlComment | Token::CComment) {
+                continue;
+            }
+            if last > 0 && start > last {
+                texts.redacted.push(' ');
+            }
+            last = end;
+            texts.redacted.push_str(if is_literal(kind) { "?" } else { text });
+            list = list.next(kind);
+            if list != List::Repeating {
+                texts.fold(kind, text);
+            }
+        }
+        Some(texts)
+    }
+
+    /// Adds a token the way PostgreSQL reads it: keywords and plain names know no case.
+    fn fold(&mut self, kind: Token, text: &str) {
+        if is_literal(kind) {
+            self.tokens.push('?');
+        } else if text.starts_with('"') || kind == Token::Uident {
+            self.tokens.push_str(text);
+        } else {
+            self.tokens.extend(text.chars().map(|c| c.to_ascii_lowercase()));
+        }
+        self.tokens.push('\n');
+    }
+
+    /// The identity of the request without literals. The acts belong to it: some literals decide
+    /// what is done, such as the first argument of `set_config`.
+    pub(super) fn shape(&self, acts: &Acts) -> Digest {
+        let mut done = String::new();
+        for act in acts.iter() {
+            for part in [
+                act.effect.as_str(),
+                act.resource.kind.as_str(),
+                &act.resource.name,
+                act.reversibility.as_str(),
+                if act.local { "local" } else { "" },
+            ] {
+                done.push_str(part);
+                done.push('\0');
+            }
+        }
+        Digest::of_parts(&[b"tyer shape v1", self.tokens.as_bytes(), done.as_bytes()])
+    }
+}
+
+fn is_literal(kind: Token) -> bool {
+    matches!(
+        kind,
+        Token::Sconst | Token::Usconst | Token::Bconst | Token::Xconst | Token::Fconst | Token::Iconst
+    )
+}
+
+/// Where in `IN (?, ?, ...)` the tokens are: however many values it lists, its shape is the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum List {
+    Outside,
+    In,
+    Open,
+    Value,
+    /// Between or at the second value or a later one.
+    Repeating,
+}
+
+impl List {
+    fn next(self, kind: Token) -> Self {
+        let value = is_literal(kind) || kind == Token::Param;
+        match (self, kind) {
+            (_, Token::InP) => Self::In,
+            (Self::In, Token::Ascii40) => Self::Open,
+            (Self::Open, _) if value => Self::Value,
+            (Self::Value | Self::Repeating, Token::Ascii44) => Self::Repeating,
+            (Self::Repeating, _) if value => Self::Repeating,
+            _ => Self::Outside,
+        }
+    }
+}

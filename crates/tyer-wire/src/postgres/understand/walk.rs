@@ -1,0 +1,320 @@
+//! The walk over the whole parse tree of one request.
+
+use std::collections::HashSet;
+use std::mem::{replace, take};
+
+use pg_query::{NodeEnum, protobuf as pb};
+use tyer_core::intent::{Act, Acts, Effect};
+
+use super::acts::{Adjust, Found, act, free, table};
+use super::tree::{self, Kids, See};
+use super::{builtin, names};
+
+/// What the walk knows and has found.
+#[derive(Default)]
+pub(super) struct Walk {
+    /// What would be done.
+    pub(super) found: Found,
+    /// Relations that would lose or change rows.
+    relations: Vec<String>,
+    /// The same, to find them.
+    losing: HashSet<String>,
+    /// Names that PREPARE and DEALLOCATE touch.
+    pub(super) prepares: Vec<String>,
+    /// Names of common table expressions in scope, innermost last.
+    pub(super) ctes: Vec<String>,
+    /// Temporary tables that this text made and that still have their names.
+    pub(super) temps: HashSet<String>,
+    /// Statements that this text prepared.
+    pub(super) prepared: HashSet<String>,
+    /// Whether relations and types are only mentioned, as in definitions, and not used.
+    pub(super) mention: bool,
+    /// How many function bodies deep the walk is.
+    pub(super) bodies: usize,
+}
+
+/// What is left to do after a statement's own effect was judged.
+pub(super) enum Judged {
+    /// Walk over everything below it.
+    Below,
+    /// Nothing.
+    Done,
+}
+
+impl Walk {
+    /// Walks over one statement of the request.
+    pub(super) fn top(&mut self, statement: &pb::Node) {
+        let before = self.found.pushed;
+        statement.see(self);
+        if self.found.pushed == before {
+            self.found.push(free("reads no table"));
+        }
+    }
+
+    /// The acts, the relations that lose or change rows, and the prepared names.
+    pub(super) fn finish(self) -> (Acts, Vec<String>, Vec<String>) {
+        (self.found.into_acts(), self.relations, self.prepares)
+    }
+
+    /// Any node anywhere in the tree.
+    pub(super) fn node(&mut self, node: &NodeEnum) {
+        if let Some(plain) = tree::harmless(node) {
+            return plain.kids(self);
+        }
+        match node {
+            NodeEnum::RangeVar(var) => self.relation(var),
+            NodeEnum::TypeName(name) => self.cast(name),
+            NodeEnum::FuncCall(call) => self.call(call),
+            NodeEnum::SelectStmt(select) => self.select(select),
+            NodeEnum::WithClause(with) => self.with(with),
+            NodeEnum::AExpr(expr) => {
+                self.operator(&expr.name);
+                expr.kids(self);
+            }
+            NodeEnum::SubLink(link) => {
+                self.operator(&link.oper_name);
+                link.kids(self);
+            }
+            NodeEnum::SortBy(sort) => {
+                self.operator(&sort.use_op);
+                sort.kids(self);
+            }
+            NodeEnum::RangeTableSample(sample) => {
+                self.sampling(&sample.method);
+                sample.kids(self);
+            }
+            NodeEnum::CommonTableExpr(cte) => cte.kids(self),
+            NodeEnum::RawStmt(raw) => raw.stmt.see(self),
+            _ => self.statement(node),
+        }
+    }
+
+    fn statement(&mut self, node: &NodeEnum) {
+        let mention = replace(&mut self.mention, true);
+        let judged = self
+            .rows(node)
+            .or_else(|| self.session(node))
+            .or_else(|| self.drops(node))
+            .or_else(|| self.grants(node))
+            .or_else(|| self.creates(node))
+            .or_else(|| self.alters(node));
+        match (judged, tree::statement(node)) {
+            (Some(Judged::Done), _) => {}
+            (Some(Judged::Below), Some(statement)) => statement.kids(self),
+            (Some(Judged::Below) | None, _) => self.unknown(&kind(node)),
+        }
+        self.mention = mention;
+    }
+
+    /// Walks over statements that a definition holds, with what they read and use.
+    pub(super) fn used(&mut self, inner: &impl See) {
+        let mention = replace(&mut self.mention, false);
+        inner.see(self);
+        self.mention = mention;
+    }
+
+    /// A SELECT or VALUES, at any depth.
+    pub(super) fn select(&mut self, select: &pb::SelectStmt) {
+        let mention = replace(&mut self.mention, false);
+        let scope = self.ctes.len();
+        let pb::SelectStmt {
+            distinct_clause,
+            into_clause,
+            target_list,
+            from_clause,
+            where_clause,
+            group_clause,
+            having_clause,
+            window_clause,
+            values_lists,
+            sort_clause,
+            limit_offset,
+            limit_count,
+            locking_clause,
+            with_clause,
+            larg,
+            rarg,
+            group_distinct: _,
+            limit_option: _,
+            op: _,
+            all: _,
+        } = select;
+        with_clause.see(self);
+        from_clause.see(self);
+        (distinct_clause, target_list).see(self);
+        (where_clause, group_clause).see(self);
+        (having_clause, window_clause).see(self);
+        (values_lists, sort_clause).see(self);
+        (limit_offset, limit_count).see(self);
+        (larg, rarg).see(self);
+        if !locking_clause.is_empty() {
+            self.locks(from_clause);
+        }
+        if let Some(into) = into_clause {
+            self.selects_into(into);
+        }
+        self.ctes.truncate(scope);
+        self.mention = mention;
+    }
+
+    /// Row locks on every relation of a FROM clause.
+    fn locks(&mut self, from: &[pb::Node]) {
+        let mut vars = Vec::new();
+        from.iter().for_each(|node| direct(node.node.as_ref(), &mut vars));
+        vars.retain(|var| !self.is_cte(var));
+        for var in vars {
+            let name = names::relation(var);
+            let why = format!("locks rows of {name}; others who want to change them wait");
+            let local = self.is_temp(var);
+            self.found.push(act(Effect::Change, table(name), why).local_if(local));
+        }
+    }
+
+    /// The common table expressions of a statement. Their names stay in scope until the caller
+    /// shortens the list: without RECURSIVE each sees only the ones before it.
+    pub(super) fn with(&mut self, with: &pb::WithClause) {
+        let ctes: Vec<&pb::CommonTableExpr> = with
+            .ctes
+            .iter()
+            .filter_map(|node| match node.node.as_ref() {
+                Some(NodeEnum::CommonTableExpr(cte)) => Some(&**cte),
+                _ => None,
+            })
+            .collect();
+        if ctes.len() != with.ctes.len() {
+            self.unknown("WithClause");
+        }
+        if with.recursive {
+            self.ctes.extend(ctes.iter().map(|cte| cte.ctename.clone()));
+        }
+        for cte in ctes {
+            cte.kids(self);
+            if !with.recursive {
+                self.ctes.push(cte.ctename.clone());
+            }
+        }
+    }
+
+    fn is_cte(&self, var: &pb::RangeVar) -> bool {
+        var.schemaname.is_empty() && self.ctes.contains(&var.relname)
+    }
+
+    /// Whether a relation is a temporary one of this session.
+    pub(super) fn is_temp(&self, var: &pb::RangeVar) -> bool {
+        self.is_temp_name(&[&var.catalogname, &var.schemaname, &var.relname])
+    }
+
+    /// The same for the parts of a name.
+    pub(super) fn is_temp_name(&self, parts: &[&str]) -> bool {
+        let mut parts = parts.iter().filter(|part| !part.is_empty()).rev();
+        match (parts.next(), parts.next()) {
+            (Some(name), None) => self.temps.contains(*name),
+            (Some(_), Some(schema)) => *schema == "pg_temp" && parts.next().is_none(),
+            _ => false,
+        }
+    }
+
+    /// A relation where it is read.
+    pub(super) fn relation(&mut self, var: &pb::RangeVar) {
+        var.kids(self);
+        if !self.mention && !self.is_cte(var) {
+            self.reads(var);
+        }
+    }
+
+    /// A read of a relation that cannot be a common table expression.
+    pub(super) fn reads(&mut self, var: &pb::RangeVar) {
+        let name = names::relation(var);
+        if let Some(secret) = builtin::secret(&var.schemaname, &var.relname) {
+            let why = format!("reads {name}, which hands out {secret}");
+            return self.found.push(act(Effect::Grant, table(name), why));
+        }
+        let local = self.is_temp(var) || builtin::is_introspection(&var.schemaname, &var.relname);
+        let why = format!("reads {name}");
+        self.found.push(act(Effect::Read, table(name), why).local_if(local));
+    }
+
+    /// Remembers a relation that would lose or change rows.
+    pub(super) fn loses(&mut self, name: &str) {
+        if self.losing.insert(name.to_owned()) {
+            self.relations.push(name.to_owned());
+        }
+    }
+
+    /// A node that only analysis produces.
+    pub(super) fn analysed(&mut self, _: &pb::Query) {
+        self.unknown("Query");
+    }
+
+    /// A node that only planning produces.
+    pub(super) fn planned(&mut self, _: &pb::FuncExpr) {
+        self.unknown("FuncExpr");
+    }
+
+    /// A type of node that is not known to be harmless.
+    pub(super) fn unknown(&mut self, kind: &str) {
+        self.found.push(Act::opaque(format!("has a part that is not understood ({kind})")));
+        self.distrust();
+    }
+
+    /// What temporary tables are called no longer holds.
+    pub(super) fn forget(&mut self) {
+        self.temps.clear();
+    }
+
+    /// Code that is not known here may have changed anything about the session.
+    pub(super) fn distrust(&mut self) {
+        self.temps.clear();
+        self.prepared.clear();
+    }
+
+    /// What `inner` finds, apart from what was found before.
+    pub(super) fn apart(&mut self, inner: &impl See) -> Vec<Act> {
+        let found = take(&mut self.found);
+        let relations = take(&mut self.relations);
+        let losing = take(&mut self.losing);
+        let temps = self.temps.clone();
+        let prepared = self.prepared.clone();
+        inner.see(self);
+        self.temps = temps;
+        self.prepared = prepared;
+        self.relations = relations;
+        self.losing = losing;
+        replace(&mut self.found, found).into_vec()
+    }
+}
+
+impl<A: See, B: See> See for (&A, &B) {
+    fn see(&self, walk: &mut Walk) {
+        self.0.see(walk);
+        self.1.see(walk);
+    }
+}
+
+/// The relations whose rows a FROM clause gives, through joins and sub-selects.
+fn direct<'a>(node: Option<&'a NodeEnum>, vars: &mut Vec<&'a pb::RangeVar>) {
+    match node {
+        Some(NodeEnum::RangeVar(var)) => vars.push(var),
+        Some(NodeEnum::JoinExpr(join)) => {
+            for side in [&join.larg, &join.rarg].into_iter().flatten() {
+                direct(side.node.as_ref(), vars);
+            }
+        }
+        Some(NodeEnum::RangeTableSample(sample)) => {
+            direct(sample.relation.as_ref().and_then(|inner| inner.node.as_ref()), vars);
+        }
+        Some(NodeEnum::RangeSubselect(sub)) => {
+            if let Some(NodeEnum::SelectStmt(select)) =
+                sub.subquery.as_ref().and_then(|inner| inner.node.as_ref())
+            {
+                select.from_clause.iter().for_each(|node| direct(node.node.as_ref(), vars));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The name of a node's type.
+fn kind(node: &NodeEnum) -> String {
+    format!("{node:?}").chars().take_while(|c| c.is_alphanumeric()).collect()
+}

@@ -1,0 +1,598 @@
+//! The bodies of the public HTTP API: the only serde types that outsiders see, made by hand from the
+//! core's types so that neither can change the other by accident. Pages show the same bodies.
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+use tyer_core::facts::Facts;
+use tyer_core::hold::{Hold, Standing, State};
+use tyer_core::intent::{Act, Effect, Timestamp};
+use tyer_core::ledger::verify::Report;
+use tyer_core::statement::Statement;
+use tyer_core::verdict::{Approvals, Needs};
+
+use crate::gateway::world::{Freeze, Person, Session};
+
+/// A moment; RFC 3339 in UTC on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(pub(crate) Timestamp);
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match jiff::Timestamp::from_millisecond(self.0.0) {
+            Ok(moment) => serializer.serialize_str(&moment.to_string()),
+            Err(_) => serializer.serialize_str(&self.0.0.to_string()),
+        }
+    }
+}
+
+/// How Tyer stands.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct StatusBody {
+    pub(crate) version: &'static str,
+    pub(crate) frozen: Option<FreezeBody>,
+    pub(crate) doors: Vec<DoorBody>,
+    pub(crate) ledger: HeadBody,
+    /// Words for what is unsafe about how Tyer is set up; empty is good.
+    #[serde(rename = "unsafe")]
+    pub(crate) posture: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct FreezeBody {
+    pub(crate) since: Moment,
+    pub(crate) by: String,
+    pub(crate) reason: String,
+}
+
+impl FreezeBody {
+    pub(crate) fn of(freeze: &Freeze) -> Self {
+        Self { since: Moment(freeze.since), by: freeze.by.clone(), reason: freeze.reason.clone() }
+    }
+}
+
+/// A door and whether it lets anybody in.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct DoorBody {
+    pub(crate) upstream: String,
+    pub(crate) listen: String,
+    pub(crate) environment: String,
+    pub(crate) open: bool,
+    /// The changed parts of the configuration that two people have not confirmed yet.
+    pub(crate) closed_by: Vec<String>,
+}
+
+/// Where the ledger stands.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct HeadBody {
+    pub(crate) size: u64,
+    pub(crate) root: Option<String>,
+    pub(crate) checkpoint: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct PersonBody {
+    pub(crate) name: String,
+    pub(crate) founder: bool,
+    /// Whether their word counts.
+    pub(crate) counts: bool,
+    /// `enrolment`, `confirmation` or nothing.
+    pub(crate) waiting_for: Option<&'static str>,
+    pub(crate) invited_by: Option<String>,
+    pub(crate) confirmed_by: Option<String>,
+    pub(crate) passkeys: usize,
+}
+
+impl PersonBody {
+    pub(crate) fn of(person: &Person) -> Self {
+        let waiting_for = match (person.keys.is_empty(), person.counts()) {
+            (true, _) => Some("enrolment"),
+            (false, false) => Some("confirmation"),
+            (false, true) => None,
+        };
+        Self {
+            name: person.id.to_string(),
+            founder: person.founder,
+            counts: person.counts(),
+            waiting_for,
+            invited_by: person.invited_by.as_ref().map(ToString::to_string),
+            confirmed_by: person.confirmed_by.as_ref().map(ToString::to_string),
+            passkeys: person.keys.len(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SessionBody {
+    pub(crate) session: String,
+    pub(crate) agent: String,
+    pub(crate) human: bool,
+    pub(crate) controller: String,
+    pub(crate) upstream: String,
+    pub(crate) environment: String,
+    /// The only effects allowed; empty means any.
+    pub(crate) may: Vec<String>,
+    /// Patterns of the only resources allowed; empty means any.
+    pub(crate) on: Vec<String>,
+    pub(crate) purpose: String,
+    pub(crate) opened: Moment,
+    pub(crate) expires: Moment,
+    /// `ended`, `killed`, `expired` or nothing.
+    pub(crate) ended: Option<String>,
+    /// Connections that are open now.
+    pub(crate) connections: u32,
+}
+
+impl SessionBody {
+    pub(crate) fn of(session: &Session, environment: String, connections: u32) -> Self {
+        let principal = &session.principal;
+        Self {
+            session: principal.session.to_string(),
+            agent: principal.agent.clone(),
+            human: principal.human,
+            controller: principal.controller.to_string(),
+            upstream: session.upstream.to_string(),
+            environment,
+            may: session.narrowing.may.iter().map(ToString::to_string).collect(),
+            on: session.narrowing.on.clone(),
+            purpose: session.purpose.clone(),
+            opened: Moment(session.opened),
+            expires: Moment(session.until),
+            ended: session.ended.clone(),
+            connections,
+        }
+    }
+}
+
+/// A session to make.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewSessionBody {
+    pub(crate) agent: String,
+    #[serde(default)]
+    pub(crate) human: bool,
+    /// The caller, unless the operator asks.
+    pub(crate) controller: Option<String>,
+    pub(crate) upstream: String,
+    #[serde(default)]
+    pub(crate) may: Vec<String>,
+    #[serde(default)]
+    pub(crate) on: Vec<String>,
+    pub(crate) lasts_seconds: Option<i64>,
+    #[serde(default)]
+    pub(crate) purpose: String,
+}
+
+/// A session that was made, with everything a driver needs. The password is shown once.
+#[derive(Clone, Serialize)]
+pub(crate) struct MintedBody {
+    pub(crate) session: String,
+    pub(crate) user: String,
+    pub(crate) password: String,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) database: String,
+    pub(crate) url: String,
+    pub(crate) expires: Moment,
+}
+
+/// How to end a session: `ended` or `killed`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum How {
+    Ended,
+    Killed,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EndBody {
+    pub(crate) how: How,
+}
+
+/// Connections that were open when a session ended, and how many of them were seen to close.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct EndingBody {
+    pub(crate) open: u32,
+    pub(crate) closed: u32,
+}
+
+/// People whose agreement is needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct NeedsBody {
+    pub(crate) controller: bool,
+    pub(crate) peers: u32,
+    pub(crate) owners: u32,
+    pub(crate) words: String,
+}
+
+impl NeedsBody {
+    pub(crate) fn of(needs: Needs) -> Self {
+        let Needs { controller, peers, owners } = needs;
+        Self { controller, peers, owners, words: needs.in_words() }
+    }
+}
+
+/// People who have agreed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct GivenBody {
+    pub(crate) controller: bool,
+    pub(crate) peers: u32,
+    pub(crate) owners: u32,
+}
+
+impl GivenBody {
+    fn of(given: Approvals) -> Self {
+        Self { controller: given.controller, peers: given.peers, owners: given.owners }
+    }
+}
+
+/// A hold in short.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct HoldBody {
+    pub(crate) hold: String,
+    pub(crate) state: &'static str,
+    /// The gravest effect.
+    pub(crate) effect: &'static str,
+    pub(crate) dangerous: bool,
+    /// What would be done, in words, gravest first.
+    pub(crate) what: Vec<String>,
+    pub(crate) session: String,
+    pub(crate) agent: String,
+    pub(crate) human: bool,
+    pub(crate) controller: String,
+    pub(crate) upstream: String,
+    pub(crate) environment: String,
+    pub(crate) needs: NeedsBody,
+    pub(crate) given: GivenBody,
+    pub(crate) opened: Moment,
+    /// When it ends by itself.
+    pub(crate) ends: Moment,
+    pub(crate) rejected: Option<RejectionBody>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RejectionBody {
+    pub(crate) by: String,
+    pub(crate) reason: String,
+    /// Until when the same request is refused unasked.
+    pub(crate) until: Moment,
+}
+
+impl HoldBody {
+    /// A hold as it stands at `now`: one that ran out counts as expired before that is recorded.
+    pub(crate) fn of(hold: &Hold, now: Timestamp) -> Self {
+        let intent = &hold.card().intent;
+        let over = hold.is_live() && now >= hold.ends();
+        let mut acts: Vec<&Act> = intent.acts.iter().filter(|act| !act.local).collect();
+        if acts.is_empty() {
+            acts = intent.acts.iter().collect();
+        }
+        acts.sort_by_key(|act| std::cmp::Reverse(act.effect));
+        let effect = intent.acts.worst();
+        Self {
+            hold: hold.id().to_string(),
+            state: if over { "expired" } else { hold.state_word() },
+            effect: effect.as_str(),
+            dangerous: effect.is_dangerous(),
+            what: acts.into_iter().map(|act| act.why.clone()).collect(),
+            session: intent.principal.session.to_string(),
+            agent: intent.principal.agent.clone(),
+            human: intent.principal.human,
+            controller: intent.principal.controller.to_string(),
+            upstream: intent.upstream.to_string(),
+            environment: intent.environment.to_string(),
+            needs: NeedsBody::of(hold.card().needs),
+            given: GivenBody::of(hold.counted()),
+            opened: Moment(hold.opened()),
+            ends: Moment(hold.ends()),
+            rejected: match hold.state() {
+                State::Rejected { by, reason, until } => {
+                    Some(RejectionBody { by: by.to_string(), reason: reason.clone(), until: Moment(*until) })
+                }
+                _ => None,
+            },
+        }
+    }
+
+    /// The order of a queue: what can still be answered first, then the gravest, then the oldest.
+    pub(crate) fn queue_key(&self) -> (bool, std::cmp::Reverse<Option<Effect>>, Moment) {
+        (self.state != "open", std::cmp::Reverse(Effect::parse(self.effect)), self.opened)
+    }
+}
+
+/// Everything on a card, and what stands beside it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct CardBody {
+    #[serde(flatten)]
+    pub(crate) hold: HoldBody,
+    /// Why the session exists, in the words of whoever made it.
+    pub(crate) purpose: String,
+    /// The complete request.
+    pub(crate) text: String,
+    pub(crate) request_digest: String,
+    /// The digest that approvers sign.
+    pub(crate) card_digest: String,
+    pub(crate) acts: Vec<ActBody>,
+    pub(crate) facts: FactsBody,
+    /// The policies that ask for people, by id.
+    pub(crate) policies: Vec<String>,
+    pub(crate) policy_set: String,
+    /// When the facts were taken.
+    pub(crate) taken: Moment,
+    pub(crate) approvals: Vec<ApprovalBody>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ActBody {
+    pub(crate) effect: &'static str,
+    pub(crate) dangerous: bool,
+    pub(crate) resource: String,
+    pub(crate) reversibility: &'static str,
+    pub(crate) local: bool,
+    pub(crate) why: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct FactsBody {
+    pub(crate) relations: Vec<RelationBody>,
+    /// What could not be found out, in words.
+    pub(crate) unknown: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RelationBody {
+    pub(crate) name: String,
+    pub(crate) rows: Option<u64>,
+    pub(crate) touched: Option<u64>,
+    pub(crate) bytes: Option<u64>,
+    pub(crate) dependents: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ApprovalBody {
+    pub(crate) person: String,
+    /// `controller`, `peer` or `owner`.
+    pub(crate) standing: &'static str,
+    pub(crate) at: Moment,
+    pub(crate) comment: String,
+}
+
+impl CardBody {
+    pub(crate) fn of(hold: &Hold, now: Timestamp) -> Self {
+        let card = hold.card();
+        Self {
+            hold: HoldBody::of(hold, now),
+            purpose: card.purpose.clone(),
+            text: card.intent.text.clone(),
+            request_digest: card.intent.digest.to_string(),
+            card_digest: card.digest().to_string(),
+            acts: card.intent.acts.iter().map(act).collect(),
+            facts: facts(&card.facts),
+            policies: card.policies.clone(),
+            policy_set: card.policy_set.to_string(),
+            taken: Moment(card.taken),
+            approvals: hold
+                .approvals()
+                .iter()
+                .map(|approval| ApprovalBody {
+                    person: approval.person.to_string(),
+                    standing: standing_word(approval.standing),
+                    at: Moment(approval.at),
+                    comment: approval.comment.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The word for a person's standing towards a hold.
+pub(crate) fn standing_word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Controller => "controller",
+        Standing::Peer => "peer",
+        Standing::Owner => "owner",
+    }
+}
+
+fn act(act: &Act) -> ActBody {
+    ActBody {
+        effect: act.effect.as_str(),
+        dangerous: act.effect.is_dangerous(),
+        resource: act.resource.to_string(),
+        reversibility: act.reversibility.as_str(),
+        local: act.local,
+        why: act.why.clone(),
+    }
+}
+
+fn facts(facts: &Facts) -> FactsBody {
+    FactsBody {
+        relations: facts
+            .relations
+            .iter()
+            .map(|relation| RelationBody {
+                name: relation.name.clone(),
+                rows: relation.rows,
+                touched: relation.touched,
+                bytes: relation.bytes,
+                dependents: relation.dependents.clone(),
+            })
+            .collect(),
+        unknown: facts.unknown.clone(),
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FreezeRequestBody {
+    #[serde(default)]
+    pub(crate) reason: String,
+}
+
+/// What somebody wants to sign: `{"approve": "H-1"}`, `{"thaw": true}` and so on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WishBody {
+    Approve(String),
+    Reject(String),
+    Invite(String),
+    Confirm(String),
+    Thaw(bool),
+    Configure(String),
+    SignIn(bool),
+}
+
+/// A statement to sign.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct StatementBody {
+    /// The statement; the challenge is the digest of its canonical form.
+    pub(crate) statement: Value,
+    /// Base64url.
+    pub(crate) challenge: String,
+    /// Credential ids that may sign; empty leaves it to the browser.
+    pub(crate) allow: Vec<String>,
+    pub(crate) rp_id: String,
+}
+
+impl StatementBody {
+    pub(crate) fn of(statement: &Statement, allow: Vec<String>, rp_id: &str) -> Self {
+        Self {
+            statement: serde_json::to_value(statement).unwrap_or_default(),
+            challenge: base64url(&statement.challenge().0),
+            allow,
+            rp_id: rp_id.to_owned(),
+        }
+    }
+}
+
+/// A signed statement, named by its nonce.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DecisionBody {
+    pub(crate) nonce: String,
+    pub(crate) assertion: AssertionBody,
+    #[serde(default)]
+    pub(crate) comment: String,
+}
+
+/// A passkey's answer; all base64url.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AssertionBody {
+    pub(crate) credential: String,
+    pub(crate) authenticator_data: String,
+    pub(crate) client_data: String,
+    pub(crate) signature: String,
+}
+
+/// What a decision set off; one of the fields.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EffectedBody {
+    Done(bool),
+    Invited { url: String },
+    SignedIn(String),
+}
+
+/// What a browser needs to make a passkey.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct EnrolmentBody {
+    pub(crate) person: String,
+    /// Opaque to the authenticator; base64url.
+    pub(crate) user_id: String,
+    #[serde(flatten)]
+    pub(crate) statement: StatementBody,
+}
+
+/// A new passkey; byte strings are base64url.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RegistrationBody {
+    pub(crate) nonce: String,
+    pub(crate) client_data: String,
+    pub(crate) attestation_object: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LeafBody {
+    pub(crate) index: u64,
+    pub(crate) at: Option<Moment>,
+    pub(crate) kind: String,
+    /// One sentence.
+    pub(crate) words: String,
+    /// The leaf itself.
+    pub(crate) leaf: Value,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ReceiptBody {
+    /// One line of JSON, to be kept exactly as it is.
+    pub(crate) receipt: String,
+    pub(crate) reveal: Option<RevealBody>,
+}
+
+/// What opens the commitment of a leaf.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RevealBody {
+    pub(crate) salt: String,
+    pub(crate) text: String,
+}
+
+/// What verifying the ledger found.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct VerifyBody {
+    pub(crate) clean: bool,
+    pub(crate) origin: String,
+    pub(crate) size: u64,
+    pub(crate) root: String,
+    pub(crate) findings: Vec<FindingBody>,
+    /// Findings beyond those listed.
+    pub(crate) more: u64,
+    /// How much this proves, in a sentence.
+    pub(crate) proves: String,
+    /// Signatures of people that were verified.
+    pub(crate) signatures: u64,
+    /// Leaves that cleared something whose outcome is not recorded.
+    pub(crate) unsettled: Vec<u64>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct FindingBody {
+    pub(crate) leaf: Option<u64>,
+    pub(crate) what: String,
+}
+
+impl VerifyBody {
+    pub(crate) fn of(report: &Report) -> Self {
+        let finding = |finding: &tyer_core::ledger::verify::Finding| FindingBody {
+            leaf: finding.leaf,
+            what: finding.what.clone(),
+        };
+        Self {
+            clean: report.is_clean(),
+            origin: report.origin.clone(),
+            size: report.size,
+            root: report.root.to_string(),
+            findings: report.findings.iter().map(finding).collect(),
+            more: report.more,
+            proves: report.proves.to_string(),
+            signatures: report.signatures,
+            unsettled: report.unsettled.clone(),
+        }
+    }
+}
+
+/// A security part of the configuration that changed and waits for people.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct PartBody {
+    pub(crate) part: String,
+    pub(crate) confirmed: Option<String>,
+    pub(crate) pending: Option<String>,
+    pub(crate) signed_by: Vec<String>,
+}
+
+/// Base64url without padding.
+pub(crate) fn base64url(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}

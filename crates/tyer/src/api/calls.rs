@@ -1,0 +1,217 @@
+//! Reading how things stand, and what the operator and people may do without a passkey: make and end
+//! sessions, and freeze.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tyer_core::intent::{HoldId, Narrowing, PersonId, SessionId, Upstream};
+use tyer_core::limits::COMMENT_CHARS_MAX;
+
+use super::bodies::{
+    CardBody, EndBody, EndingBody, FreezeBody, FreezeRequestBody, HoldBody, How, MintedBody, Moment,
+    NewSessionBody, PartBody, PersonBody, SessionBody, StatusBody,
+};
+use super::error::ApiError;
+use super::guard::Caller;
+use super::site::{Site, is_live};
+use super::{Body, OPENAPI};
+use crate::clock;
+use crate::gateway::sessions::{Minted, NewSession, parse_may};
+
+type Shared = State<Arc<Site>>;
+
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// 503 with the words for what is unsafe, else 200.
+pub(super) async fn readyz(State(site): Shared) -> Response {
+    let posture = site.status().await.posture;
+    let status = if posture.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": posture.is_empty(), "unsafe": posture }))).into_response()
+}
+
+pub(super) async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI)
+}
+
+pub(super) async fn status(State(site): Shared) -> Json<StatusBody> {
+    Json(site.status().await)
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct People {
+    people: Vec<PersonBody>,
+}
+
+pub(super) async fn people(State(site): Shared) -> Json<People> {
+    Json(People { people: site.people().await })
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Sessions {
+    sessions: Vec<SessionBody>,
+}
+
+pub(super) async fn sessions(State(site): Shared) -> Json<Sessions> {
+    Json(Sessions { sessions: site.sessions().await })
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Parts {
+    parts: Vec<PartBody>,
+}
+
+pub(super) async fn configuration(State(site): Shared) -> Json<Parts> {
+    Json(Parts { parts: site.parts().await })
+}
+
+/// Which holds to list.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Which {
+    #[default]
+    Open,
+    All,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct HoldsQuery {
+    #[serde(default)]
+    state: Which,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Holds {
+    holds: Vec<HoldBody>,
+}
+
+pub(super) async fn holds(State(site): Shared, Query(query): Query<HoldsQuery>) -> Json<Holds> {
+    let mut holds = site.holds().await;
+    if matches!(query.state, Which::Open) {
+        holds.retain(|hold| is_live(hold.state));
+    }
+    Json(Holds { holds })
+}
+
+pub(super) async fn hold(State(site): Shared, Path(id): Path<String>) -> Result<Json<CardBody>, ApiError> {
+    let world = site.gateway.world().await;
+    let hold = world.holds.get(&HoldId::new(id.clone()));
+    let hold = hold.ok_or_else(|| ApiError::not_found(format!("there is no hold {id}")))?;
+    Ok(Json(CardBody::of(hold, clock::now())))
+}
+
+/// Makes a session. A person makes sessions that act for themselves only: were they to name somebody
+/// else, they would count as a peer of their own agent.
+pub(super) async fn new_session(
+    State(site): Shared,
+    Extension(caller): Extension<Caller>,
+    Body(body): Body<NewSessionBody>,
+) -> Result<(StatusCode, Json<MintedBody>), ApiError> {
+    let controller = match (caller.person(), body.controller) {
+        (Some(person), None) => person.clone(),
+        (Some(person), Some(named)) if named == person.as_str() => person.clone(),
+        (Some(_), Some(_)) => {
+            return Err(ApiError::forbidden(
+                "a session that you make acts for you",
+                "let the other person make it, or ask the operator",
+            ));
+        }
+        (None, Some(named)) => PersonId::new(named),
+        (None, None) => return Err(ApiError::bad("`controller` says for whom the session acts")),
+    };
+    let lasts_ms = body.lasts_seconds.map(|seconds| seconds.saturating_mul(1_000));
+    let new = NewSession {
+        agent: body.agent,
+        human: body.human,
+        controller,
+        upstream: Upstream::new(body.upstream),
+        narrowing: Narrowing { may: parse_may(&body.may).map_err(ApiError::bad)?, on: body.on },
+        lasts_ms,
+        purpose: body.purpose,
+    };
+    let minted = site.gateway.new_session(new, caller.name()).await?;
+    minted_body(&site, &minted).map(|body| (StatusCode::CREATED, Json(body)))
+}
+
+fn minted_body(site: &Site, minted: &Minted) -> Result<MintedBody, ApiError> {
+    let session = &minted.session;
+    let upstream = site.gateway.config.upstreams.get(&session.upstream);
+    let upstream = upstream.ok_or_else(|| ApiError::not_found("the upstream is gone"))?;
+    let host = match upstream.listen.ip() {
+        ip if ip.is_unspecified() => site.gateway.config.console.relying_party.id().to_owned(),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+        std::net::IpAddr::V4(ip) => ip.to_string(),
+    };
+    let (user, password) = (session.principal.session.to_string(), minted.password.reveal().to_owned());
+    let port = upstream.listen.port();
+    let database = upstream.database.clone();
+    let url = format!("postgresql://{user}:{password}@{host}:{port}/{}", percent_encoded(&database));
+    let host = host.trim_matches(['[', ']']).to_owned();
+    let expires = Moment(session.until);
+    Ok(MintedBody { session: user.clone(), user, password, host, port, database, url, expires })
+}
+
+/// Text as one segment of a URL's path.
+fn percent_encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+pub(super) async fn end_session(
+    State(site): Shared,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    Body(body): Body<EndBody>,
+) -> Result<Json<EndingBody>, ApiError> {
+    let how = match body.how {
+        How::Ended => "ended",
+        How::Killed => "killed",
+    };
+    let ending = site.gateway.end_session(&SessionId::new(id), how, caller.name()).await?;
+    Ok(Json(EndingBody { open: ending.open, closed: ending.closed }))
+}
+
+pub(super) async fn freeze(
+    State(site): Shared,
+    Extension(caller): Extension<Caller>,
+    Body(body): Body<FreezeRequestBody>,
+) -> Result<Json<FreezeBody>, ApiError> {
+    freeze_now(&site, &caller, &body.reason).await.map(Json)
+}
+
+/// Freezes. An emergency is not held up by a missing reason.
+pub(crate) async fn freeze_now(site: &Site, caller: &Caller, reason: &str) -> Result<FreezeBody, ApiError> {
+    let reason = match reason.trim() {
+        "" => "no reason given",
+        reason => reason,
+    };
+    if reason.chars().count() > COMMENT_CHARS_MAX {
+        return Err(ApiError::bad("a reason is at most 2,000 characters"));
+    }
+    Ok(FreezeBody::of(&site.gateway.freeze(caller.name(), reason).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_databases_are_safe_in_urls() {
+        let check = |text: &str, expect: &str| assert_eq!(percent_encoded(text), expect);
+        check("orders", "orders");
+        check("or/ders?x=1&é", "or%2Fders%3Fx%3D1%26%C3%A9");
+    }
+}

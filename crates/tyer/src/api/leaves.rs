@@ -1,0 +1,94 @@
+//! Leaves in words: one sentence for each kind of record.
+
+use tyer_core::record::{ApprovalRecord, Record, RequestRecord, What};
+use tyer_core::verdict::{LeafIndex, Outcome};
+
+use super::bodies::{LeafBody, Moment, standing_word};
+
+/// A leaf with what it says.
+pub(crate) fn leaf_body(index: LeafIndex, leaf: &[u8]) -> LeafBody {
+    let raw = serde_json::from_slice(leaf).unwrap_or_default();
+    match Record::decode(leaf) {
+        Ok(record) => LeafBody {
+            index: index.0,
+            at: Some(Moment(record.at)),
+            kind: record.what.kind().to_owned(),
+            words: words(&record.what),
+            leaf: raw,
+        },
+        Err(why) => LeafBody {
+            index: index.0,
+            at: None,
+            kind: "unreadable".to_owned(),
+            words: why.to_string(),
+            leaf: raw,
+        },
+    }
+}
+
+/// What a record says, in one sentence.
+pub(crate) fn words(what: &What) -> String {
+    match what {
+        What::Founded { origin } => format!("the ledger {origin} begins"),
+        What::Enrolled { person, counts: true, .. } => format!("{person} enrolled a passkey and counts"),
+        What::Enrolled { person, .. } => format!("{person} enrolled a passkey and waits to be confirmed"),
+        What::Invited { person, by, .. } => format!("{by} invited {person}"),
+        What::Confirmed { person, by, .. } => format!("{by} confirmed {person}, who counts from now on"),
+        What::SessionOpened { principal, upstream, by, .. } => format!(
+            "{by} made session {} on {upstream}: {} acts for {}",
+            principal.session, principal.agent, principal.controller
+        ),
+        What::SessionEnded { session, how, by, open, closed } => {
+            format!("session {session} was {how} by {by}; {closed} of {open} connections were seen to close")
+        }
+        What::ReadLease { request, .. } => format!("{} may read: {}", of(request), request.redacted),
+        What::LeaseClosed { leaf, uses, failed } => {
+            format!("the reads of leaf {} are over: {uses} reads, {failed} failed", leaf.0)
+        }
+        What::Held { card, .. } => {
+            format!("{} is held as {}: needs {}", of(&card.request), card.hold, card.needs.in_words())
+        }
+        What::Approved { hold, approval } => format!("{} approved {hold}", approver(approval)),
+        What::Rejected { hold, person, reason, .. } => format!("{person} rejected {hold}: {reason}"),
+        What::HoldEnded { hold, how } => format!("{hold} {how}"),
+        What::Cleared { request, approvals } if approvals.is_empty() => {
+            format!("{} may run: {}", of(request), request.redacted)
+        }
+        What::Cleared { request, approvals } => {
+            let who: Vec<String> = approvals.iter().map(approver).collect();
+            format!("{} may run, approved by {}: {}", of(request), who.join(", "), request.redacted)
+        }
+        What::Settled { leaf, outcome } => format!("leaf {}: {}", leaf.0, outcome_words(outcome)),
+        What::Refused { request, reason } => {
+            format!("{} was refused ({}): {}", of(request), reason.as_str(), request.redacted)
+        }
+        What::Frozen { by, reason } => format!("{by} froze all changes: {reason}"),
+        What::Thawed { by, .. } => format!("{by} ended the freeze"),
+        What::Configured { part, signed, .. } if signed.is_empty() => {
+            format!("configuration part {part} was taken as the file says")
+        }
+        What::Configured { part, signed, .. } => {
+            let who: Vec<&str> = signed.iter().map(|signed| signed.statement.person.as_str()).collect();
+            format!("configuration part {part} was confirmed by {}", who.join(" and "))
+        }
+    }
+}
+
+/// What was observed, in words.
+pub(crate) fn outcome_words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done { tag, rows: Some(rows) } => format!("done, {tag} ({rows} rows)"),
+        Outcome::Done { tag, rows: None } => format!("done, {tag}"),
+        Outcome::Failed { code } => format!("failed at the upstream with {code}"),
+        Outcome::Unknown { why } => format!("nobody knows what came of it: {why}"),
+    }
+}
+
+fn of(request: &RequestRecord) -> String {
+    let principal = &request.principal;
+    format!("a request of {} for {} on {}", principal.agent, principal.controller, request.upstream)
+}
+
+fn approver(approval: &ApprovalRecord) -> String {
+    format!("{} ({})", approval.person, standing_word(approval.standing))
+}

@@ -1,0 +1,150 @@
+//! What every route of console and API shares.
+
+use axum::http::HeaderMap;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tyer_core::intent::{Environment, Upstream};
+
+use super::bodies::{DoorBody, FreezeBody, HeadBody, HoldBody, PartBody, PersonBody, SessionBody, StatusBody};
+use super::guard::Caller;
+use super::pace::Pace;
+use super::sign_ins::SignIns;
+use crate::archive::Archive;
+use crate::clock;
+use crate::gateway::Gateway;
+use crate::gateway::world::World;
+
+/// The gateway as people and programs see it by HTTP.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) archive: Archive,
+    pub(crate) sign_ins: SignIns,
+    pub(crate) pace: Pace,
+    /// Turns true when the server is to stop; streams end then.
+    pub(crate) closing: watch::Receiver<bool>,
+}
+
+impl Site {
+    pub(crate) fn new(gateway: Arc<Gateway>, closing: watch::Receiver<bool>) -> Arc<Self> {
+        let archive = Archive::new(&gateway.config.data);
+        Arc::new(Self { gateway, archive, sign_ins: SignIns::default(), pace: Pace::default(), closing })
+    }
+
+    /// Who sends these headers over the public listener.
+    pub(crate) async fn caller(&self, headers: &HeaderMap) -> Caller {
+        let Some(id) = self.sign_ins.person(headers, clock::now()) else { return Caller::Nobody };
+        let world = self.gateway.world().await;
+        match world.people.get(&id) {
+            Some(person) => Caller::Person { counts: person.counts(), id },
+            None => Caller::Nobody,
+        }
+    }
+
+    /// How everything stands.
+    pub(crate) async fn status(&self) -> StatusBody {
+        let head = self.gateway.sequencer.head();
+        let (frozen, doors) = {
+            let world = self.gateway.world().await;
+            (world.freeze.as_ref().map(FreezeBody::of), self.doors(&world))
+        };
+        StatusBody {
+            version: env!("CARGO_PKG_VERSION"),
+            frozen,
+            posture: self.posture(&doors),
+            doors,
+            ledger: HeadBody {
+                size: head.as_ref().map_or(0, |head| head.size),
+                root: head.as_ref().map(|head| head.root.to_string()),
+                checkpoint: head.map(|head| head.checkpoint),
+            },
+        }
+    }
+
+    fn doors(&self, world: &World) -> Vec<DoorBody> {
+        let door = |(name, upstream): (&Upstream, &crate::config::UpstreamConfig)| {
+            let closed_by = Gateway::closed_by(&world.parts, name);
+            DoorBody {
+                upstream: name.to_string(),
+                listen: upstream.listen.to_string(),
+                environment: upstream.environment.to_string(),
+                open: closed_by.is_empty(),
+                closed_by,
+            }
+        };
+        self.gateway.config.upstreams.iter().map(door).collect()
+    }
+
+    /// Words for what is unsafe about the setup.
+    fn posture(&self, doors: &[DoorBody]) -> Vec<String> {
+        let console = &self.gateway.config.console;
+        let mut words = Vec::new();
+        if console.allow_loopback_approvals && console.is_loopback() && self.has_production() {
+            words.push("loopback_console_approves_production".to_owned());
+        }
+        if console.tls.is_none() && !console.is_loopback() {
+            words.push("console_without_tls".to_owned());
+        }
+        let closed = doors.iter().filter(|door| !door.open);
+        words.extend(closed.map(|door| format!("door_closed {}", door.upstream)));
+        words
+    }
+
+    fn has_production(&self) -> bool {
+        let production = Environment::production();
+        self.gateway.config.upstreams.values().any(|upstream| upstream.environment == production)
+    }
+
+    /// Whether this console, being beside the agent, cannot answer for production.
+    pub(crate) fn cannot_answer(&self, environment: &str) -> bool {
+        let console = &self.gateway.config.console;
+        environment == Environment::production().as_str()
+            && console.is_loopback()
+            && !console.allow_loopback_approvals
+    }
+
+    /// Everybody, by name.
+    pub(crate) async fn people(&self) -> Vec<PersonBody> {
+        self.gateway.world().await.people.values().map(PersonBody::of).collect()
+    }
+
+    /// Every session, those that run first, the newest first among them.
+    pub(crate) async fn sessions(&self) -> Vec<SessionBody> {
+        let world = self.gateway.world().await;
+        let session = |session: &crate::gateway::world::Session| {
+            let upstream = self.gateway.config.upstreams.get(&session.upstream);
+            let environment = upstream.map_or_else(Environment::production, |up| up.environment.clone());
+            let open = self.gateway.connections.count(&session.principal.session);
+            SessionBody::of(session, environment.to_string(), open)
+        };
+        let mut sessions: Vec<SessionBody> = world.sessions.values().map(session).collect();
+        sessions.sort_by_key(|session| (session.ended.is_some(), std::cmp::Reverse(session.opened)));
+        sessions
+    }
+
+    /// Every hold in the order of a queue.
+    pub(crate) async fn holds(&self) -> Vec<HoldBody> {
+        let now = clock::now();
+        let world = self.gateway.world().await;
+        let mut holds: Vec<HoldBody> = world.holds.values().map(|hold| HoldBody::of(hold, now)).collect();
+        holds.sort_by_key(HoldBody::queue_key);
+        holds
+    }
+
+    /// Every security part of the configuration.
+    pub(crate) async fn parts(&self) -> Vec<PartBody> {
+        let world = self.gateway.world().await;
+        let part = |(name, part): (&String, &crate::gateway::world::Part)| PartBody {
+            part: name.clone(),
+            confirmed: part.confirmed.map(|digest| digest.to_string()),
+            pending: part.pending.map(|digest| digest.to_string()),
+            signed_by: part.signed.iter().map(|signed| signed.statement.person.clone()).collect(),
+        };
+        world.parts.iter().map(part).collect()
+    }
+}
+
+/// Whether people can still change a hold's fate.
+pub(crate) fn is_live(state: &str) -> bool {
+    state == "open" || state == "approved"
+}

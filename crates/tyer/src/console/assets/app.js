@@ -1,0 +1,354 @@
+// The one script: passkey ceremonies, forms as JSON, news, countdowns. Pages can be read without it.
+"use strict";
+
+const $ = (id) => document.getElementById(id);
+
+// Bytes and base64url.
+const bytes = (text) => {
+  const padded = text.replace(/-/g, "+").replace(/_/g, "/");
+  return Uint8Array.from(atob(padded), (letter) => letter.charCodeAt(0));
+};
+const text = (buffer) => {
+  const letters = Array.from(new Uint8Array(buffer), (byte) => String.fromCharCode(byte)).join("");
+  return btoa(letters).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+};
+
+function say(words, bad) {
+  const message = $("message");
+  message.textContent = words;
+  message.classList.toggle("bad", Boolean(bad));
+}
+
+class Refused extends Error {}
+
+async function call(path, body) {
+  const options = { credentials: "same-origin", headers: { accept: "application/json" } };
+  if (body !== undefined) {
+    options.method = "POST";
+    options.headers["content-type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  const response = await fetch(path, options);
+  const answer = await response.json().catch(() => ({}));
+  if (response.ok) return answer;
+  if (response.status === 401) {
+    location.assign("/sign-in?next=" + encodeURIComponent(location.pathname));
+  }
+  const error = answer.error || { message: "the server answered " + response.status, next: "" };
+  throw new Refused(error.message + (error.next ? " Next: " + error.next + "." : ""));
+}
+
+// Runs one action at a time, with its button switched off, and says how it went.
+let busy = false;
+async function act(button, work) {
+  if (busy) return;
+  busy = true;
+  if (button) button.disabled = true;
+  document.body.classList.add("busy");
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof Refused) say(error.message, true);
+    else if (error.name === "NotAllowedError") say("The passkey was not used: cancelled or timed out.", true);
+    else say("This did not work: " + error.message, true);
+  } finally {
+    busy = false;
+    if (button) button.disabled = false;
+    document.body.classList.remove("busy");
+  }
+}
+
+// Has a passkey sign a statement and hands it in. `check` looks at the statement before it is signed.
+async function sign(wish, comment, check) {
+  const prepared = await call("/api/v1/statements", wish);
+  if (check) check(prepared.statement);
+  say("Waiting for your passkey.");
+  const credential = await navigator.credentials.get({
+    publicKey: {
+      challenge: bytes(prepared.challenge),
+      rpId: prepared.rp_id,
+      allowCredentials: prepared.allow.map((id) => ({ type: "public-key", id: bytes(id) })),
+      userVerification: "required",
+      timeout: 120000,
+    },
+  });
+  const response = credential.response;
+  return call("/api/v1/decisions", {
+    nonce: prepared.statement.nonce,
+    comment: comment || "",
+    assertion: {
+      credential: text(credential.rawId),
+      authenticator_data: text(response.authenticatorData),
+      client_data: text(response.clientDataJSON),
+      signature: text(response.signature),
+    },
+  });
+}
+
+function goTo(next) {
+  const target = new URL(next || "/", location.origin);
+  location.assign(target.origin === location.origin ? target.href : "/");
+}
+
+async function signIn(button) {
+  await sign({ sign_in: true });
+  goTo(button.dataset.next);
+}
+
+async function enrol(button) {
+  const path = "/api/v1/enrolments/" + encodeURIComponent(button.dataset.token);
+  const begun = await call(path + "/begin", {});
+  say("Waiting for your passkey.");
+  const credential = await navigator.credentials.create({
+    publicKey: {
+      challenge: bytes(begun.challenge),
+      rp: { id: begun.rp_id, name: "Tyer" },
+      user: { id: bytes(begun.user_id), name: begun.person, displayName: begun.person },
+      pubKeyCredParams: [-7, -8, -257].map((alg) => ({ type: "public-key", alg })),
+      authenticatorSelection: { residentKey: "required", userVerification: "required" },
+      attestation: "none",
+      timeout: 120000,
+    },
+  });
+  const person = await call(path + "/finish", {
+    nonce: begun.statement.nonce,
+    client_data: text(credential.response.clientDataJSON),
+    attestation_object: text(credential.response.attestationObject),
+  });
+  button.hidden = true;
+  say(person.counts
+    ? "Enrolled. Your word counts. You can sign in now."
+    : "Enrolled. Somebody other than your inviter has to confirm you. You can sign in now.");
+  const link = document.createElement("a");
+  link.href = "/sign-in";
+  link.textContent = "Sign in";
+  button.after(link);
+}
+
+async function answer(button, decision) {
+  const hold = button.dataset.hold;
+  const field = $("comment");
+  const comment = field.value.trim();
+  if (decision === "reject" && !comment) {
+    field.focus();
+    throw new Refused("A rejection needs a reason, for the agent to read.");
+  }
+  const shown = $("main").dataset.card;
+  await sign({ [decision]: hold }, comment, (statement) => {
+    // Never sign for another card than the one on this page.
+    if (statement.what.card !== shown || statement.what.hold !== hold) {
+      throw new Refused("The card has changed. Read it again.");
+    }
+  });
+  field.value = "";
+  await refresh();
+  say(decision === "approve" ? "You approved " + hold + "." : "You rejected " + hold + ".");
+}
+
+async function endSession(button) {
+  const { end, how } = button.dataset;
+  const word = how === "killed" ? "Kill" : "End";
+  if (!window.confirm(word + " session " + end + "? Its connections are closed and its requests taken back.")) return;
+  const seen = await call("/api/v1/sessions/" + encodeURIComponent(end) + "/end", { how });
+  await refresh();
+  say("Session " + end + " was " + how + ". Connections open: " + seen.open
+    + ", seen to close: " + seen.closed + ".", seen.closed < seen.open);
+}
+
+function lines(output, pairs) {
+  const list = document.createElement("dl");
+  list.className = "small";
+  for (const [name, value] of pairs) {
+    const row = document.createElement("div");
+    const term = document.createElement("dt");
+    const detail = document.createElement("dd");
+    const code = document.createElement("code");
+    term.textContent = name;
+    code.textContent = value;
+    detail.append(code);
+    row.append(term, detail);
+    list.append(row);
+  }
+  output.replaceChildren(list);
+  output.hidden = false;
+}
+
+async function newSession(form) {
+  const data = new FormData(form);
+  const made = await call("/api/v1/sessions", {
+    agent: data.get("agent"),
+    upstream: data.get("upstream"),
+    lasts_seconds: Number(data.get("lasts_seconds")),
+    may: data.getAll("may"),
+    on: String(data.get("on")).split(/\s+/).filter(Boolean),
+    purpose: data.get("purpose"),
+  });
+  form.reset();
+  await refresh();
+  lines($("minted"), [["Session", made.session], ["Host", made.host], ["Port", made.port],
+    ["Database", made.database], ["User", made.user], ["Password", made.password], ["URL", made.url]]);
+  say("Session " + made.session + " was made. Its password is shown this once.");
+}
+
+async function invite(form) {
+  const name = new FormData(form).get("name");
+  const done = await sign({ invite: name });
+  form.reset();
+  await refresh();
+  lines($("invited"), [["Link for " + name, done.invited.url]]);
+  say("Invited " + name + ". Hand over the link yourself; it works once, for 15 minutes.");
+}
+
+const buttons = [
+  ["#sign-in", (button) => signIn(button)],
+  ["#enrol", (button) => enrol(button)],
+  ["#approve", (button) => answer(button, "approve")],
+  ["#reject", (button) => answer(button, "reject")],
+  ["#thaw", async () => { await sign({ thaw: true }); await refresh(); say("Changes flow again."); }],
+  ["[data-confirm]", async (button) => {
+    const name = button.dataset.confirm;
+    await sign({ confirm: name });
+    await refresh();
+    say("You confirmed " + name + ".");
+  }],
+  ["[data-configure]", async (button) => {
+    const part = button.dataset.configure;
+    await sign({ configure: part });
+    await refresh();
+    say("You confirmed the change of " + part + ".");
+  }],
+  ["[data-end]", (button) => endSession(button)],
+];
+
+document.addEventListener("click", (event) => {
+  for (const [selector, work] of buttons) {
+    const button = event.target.closest(selector);
+    if (button) {
+      act(button, () => work(button));
+      return;
+    }
+  }
+});
+
+const forms = {
+  "freeze-form": async (form) => {
+    await call("/api/v1/freeze", { reason: new FormData(form).get("reason") });
+    form.reset();
+    await refresh();
+    say("Frozen: nothing is changed anywhere until somebody thaws it.");
+  },
+  "session-form": newSession,
+  "invite-form": invite,
+};
+
+document.addEventListener("submit", (event) => {
+  const work = forms[event.target.id];
+  if (!work) return;
+  event.preventDefault();
+  act(event.submitter, () => work(event.target));
+});
+
+// Fetches this page again and exchanges its content, keeping what somebody is typing or reading.
+async function refresh() {
+  const response = await fetch(location.href, { credentials: "same-origin" });
+  if (response.redirected) {
+    location.assign(response.url);
+    return;
+  }
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  const focused = document.activeElement && document.activeElement.id;
+  for (const id of ["freeze-bar", "main"]) {
+    const [old, next] = [$(id), fresh.getElementById(id)];
+    if (!old || !next) continue;
+    for (const field of old.querySelectorAll("input[id], textarea[id], select[id]")) {
+      const same = next.querySelector("#" + field.id);
+      if (same && same.type === field.type) same.value = field.value;
+    }
+    for (const open of old.querySelectorAll("details[open][id]")) {
+      const same = next.querySelector("#" + open.id);
+      if (same) same.open = true;
+    }
+    const scrolled = Array.from(old.querySelectorAll("pre[id]"), (pre) => [pre.id, pre.scrollTop]);
+    for (const output of old.querySelectorAll("output[id]:not([hidden])")) {
+      const same = next.querySelector("#" + output.id);
+      if (same) same.replaceWith(output);
+    }
+    old.replaceWith(document.adoptNode(next));
+    for (const [pre, top] of scrolled) if ($(pre)) $(pre).scrollTop = top;
+  }
+  if (focused && $(focused)) $(focused).focus({ preventScroll: true });
+  tick();
+}
+
+// Times that run.
+function duration(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+  if (days) return days + " d " + hours + " h";
+  if (hours) return hours + " h " + String(minutes).padStart(2, "0") + " min";
+  if (minutes >= 10) return minutes + " min";
+  if (minutes) return minutes + " min " + String(seconds % 60).padStart(2, "0") + " s";
+  return seconds + " s";
+}
+
+const over = new Set();
+function tick() {
+  const now = Date.now();
+  for (const time of document.querySelectorAll("time[data-since]")) {
+    time.textContent = duration(now - Number(time.dataset.since)).replace(/ min \d+ s$/, " min") + " ago";
+  }
+  for (const time of document.querySelectorAll("time[data-until]")) {
+    const left = Number(time.dataset.until) - now;
+    time.textContent = duration(left);
+    time.classList.toggle("soon", left < 300000);
+    if (left < 0 && !over.has(time.dataset.until)) {
+      over.add(time.dataset.until);
+      setTimeout(later, 1500);
+    }
+  }
+}
+
+// News: look again, but never while an action runs, and not while nobody looks.
+let stream = null;
+let waiting = null;
+function later() {
+  clearTimeout(waiting);
+  waiting = setTimeout(() => (busy ? later() : refresh().catch(() => {})), 150);
+}
+
+function follow() {
+  if (stream) return;
+  const only = document.body.dataset.follow;
+  stream = new EventSource("/api/v1/events");
+  let before = false;
+  stream.onopen = () => {
+    // Whatever happened while there was no connection.
+    if (before) later();
+    before = true;
+  };
+  stream.onmessage = (event) => {
+    if (!only || event.data === only || event.data === "rules") later();
+  };
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (!("live" in document.body.dataset)) return;
+  if (document.hidden) {
+    if (stream) stream.close();
+    stream = null;
+  } else {
+    follow();
+    later();
+  }
+});
+
+if ("live" in document.body.dataset) {
+  follow();
+  tick();
+  setInterval(tick, 1000);
+} else if ($("sign-in")) {
+  // Whoever came by a link from elsewhere may be signed in: the cookie was not sent with that link.
+  fetch("/api/v1/status", { credentials: "same-origin" })
+    .then((response) => { if (response.status !== 401) goTo($("sign-in").dataset.next); })
+    .catch(() => {});
+}

@@ -1,0 +1,380 @@
+//! The card: everything that somebody tired needs to decide about one request, consequences first.
+//!
+//! What it says in words comes from the effects that Tyer saw in the request, never from its author.
+
+use maud::{Markup, html};
+use tyer_core::intent::Timestamp;
+
+use super::escape::{Block, Line};
+use super::layout::supplied;
+use super::queue::{state, who};
+use super::words;
+use crate::api::bodies::{ActBody, CardBody, FactsBody, HoldBody, RelationBody};
+use crate::api::site::is_live;
+
+/// What the card looks like to the person before it.
+pub(super) struct Beholder<'a> {
+    pub(super) me: &'a str,
+    /// This console stands beside the agent and cannot answer for this environment.
+    pub(super) cannot_answer: bool,
+    /// The leaf that let the request run, and what came of it, in words.
+    pub(super) outcome: Option<(u64, String)>,
+    pub(super) now: Timestamp,
+}
+
+pub(super) fn main(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
+    let hold = &card.hold;
+    html! {
+        main #main tabindex="-1" data-hold=(hold.hold) data-card=(card.card_digest) {
+            (head(hold, beholder.now))
+            div.columns {
+                div.reading {
+                    (does(&card.acts))
+                    (consequences(&card.facts, card))
+                    (request(card))
+                    (purpose(card))
+                    (basis(card))
+                }
+                aside aria-label="Decision" {
+                    (asks(card))
+                    (decision(card, beholder))
+                }
+            }
+        }
+    }
+}
+
+fn head(hold: &HoldBody, now: Timestamp) -> Markup {
+    let first = hold.what.first().map_or("something that is not understood", String::as_str);
+    html! {
+        header.card-head.production[hold.environment == "production"] {
+            div.badges {
+                (words::environment(&hold.environment))
+                (words::effect(hold.effect, hold.dangerous))
+                span.state-word #state { (state(hold.state)) }
+            }
+            h1 { (Line(first)) }
+            @if hold.what.len() > 1 {
+                p.more { "and " (words::counted(hold.what.len() as u64 - 1, "more effect", "more effects")) ", below" }
+            }
+            dl.facts {
+                div { dt { "Who" } dd { (who(hold)) } }
+                div { dt { "Where" } dd { b { (Line(&hold.upstream)) } } }
+                div { dt { "Session" } dd { code { (hold.session) } } }
+                div { dt { "Asked" } dd { (words::ago(hold.opened, now)) } }
+                @if is_live(hold.state) {
+                    div { dt { "Time left" } dd { b { (words::left(hold.ends, now)) } } }
+                }
+                div { dt { "Hold" } dd { code { (hold.hold) } } }
+            }
+        }
+    }
+}
+
+fn does(acts: &[ActBody]) -> Markup {
+    html! {
+        section {
+            h2 { "What it would do" }
+            ol.acts {
+                @for act in acts {
+                    li.local[act.local] {
+                        div.badges { (words::effect(act.effect, act.dangerous)) }
+                        div {
+                            p { (Line(&act.why)) }
+                            p.quiet {
+                                code { (Line(&act.resource)) } ", "
+                                span.irreversible[act.reversibility == "irreversible"] {
+                                    (reversibility(act.reversibility))
+                                }
+                                @if act.local { ", inside the session only" }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn reversibility(word: &str) -> &str {
+    match word {
+        "reversible" => "can be taken back by another request",
+        "recoverable" => "can be recovered only from a snapshot or backup",
+        "irreversible" => "cannot be taken back",
+        other => other,
+    }
+}
+
+fn consequences(facts: &FactsBody, card: &CardBody) -> Markup {
+    html! {
+        section {
+            h2 { "Consequences" }
+            @for relation in &facts.relations { (relation_box(relation)) }
+            @if !facts.unknown.is_empty() {
+                h3 { "Not known" }
+                ul.unknown { @for unknown in &facts.unknown { li { (Line(unknown)) } } }
+            }
+            @if facts.relations.is_empty() && facts.unknown.is_empty() {
+                p.unknown { "Nothing is known about how much this touches. Tyer asks the database only about tables that lose or change rows." }
+            }
+            p.quiet { "As the database said at " (words::civil(card.taken)) ". Figures are estimates." }
+        }
+    }
+}
+
+fn relation_box(relation: &RelationBody) -> Markup {
+    html! {
+        div.relation {
+            h3 { code { (Line(&relation.name)) } }
+            dl.figures {
+                div {
+                    dt { "Rows touched" }
+                    dd { (figure(relation.touched.map(words::count))) }
+                }
+                div {
+                    dt { "Rows in it" }
+                    dd { (figure(relation.rows.map(words::count))) }
+                }
+                div {
+                    dt { "Size" }
+                    dd { (figure(relation.bytes.map(words::bytes))) }
+                }
+            }
+            @if relation.dependents.is_empty() {
+                p.quiet { "Nothing that the database knows of depends on it." }
+            } @else {
+                p { "Depends on it:" }
+                ul { @for dependent in &relation.dependents { li { (Line(dependent)) } } }
+            }
+        }
+    }
+}
+
+fn figure(known: Option<String>) -> Markup {
+    html! {
+        @match known {
+            Some(figure) => { "about " (figure) }
+            None => span.unknown { "not known" }
+        }
+    }
+}
+
+fn request(card: &CardBody) -> Markup {
+    let (lines, characters) = (card.text.lines().count() as u64, card.text.chars().count() as u64);
+    let text = html! {
+        pre.request #request tabindex="0" aria-label="The complete request" { (Block(&card.text)) }
+    };
+    let by = format!(
+        "Supplied by the {}, complete: {}, {}",
+        if card.hold.human { "human" } else { "agent" },
+        words::counted(lines, "line", "lines"),
+        words::counted(characters, "character", "characters"),
+    );
+    html! { section { h2 { "The request" } (supplied(&by, &text)) } }
+}
+
+fn purpose(card: &CardBody) -> Markup {
+    let text = html! { p { (Block(&card.purpose)) } };
+    html! {
+        section {
+            h2 { "Why the session exists" }
+            @if card.purpose.is_empty() {
+                p.quiet { "No purpose was given when the session was made." }
+            } @else {
+                (supplied("Supplied by whoever made the session", &text))
+            }
+        }
+    }
+}
+
+fn basis(card: &CardBody) -> Markup {
+    html! {
+        details #basis {
+            summary { "What the decision binds" }
+            dl.small {
+                div { dt { "Policies" } dd { @for policy in &card.policies { code { (Line(policy)) } " " } } }
+                div { dt { "Policy set" } dd { code { (card.policy_set) } } }
+                div { dt { "Request" } dd { code { (card.request_digest) } } }
+                div { dt { "Card" } dd { code { (card.card_digest) } } }
+            }
+        }
+    }
+}
+
+fn asks(card: &CardBody) -> Markup {
+    html! {
+        section {
+            h2 { "What the policy asks" }
+            p { "This needs " b { (Line(&card.hold.needs.words)) } "." }
+            p.quiet {
+                @if card.policies.is_empty() { "No policy lets it through unattended." }
+                @else { "By " @for policy in &card.policies { code { (Line(policy)) } " " } }
+            }
+            h3 { "Approved so far" }
+            @if card.approvals.is_empty() { p.quiet { "Nobody." } }
+            ul.approvals {
+                @for approval in &card.approvals {
+                    li {
+                        b { (Line(&approval.person)) } " as " (approval.standing) ", " (words::civil(approval.at))
+                        @if !approval.comment.is_empty() { blockquote { (Block(&approval.comment)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What the person before the card can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Choice {
+    approve: bool,
+    reject: bool,
+}
+
+fn choice(card: &CardBody, beholder: &Beholder<'_>) -> Choice {
+    let hold = &card.hold;
+    if !is_live(hold.state) || beholder.cannot_answer {
+        return Choice { approve: false, reject: false };
+    }
+    let controls = hold.controller == beholder.me;
+    let again = card.approvals.iter().any(|approval| approval.person == beholder.me);
+    let helps = if controls { hold.needs.controller } else { hold.needs.peers.max(hold.needs.owners) > 0 };
+    Choice { approve: helps && !again, reject: true }
+}
+
+fn decision(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
+    let hold = &card.hold;
+    let choice = choice(card, beholder);
+    html! {
+        section #decision {
+            h2 { @if is_live(hold.state) { "Your decision" } @else { "Outcome" } }
+            @if is_live(hold.state) { (notes(card, beholder)) } @else { (ended(hold, beholder)) }
+            @if choice.reject {
+                label for="comment" { "Comment" span.quiet { " (a reason, if you reject; the agent reads it)" } }
+                textarea #comment rows="3" maxlength="2000" {}
+                div.buttons {
+                    @if choice.approve {
+                        button #approve.primary.danger[hold.dangerous] type="button" data-hold=(hold.hold) {
+                            "Approve with passkey"
+                        }
+                    }
+                    button #reject type="button" data-hold=(hold.hold) { "Reject with passkey" }
+                }
+            }
+        }
+    }
+}
+
+fn notes(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
+    let hold = &card.hold;
+    html! {
+        @if beholder.cannot_answer {
+            p.notice {
+                "This console runs on the agent's own machine, where the agent could reach it as well. "
+                "Production cannot be answered here."
+            }
+        }
+        @if hold.controller == beholder.me {
+            p.notice {
+                b { "You control this session." } " "
+                @if hold.needs.controller {
+                    "Your own agreement is asked for. It does not count as another person's."
+                } @else {
+                    "Your approval does not count: this needs other people. You can only reject."
+                }
+            }
+        } @else if !hold.needs.controller || hold.needs.peers.max(hold.needs.owners) > 0 {
+            // Somebody else's agreement helps; nothing to explain.
+        } @else {
+            p.notice { "Only " b { (Line(&hold.controller)) } ", who controls the session, is asked. You can only reject." }
+        }
+        @if card.approvals.iter().any(|approval| approval.person == beholder.me) {
+            p.notice { "You have approved this." }
+        }
+        @if hold.state == "approved" {
+            p.notice { "Enough people have approved. It runs once, when the agent presents the same request again." }
+        }
+    }
+}
+
+fn ended(hold: &HoldBody, beholder: &Beholder<'_>) -> Markup {
+    html! {
+        p { b { (state(hold.state)) } }
+        @if let Some(rejected) = &hold.rejected {
+            p { "Rejected by " b { (Line(&rejected.by)) } ". The same request is refused until " (words::civil(rejected.until)) "." }
+            blockquote { (Block(&rejected.reason)) }
+        }
+        @if let Some((leaf, outcome)) = &beholder.outcome {
+            p { "Observed: " (Line(outcome)) }
+            p { a href={ "/ledger/" (leaf) } { "Leaf " (leaf) " of the ledger" } }
+        }
+        @if matches!(hold.state, "expired" | "abandoned") { p { "Nothing was executed." } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::sample;
+    use super::*;
+
+    fn beholder(me: &str) -> Beholder<'_> {
+        Beholder { me, cannot_answer: false, outcome: None, now: sample::NOW }
+    }
+
+    #[test]
+    fn people_are_offered_only_what_counts() {
+        let check = |me: &str, change: &dyn Fn(&mut CardBody), expect: (bool, bool)| {
+            let mut card = sample::card();
+            change(&mut card);
+            let Choice { approve, reject } = choice(&card, &beholder(me));
+            assert_eq!((approve, reject), expect, "{me}");
+        };
+        check("carol", &|_| {}, (true, true));
+        check("alice", &|_| {}, (false, true));
+        check("alice", &|card| card.hold.needs.controller = true, (true, true));
+        check("bob", &|_| {}, (false, true));
+        check("carol", &|card| card.hold.state = "spent", (false, false));
+        check("carol", &|card| card.hold.state = "approved", (true, true));
+        let only_controller = |card: &mut CardBody| {
+            (card.hold.needs.peers, card.hold.needs.owners) = (0, 0);
+            card.hold.needs.controller = true;
+        };
+        check("carol", &only_controller, (false, true));
+        check("alice", &only_controller, (true, true));
+    }
+
+    #[test]
+    fn a_controller_is_told_plainly() {
+        let page = main(&sample::card(), &beholder("alice")).into_string();
+        assert!(page.contains("Your approval does not count"));
+        assert!(!page.contains("id=\"approve\""));
+        assert!(page.contains("id=\"reject\""));
+    }
+
+    #[test]
+    fn nothing_of_a_request_is_left_out_or_taken_for_markup() {
+        let mut card = sample::card();
+        card.text = format!("SELECT '<script>' -- {}\u{202E}end", "x".repeat(100_000));
+        let page = main(&card, &beholder("carol")).into_string();
+        assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"));
+        assert!(page.contains(&"x".repeat(100_000)));
+        assert!(page.contains("⟨U+202E⟩") && !page.contains('\u{202E}'));
+    }
+
+    #[test]
+    fn what_is_not_known_is_said() {
+        let mut card = sample::card();
+        card.facts.relations.clear();
+        card.facts.unknown.clear();
+        let page = main(&card, &beholder("carol")).into_string();
+        assert!(page.contains("Nothing is known about how much this touches"));
+    }
+
+    #[test]
+    fn a_console_beside_the_agent_offers_nothing() {
+        let beholder = Beholder { cannot_answer: true, ..beholder("carol") };
+        let page = main(&sample::card(), &beholder).into_string();
+        assert!(page.contains("Production cannot be answered here"));
+        assert!(!page.contains("id=\"approve\"") && !page.contains("id=\"reject\""));
+    }
+}

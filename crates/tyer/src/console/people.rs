@@ -1,0 +1,68 @@
+//! People: whose word counts, who waits, and who vouches for whom.
+
+use maud::{Markup, html};
+
+use super::escape::Line;
+use super::words;
+use crate::api::bodies::PersonBody;
+
+pub(super) fn main(people: &[PersonBody], me: &str) -> Markup {
+    let counting = people.iter().filter(|person| person.counts).count();
+    html! {
+        main #main tabindex="-1" {
+            h1 { (words::counted(counting as u64, "person counts", "people count")) }
+            @if counting < 3 {
+                p.notice {
+                    "A request that asks for two people other than its controller needs three people who count. "
+                    "Until then it is refused, whoever agrees."
+                }
+            }
+            ul.cards { @for person in people { (row(person, me)) } }
+            section {
+                h2 { "Invite somebody" }
+                p.quiet {
+                    "They enrol a passkey by a link that works once, for 15 minutes. Their word counts after "
+                    "somebody other than you has confirmed them."
+                }
+                form #invite-form.inline {
+                    label for="invite-name" { "Name" }
+                    input #invite-name name="name" required maxlength="64" autocomplete="off" spellcheck="false";
+                    button #invite.primary type="submit" { "Invite with passkey" }
+                }
+                output #invited hidden {}
+            }
+        }
+    }
+}
+
+fn row(person: &PersonBody, me: &str) -> Markup {
+    html! {
+        li data-person=(person.name) {
+            div.badges {
+                @if person.counts { span.effect { "counts" } }
+                @if let Some(waiting) = person.waiting_for { span.state-word { "waits for " (waiting) } }
+                @if person.founder { span.state-word { "founder" } }
+            }
+            h3 { (Line(&person.name)) @if person.name == me { " (you)" } }
+            dl.facts {
+                div { dt { "Passkeys" } dd { (person.passkeys) } }
+                @if let Some(by) = &person.invited_by { div { dt { "Invited by" } dd { (Line(by)) } } }
+                @if let Some(by) = &person.confirmed_by { div { dt { "Confirmed by" } dd { (Line(by)) } } }
+            }
+            @if person.waiting_for == Some("confirmation") { (confirm(person, me)) }
+        }
+    }
+}
+
+fn confirm(person: &PersonBody, me: &str) -> Markup {
+    html! {
+        @if person.invited_by.as_deref() == Some(me) {
+            p.notice { "You invited them, so somebody else has to confirm." }
+        } @else if person.name != me {
+            p { "Confirm only if you know, by another way than this page, that they enrolled themselves." }
+            div.buttons {
+                button.primary type="button" data-confirm=(person.name) { "Confirm with passkey" }
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The queue: what waits for people, the gravest first, and what was decided lately.
+
+use maud::{Markup, html};
+use tyer_core::intent::Timestamp;
+
+use super::escape::Line;
+use super::words;
+use crate::api::bodies::HoldBody;
+use crate::api::site::is_live;
+
+/// Holds that ended are shown as far back as this.
+const DECIDED_SHOWN: usize = 20;
+
+pub(super) fn main(holds: &[HoldBody], now: Timestamp) -> Markup {
+    let open: Vec<&HoldBody> = holds.iter().filter(|hold| is_live(hold.state)).collect();
+    let mut decided: Vec<&HoldBody> = holds.iter().filter(|hold| !is_live(hold.state)).collect();
+    decided.sort_by_key(|hold| std::cmp::Reverse(hold.opened));
+    html! {
+        main #main tabindex="-1" {
+            h1 {
+                @match open.len() {
+                    0 => "Nothing waits for people",
+                    1 => "1 request waits for people",
+                    many => { (many) " requests wait for people" }
+                }
+            }
+            @if open.is_empty() {
+                p.quiet { "Requests that the policies do not let through by themselves appear here." }
+            }
+            ol.queue { @for hold in open { (row(hold, now)) } }
+            @if !decided.is_empty() {
+                h2 { "Decided lately" }
+                ol.queue.decided { @for hold in decided.into_iter().take(DECIDED_SHOWN) { (row(hold, now)) } }
+            }
+        }
+    }
+}
+
+fn row(hold: &HoldBody, now: Timestamp) -> Markup {
+    let live = is_live(hold.state);
+    let first = hold.what.first().map_or("something that is not understood", String::as_str);
+    html! {
+        li data-hold=(hold.hold) .production[hold.environment == "production"] {
+            div.badges {
+                (words::effect(hold.effect, hold.dangerous))
+                (words::environment(&hold.environment))
+                @if hold.state != "open" { span.state-word { (state(hold.state)) } }
+            }
+            a.what href={ "/holds/" (hold.hold) } { (Line(first)) }
+            @if hold.what.len() > 1 {
+                p.more { "and " (words::counted(hold.what.len() as u64 - 1, "more effect", "more effects")) }
+            }
+            dl.facts {
+                div { dt { "Who" } dd { (who(hold)) } }
+                div { dt { "Where" } dd { (Line(&hold.upstream)) } }
+                @if live { div { dt { "Needs" } dd { (Line(&hold.needs.words)) (given(hold)) } } }
+                @if let Some(rejected) = &hold.rejected {
+                    div { dt { "Rejected" } dd { "by " (Line(&rejected.by)) ": " q { (Line(&rejected.reason)) } } }
+                }
+                div { dt { "Asked" } dd { (words::ago(hold.opened, now)) } }
+                @if live { div { dt { "Ends in" } dd { (words::left(hold.ends, now)) } } }
+                div { dt { "Hold" } dd { code { (hold.hold) } } }
+            }
+        }
+    }
+}
+
+/// Who asks, for whom.
+pub(super) fn who(hold: &HoldBody) -> Markup {
+    html! {
+        @if hold.human { "human " } @else { "agent " }
+        b { (Line(&hold.agent)) } " for " b { (Line(&hold.controller)) }
+    }
+}
+
+/// How many have agreed so far.
+pub(super) fn given(hold: &HoldBody) -> Markup {
+    let asked = hold.needs.peers.max(hold.needs.owners);
+    html! {
+        @if asked > 0 { span.given { " (" (hold.given.peers) " of " (asked) " so far)" } }
+    }
+}
+
+/// The state of a hold for people.
+pub(super) fn state(word: &str) -> &str {
+    match word {
+        "open" => "waits for people",
+        "approved" => "approved, not used yet",
+        "spent" => "approved and used",
+        "expired" => "ran out of time",
+        "abandoned" => "taken back",
+        other => other,
+    }
+}

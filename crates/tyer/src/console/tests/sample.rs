@@ -1,0 +1,89 @@
+//! A card to look at: the story that this program exists for.
+
+use tyer_core::intent::Timestamp;
+
+use crate::api::bodies::{
+    ActBody, ApprovalBody, CardBody, FactsBody, GivenBody, HoldBody, Moment, NeedsBody, RelationBody,
+};
+
+pub(crate) const NOW: Timestamp = Timestamp(1_795_442_400_000);
+
+fn ago(minutes: i64) -> Moment {
+    Moment(NOW.plus(-minutes * 60_000))
+}
+
+/// Alice's agent asks; bob, an owner, has agreed.
+pub(crate) fn hold() -> HoldBody {
+    HoldBody {
+        hold: "H-42".to_owned(),
+        state: "open",
+        effect: "destroy",
+        dangerous: true,
+        what: vec![
+            "removes every row of public.customers".to_owned(),
+            "removes table public.orders_old with everything that depends on it".to_owned(),
+        ],
+        session: "s-7k2m9qxy".to_owned(),
+        agent: "kiro".to_owned(),
+        human: false,
+        controller: "alice".to_owned(),
+        upstream: "orders".to_owned(),
+        environment: "production".to_owned(),
+        needs: NeedsBody {
+            controller: false,
+            peers: 2,
+            owners: 1,
+            words: "two different people other than the controller, one of them an owner".to_owned(),
+        },
+        given: GivenBody { controller: false, peers: 1, owners: 1 },
+        opened: ago(3),
+        ends: ago(-1_437),
+        rejected: None,
+    }
+}
+
+pub(crate) fn card() -> CardBody {
+    let act = |effect, why: &str, resource: &str, reversibility| ActBody {
+        effect,
+        dangerous: effect == "destroy",
+        resource: resource.to_owned(),
+        reversibility,
+        local: false,
+        why: why.to_owned(),
+    };
+    CardBody {
+        hold: hold(),
+        purpose: "Migrate the customers table to the new schema (TICKET-311).".to_owned(),
+        text: "-- harmless clean-up, reviewed\u{202E} yesterday\nBEGIN;\nDELETE FROM customers;\nDROP TABLE оrders_old CASCADE;\nSELECT 1;\nCOMMIT;".to_owned(),
+        request_digest: "3f".repeat(32),
+        card_digest: "a7".repeat(32),
+        acts: vec![
+            act("destroy", "removes every row of public.customers", "relation:public.customers", "recoverable"),
+            act("destroy", "removes table public.orders_old with everything that depends on it", "relation:public.orders_old", "irreversible"),
+            act("read", "reads from nothing", "database", "reversible"),
+        ],
+        facts: FactsBody {
+            relations: vec![RelationBody {
+                name: "public.customers".to_owned(),
+                rows: Some(1_204_331),
+                touched: Some(1_204_331),
+                bytes: Some(1_450_000_000),
+                dependents: vec![
+                    "orders (rows are deleted with it)".to_owned(),
+                    "payments (its foreign key blocks, unless CASCADE)".to_owned(),
+                    "customer_totals (reads it)".to_owned(),
+                ],
+            }],
+            unknown: vec!["public.orders_old is not a table that Tyer's role can see".to_owned()],
+        },
+        policies: vec!["guarded.dangerous-production".to_owned()],
+        policy_set: "c1".repeat(32),
+        taken: ago(3),
+        approvals: vec![ApprovalBody {
+            person: "bob".to_owned(),
+            standing: "owner",
+            at: ago(1),
+            comment: "We have this morning's snapshot.".to_owned(),
+        }],
+    }
+}
