@@ -17,13 +17,13 @@ use crate::audit::{AuditError, LedgerCopy};
 pub(super) struct Verify {
     /// A copy of the data directory or of its tyer.db [default: the data directory]
     #[arg(long, value_name = "FILE-OR-DIR")]
-    store: Option<PathBuf>,
+    pub(super) store: Option<PathBuf>,
     /// A file with an older checkpoint that was kept elsewhere; repeat for more
     #[arg(long, value_name = "CHECKPOINT-FILE")]
-    older: Vec<PathBuf>,
+    pub(super) older: Vec<PathBuf>,
     /// The ledger's verifier key, or a file with it [default: the one that lies beside the copy]
     #[arg(long, value_name = "VKEY")]
-    key: Option<String>,
+    pub(super) key: Option<String>,
 }
 
 impl Verify {
