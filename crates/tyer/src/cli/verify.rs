@@ -17,13 +17,13 @@ use crate::audit::{AuditError, LedgerCopy};
 pub(super) struct Verify {
     /// A copy of the data directory or of its tyer.db [default: the data directory]
     #[arg(long, value_name = "FILE-OR-DIR")]
-    store: Option<PathBuf>,
+    pub(super) store: Option<PathBuf>,
     /// A file with an older checkpoint that was kept elsewhere; repeat for more
     #[arg(long, value_name = "CHECKPOINT-FILE")]
-    older: Vec<PathBuf>,
+    pub(super) older: Vec<PathBuf>,
     /// The ledger's verifier key, or a file with it [default: the one that lies beside the copy]
     #[arg(long, value_name = "VKEY")]
-    key: Option<String>,
+    pub(super) key: Option<String>,
 }
 
 impl Verify {
@@ -70,7 +70,9 @@ fn failed(error: AuditError) -> Failure {
     let next = match &error {
         AuditError::Missing(_) => "name a data directory with `--data`, or a copy with `--store`",
         AuditError::NoKey | AuditError::Key(_) => "name the ledger's verifier key with `--key`",
-        AuditError::Store(_) => "verify a complete copy, tyer.db-wal included, in a directory that can be written",
+        AuditError::Store(_) => {
+            "verify a complete copy, tyer.db-wal included, in a directory that can be written"
+        }
     };
     Failure::failed(error.to_string(), next)
 }
@@ -87,8 +89,11 @@ fn key_or_file(key: &str) -> Result<String, Failure> {
 }
 
 fn document(report: &Report) -> serde_json::Value {
-    let findings: Vec<_> =
-        report.findings.iter().map(|finding| json!({ "leaf": finding.leaf, "what": finding.what })).collect();
+    let findings: Vec<_> = report
+        .findings
+        .iter()
+        .map(|finding| json!({ "leaf": finding.leaf, "what": finding.what }))
+        .collect();
     let extends = match report.proves {
         Proves::SelfConsistencyOnly => None,
         Proves::ExtendsOlder { size } => Some(size),
