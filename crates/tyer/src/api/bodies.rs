@@ -513,6 +513,15 @@ pub(crate) struct RegistrationBody {
     pub(crate) attestation_object: String,
 }
 
+/// A text of SQL to hold as one unit.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProposalBody {
+    pub(crate) sql: String,
+    /// How long to wait for people in this call.
+    pub(crate) wait_seconds: Option<u64>,
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct LeafBody {
     pub(crate) index: u64,

@@ -140,7 +140,9 @@ impl From<AnswerError> for ApiError {
         let message = error.to_string();
         match error {
             AnswerError::Unknown(_) => Self::not_found(message),
+            AnswerError::NoReason => Self::bad(message),
             AnswerError::Step(_) => Self::conflict("not_answerable", message),
+            AnswerError::NoReason => Self::bad(message),
             AnswerError::DoesNotCount(_) => does_not_count(message),
             AnswerError::Loopback => {
                 Self::forbidden(message, "open the console on another machine than the agent's")
