@@ -162,12 +162,9 @@ fn stand(answer: &Answer) -> Stand {
         return Stand::Held;
     }
     if !(200..300).contains(&answer.status) {
-        // 403: policies, people or the freeze say no. 401: not a session. Anything else is a failure.
-        return Stand::Ended(if matches!(answer.status, 401 | 403) {
-            Exit::Refused
-        } else {
-            Exit::Failed
-        });
+        // Not a session; policies, people or the freeze say no; not supported; too many open holds.
+        let is_refused = matches!(answer.status, 401 | 403 | 422 | 429);
+        return Stand::Ended(if is_refused { Exit::Refused } else { Exit::Failed });
     }
     let outcome = word("/outcome/is").or_else(|| word("/state"));
     Stand::Ended(if outcome == Some("done") { Exit::Done } else { Exit::Failed })
@@ -204,7 +201,13 @@ fn outcome(body: &Value) -> Result<(), Failure> {
     let of = |pointer: &str| at(body, pointer);
     let text = match of("/outcome/is").as_str() {
         "done" => format!("done: {}", of("/outcome/tag")),
-        "failed" => format!("the database failed it with {}; nothing of it stays", of("/outcome/code")),
+        "failed" => {
+            format!(
+                "the database failed it with {} ({}); nothing of it stays",
+                of("/outcome/code"),
+                of("/message")
+            )
+        }
         "unknown" => format!("nobody knows what came of it: {}", of("/outcome/why")),
         _ => body.to_string(),
     };
@@ -233,11 +236,13 @@ mod tests {
             Stand::Ended(Exit::Failed),
         );
         check(200, json!({}), Stand::Ended(Exit::Failed));
-        check(202, json!({ "hold": "H-1" }), Stand::Held);
+        check(202, json!({ "hold": "H-1", "error": { "code": "held" } }), Stand::Held);
         check(403, json!({ "error": { "code": "held" } }), Stand::Held);
         check(403, json!({ "error": { "code": "frozen" } }), Stand::Ended(Exit::Refused));
         check(401, json!({ "error": { "code": "unauthorised" } }), Stand::Ended(Exit::Refused));
         check(503, json!({ "error": { "code": "not_recorded" } }), Stand::Ended(Exit::Failed));
+        check(422, json!({ "error": { "code": "unsupported" } }), Stand::Ended(Exit::Refused));
+        check(429, json!({ "error": { "code": "too_many" } }), Stand::Ended(Exit::Refused));
         check(400, Value::Null, Stand::Ended(Exit::Failed));
     }
 }
