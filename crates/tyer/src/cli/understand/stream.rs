@@ -54,7 +54,8 @@ pub(super) fn explain_lines<W: Write + Send>(
             answers.push(answered);
         }
         let writer = scope.spawn(move || write_in_turn(&answers, output));
-        let read = read_batches(input, questions);
+        let read = read_batches(input, &questions);
+        drop(questions);
         // The writer ends when the threads have, and they end when nothing more is asked.
         let written = writer.join().unwrap_or_else(|_| Err(io::Error::other("a thread failed")));
         read.and(written)
@@ -62,7 +63,7 @@ pub(super) fn explain_lines<W: Write + Send>(
 }
 
 /// Cuts the input into batches of whole lines.
-fn read_batches(input: &mut impl Read, questions: Vec<SyncSender<Vec<u8>>>) -> io::Result<()> {
+fn read_batches(input: &mut impl Read, questions: &[SyncSender<Vec<u8>>]) -> io::Result<()> {
     let mut block = vec![0; BLOCK_BYTES];
     let mut pending = Pending::default();
     let mut turns = questions.iter().cycle();
