@@ -125,7 +125,10 @@ mod tests {
         for (path, calls) in document["paths"].as_object().expect("paths") {
             for (method, call) in calls.as_object().expect("calls") {
                 assert!(call["summary"].is_string(), "{method} {path} says nothing");
-                assert!(call["responses"].as_object().is_some_and(|all| !all.is_empty()), "{method} {path}");
+                assert!(
+                    call["responses"].as_object().is_some_and(|all| !all.is_empty()),
+                    "{method} {path}"
+                );
                 let open = call["security"].as_array().is_some_and(Vec::is_empty);
                 described.insert((method.to_uppercase(), path.clone(), open));
             }
@@ -144,7 +147,8 @@ mod tests {
     #[test]
     fn every_reference_of_the_document_leads_somewhere() {
         let document: serde_json::Value = serde_json::from_str(OPENAPI).expect("JSON");
-        let references = OPENAPI.split("\"$ref\": \"#").skip(1).filter_map(|rest| rest.split('"').next());
+        let references =
+            OPENAPI.split("\"$ref\": \"#").skip(1).filter_map(|rest| rest.split('"').next());
         let mut count = 0;
         for reference in references {
             assert!(document.pointer(reference).is_some(), "{reference}");

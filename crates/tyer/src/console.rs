@@ -101,7 +101,7 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, bound: Bound, closing: watch::R
 
 async fn closed(mut closing: watch::Receiver<bool>) {
     // When nobody can close it any more, it closes too.
-    let _ = closing.wait_for(|closing| *closing).await;
+    drop(closing.wait_for(|closing| *closing).await);
 }
 
 #[cfg(test)]

@@ -286,9 +286,11 @@ impl HoldBody {
             opened: Moment(hold.opened()),
             ends: Moment(hold.ends()),
             rejected: match hold.state() {
-                State::Rejected { by, reason, until } => {
-                    Some(RejectionBody { by: by.to_string(), reason: reason.clone(), until: Moment(*until) })
-                }
+                State::Rejected { by, reason, until } => Some(RejectionBody {
+                    by: by.to_string(),
+                    reason: reason.clone(),
+                    until: Moment(*until),
+                }),
                 _ => None,
             },
         }

@@ -111,7 +111,11 @@ pub(crate) fn paced(site: &Site, request: &Request) -> Result<(), ApiError> {
 }
 
 /// Finds out who is calling, from the cookie.
-pub(crate) async fn identify(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn identify(
+    State(site): State<Arc<Site>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let caller = site.caller(request.headers()).await;
     request.extensions_mut().insert(caller);
     next.run(request).await
@@ -205,7 +209,8 @@ mod tests {
             }
             let method = method.parse().expect("a method");
             let uri = uri.parse().expect("a URI");
-            let status = is_same_site(ORIGIN, &method, &uri, &headers).map_or_else(|e| e.status.as_u16(), |()| 200);
+            let status = is_same_site(ORIGIN, &method, &uri, &headers)
+                .map_or_else(|e| e.status.as_u16(), |()| 200);
             assert_eq!(status, expect, "{method} {uri} {named:?}");
         };
         check("GET", "/", &[("host", HOST)], 200);

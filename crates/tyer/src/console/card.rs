@@ -238,7 +238,8 @@ fn choice(card: &CardBody, beholder: &Beholder<'_>) -> Choice {
     }
     let controls = hold.controller == beholder.me;
     let again = card.approvals.iter().any(|approval| approval.person == beholder.me);
-    let helps = if controls { hold.needs.controller } else { hold.needs.peers.max(hold.needs.owners) > 0 };
+    let helps =
+        if controls { hold.needs.controller } else { hold.needs.peers.max(hold.needs.owners) > 0 };
     Choice { approve: helps && !again, reject: true }
 }
 
