@@ -12,6 +12,7 @@ pub(crate) mod leaves;
 mod ledger;
 mod news;
 mod pace;
+mod proposals;
 pub(crate) mod sign_ins;
 pub(crate) mod site;
 
@@ -75,6 +76,7 @@ pub(crate) fn routes() -> Vec<Route> {
         post("/api/v1/decisions", Paced, ceremonies::decide),
         post("/api/v1/enrolments/{token}/begin", Paced, ceremonies::begin_enrolment),
         post("/api/v1/enrolments/{token}/finish", Paced, ceremonies::finish_enrolment),
+        post("/api/v1/proposals", Paced, proposals::present),
         get("/api/v1/ledger", Counting, ledger::leaves),
         get("/api/v1/ledger/verify", Counting, ledger::verify),
         get("/api/v1/ledger/{index}", Counting, ledger::leaf),

@@ -101,8 +101,11 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, bound: Bound, closing: watch::R
 
 async fn closed(mut closing: watch::Receiver<bool>) {
     // When nobody can close it any more, it closes too.
-    drop(closing.wait_for(|closing| *closing).await);
+    closing.wait_for(|closing| *closing).await.ok();
 }
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+pub(crate) use tests::sample::hold as sample_hold;

@@ -98,13 +98,6 @@ pub(crate) struct Patience {
     pub(crate) gone: watch::Receiver<bool>,
 }
 
-impl Patience {
-    /// No waiting.
-    pub(crate) fn none() -> Self {
-        Self { wait: Duration::ZERO, gone: watch::channel(false).1 }
-    }
-}
-
 impl Gateway {
     /// The heart over a loaded world. Whatever was cleared and not settled when the last process ended
     /// is recorded as unknown first.
@@ -146,7 +139,7 @@ impl Gateway {
 
     fn tell(&self, news: News) {
         // Nobody listening is fine.
-        let _ = self.news.send(news);
+        self.news.send(news).ok();
     }
 
     /// Decides a request and, if it may run, makes that durable. A request that needs people is held;

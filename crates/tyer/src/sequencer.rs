@@ -81,13 +81,13 @@ fn commit_group(
             }
             for (reply, first) in replies.into_iter().zip(applied.firsts) {
                 // A caller that stopped waiting loses only the answer.
-                let _ = reply.send(Ok(first));
+                reply.send(Ok(first)).ok();
             }
         }
         Err(error) => {
             tracing::error!(%error, changes = replies.len(), "nothing was recorded");
             for reply in replies {
-                let _ = reply.send(Err(error.clone()));
+                reply.send(Err(error.clone())).ok();
             }
         }
     }

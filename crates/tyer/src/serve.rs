@@ -2,7 +2,7 @@
 //! that fails is said with what to do about it.
 
 use std::fs::File;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -167,9 +167,4 @@ async fn run_until_signal(gateway: &Gateway) -> Result<(), ServeError> {
             }
         }
     }
-}
-
-/// The user that owns the data directory: the server's own.
-pub(crate) fn owner(data: &Path) -> Option<u32> {
-    data.metadata().ok().map(|found| found.uid())
 }

@@ -126,8 +126,8 @@ impl UpstreamWriter {
     /// Writes what waits and closes the sending side.
     pub(crate) async fn close(&mut self) {
         // The server notices either way.
-        let _ = self.half.write_all_buf(&mut self.out).await;
-        let _ = self.half.shutdown().await;
+        self.half.write_all_buf(&mut self.out).await.ok();
+        self.half.shutdown().await.ok();
     }
 }
 

@@ -548,9 +548,9 @@ mod tests {
             for side in [Side::Agent, Side::Upstream] {
                 frames(side, &bytes, &[3, 1, 7]);
             }
-            let _ = (query(&bytes), Parse::decode(&bytes), Bind::decode(&bytes), target(&bytes));
-            let _ = (execute(&bytes), command_tag(&bytes), parameter_status(&bytes));
-            let _ = (backend_key(&bytes), Complaint::decode(&bytes), sasl_initial(&bytes));
+            drop((query(&bytes), Parse::decode(&bytes), Bind::decode(&bytes), target(&bytes)));
+            drop((execute(&bytes), command_tag(&bytes), parameter_status(&bytes)));
+            drop((backend_key(&bytes), Complaint::decode(&bytes), sasl_initial(&bytes)));
         }
     }
 

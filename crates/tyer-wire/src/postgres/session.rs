@@ -538,7 +538,7 @@ impl Session {
     /// Sends what is held back without having asked. A `Bind` that must not be planned unasked is
     /// refused; then the pipeline ends here, and the answer is `false`.
     fn release(&mut self, out: &mut Vec<u8>) -> bool {
-        match self.first_grave(None) {
+        match self.first_grave() {
             Some(at) => self.refuse_from(at, bound_unasked(), out),
             None => self.release_all(out),
         }
@@ -554,19 +554,20 @@ impl Session {
         }
     }
 
-    /// Refuses the first `Bind` held back that is grave and not the spared one.
+    /// Refuses the pipeline if any `Bind` held back but the spared one is grave; then not even the
+    /// spared one goes out, because it was not answered.
     fn refuse_unasked(&mut self, spared: Option<usize>) -> Option<Step> {
-        let at = self.first_grave(spared)?;
-        let mut out = Vec::new();
-        self.refuse_from(at, bound_unasked(), &mut out);
-        Some(Step::Send(Chore(out)))
+        (0..self.held.len()).find(|at| Some(*at) != spared && self.is_grave(*at))?;
+        Some(self.refuse_here(bound_unasked()))
     }
 
-    fn first_grave(&self, spared: Option<usize>) -> Option<usize> {
-        let is_grave =
-            |held: &Held| matches!(&held.expect.what, Awaits::Bind { portal, .. } if portal.is_grave());
-        let mut held = self.held.iter().enumerate();
-        held.find(|(at, held)| Some(*at) != spared && is_grave(held)).map(|(at, _)| at)
+    fn is_grave(&self, at: usize) -> bool {
+        let bound = self.held.get(at).map(|held| &held.expect.what);
+        matches!(bound, Some(Awaits::Bind { portal, .. }) if portal.is_grave())
+    }
+
+    fn first_grave(&self) -> Option<usize> {
+        (0..self.held.len()).find(|at| self.is_grave(*at))
     }
 
     /// Where the last `Bind` of that portal is held back.
@@ -578,7 +579,7 @@ impl Session {
 
     fn refuse_here(&mut self, answer: Answer) -> Step {
         let mut out = Vec::new();
-        let at = self.first_grave(None).unwrap_or(self.held.len());
+        let at = self.first_grave().unwrap_or(self.held.len());
         self.refuse_from(at, answer, &mut out);
         Step::Send(Chore(out))
     }

@@ -313,9 +313,9 @@ mod tests {
     proptest! {
         #[test]
         fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..80), text in ".*") {
-            let _ = first(&bytes);
-            let _ = first(&[&[0, 0, 0, 64, 0, 3, 0, 0][..], &bytes].concat());
-            let _ = options(&text);
+            drop(first(&bytes));
+            drop(first(&[&[0, 0, 0, 64, 0, 3, 0, 0][..], &bytes].concat()));
+            drop(options(&text));
         }
     }
 }

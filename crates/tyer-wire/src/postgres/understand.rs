@@ -131,7 +131,9 @@ fn parsed(sql: &str) -> Result<pg_query::ParseResult, Refused> {
 
 /// Whether the parser gave up for a reason that is its own and not the text's.
 fn is_limit(message: &str) -> bool {
-    ["stack depth", "memory", "too complex", "limit exceeded"].iter().any(|word| message.contains(word))
+    ["stack depth", "memory", "too complex", "limit exceeded", "too deep", "protobuf"]
+        .iter()
+        .any(|word| message.contains(word))
 }
 
 fn understood(tree: &pg_query::ParseResult, texts: Texts) -> Understanding {

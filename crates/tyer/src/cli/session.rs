@@ -116,7 +116,7 @@ fn exports(call: &Call, minted: &Value) -> Result<(), Failure> {
         ("PGPASSWORD", at(minted, "/password")),
         ("PGDATABASE", at(minted, "/database")),
         ("PGSSLMODE", "verify-full".to_owned()),
-        ("PGSSLROOTCERT", certificate),
+        ("PGSSLROOTCERT", certificate.clone()),
         ("TYER_URL", call.page("")?),
     ];
     print::note(format!(
@@ -127,7 +127,23 @@ fn exports(call: &Call, minted: &Value) -> Result<(), Failure> {
     for (name, value) in variables {
         print::line(format!("export {name}={}", quoted(&value)))?;
     }
-    print::line(format!("# {}", one_line(&at(minted, "/url"))))
+    let url = at(minted, "/url");
+    let joint = if url.contains('?') { '&' } else { '?' };
+    let certificate = percent_encoded(&certificate);
+    print::line(format!("# {}{joint}sslmode=verify-full&sslrootcert={certificate}", one_line(&url)))
+}
+
+/// Text as a value in a URL's query.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
 }
 
 /// A word that a shell takes as it is.

@@ -84,7 +84,7 @@ fn does(acts: &[ActBody]) -> Markup {
                             p.quiet {
                                 code { (Line(&act.resource)) } ", "
                                 span.irreversible[act.reversibility == "irreversible"] {
-                                    (reversibility(act.reversibility))
+                                    (reversibility(act))
                                 }
                                 @if act.local { ", inside the session only" }
                             }
@@ -96,8 +96,9 @@ fn does(acts: &[ActBody]) -> Markup {
     }
 }
 
-fn reversibility(word: &str) -> &str {
-    match word {
+fn reversibility(act: &ActBody) -> &str {
+    match act.reversibility {
+        _ if act.effect == "read" => "changes nothing",
         "reversible" => "can be taken back by another request",
         "recoverable" => "can be recovered only from a snapshot or backup",
         "irreversible" => "cannot be taken back",
@@ -181,7 +182,7 @@ fn purpose(card: &CardBody) -> Markup {
             @if card.purpose.is_empty() {
                 p.quiet { "No purpose was given when the session was made." }
             } @else {
-                (supplied("Supplied by whoever made the session", &text))
+                (supplied("Supplied by whoever made the session, not checked", &text))
             }
         }
     }

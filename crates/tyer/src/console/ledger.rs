@@ -58,7 +58,7 @@ pub(super) fn main(
 fn verified(report: &VerifyBody) -> Markup {
     html! {
         section #verify-result.report.bad[!report.clean] aria-label="Verification" {
-            h2 { @if report.clean { "Nothing is wrong" } @else { "Something is wrong" } }
+            h2 { @if report.clean { "Nothing wrong was found" } @else { "Something is wrong" } }
             p {
                 (words::counted(report.size, "leaf", "leaves")) " and "
                 (words::counted(report.signatures, "signature of a person", "signatures of people")) " were checked."

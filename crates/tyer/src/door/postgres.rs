@@ -23,6 +23,8 @@ use crate::secret;
 use crate::serve::ServeError;
 use crate::upstream::CancelKey;
 
+pub(crate) use self::relay::request;
+
 /// The door's certificate in the data directory.
 pub(crate) const CERTIFICATE: &str = "door.crt";
 /// Its key.
@@ -84,13 +86,14 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: Listener, mut stop: w
         cancels: Cancels::default(),
     });
     let mut connections = JoinSet::new();
+    let stopping = stop.clone();
     loop {
         tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = relay::raised(&mut stop) => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.tcp.accept() => match accepted {
                 Ok((tcp, _)) if connections.len() >= CONNECTIONS_MAX => drop(tcp),
-                Ok((tcp, _)) => { connections.spawn(connection(Arc::clone(&door), tcp, stop.clone())); }
+                Ok((tcp, _)) => { connections.spawn(connection(Arc::clone(&door), tcp, stopping.clone())); }
                 Err(error) => {
                     // Usually no file descriptors: give connections time to end.
                     tracing::warn!(%error, "a connection was not accepted");

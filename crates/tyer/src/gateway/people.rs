@@ -145,7 +145,7 @@ impl Gateway {
         let person = world.people.get(guest).filter(|person| !person.counts());
         let key = person.and_then(|person| person.keys.first());
         let key = key.ok_or_else(|| PeopleError::NotWaiting(guest.clone()))?;
-        Ok(Decision::Confirm { person: guest.clone(), credential: Digest::of(key.cose.as_bytes()) })
+        Ok(Decision::Confirm { person: guest.clone(), credential: key.digest() })
     }
 
     /// Confirms an invited person, who counts from now on.

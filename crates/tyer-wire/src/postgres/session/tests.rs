@@ -290,7 +290,7 @@ fn the_same_request_has_the_same_digest_on_another_connection() {
         lines.iter().for_each(|line| drop(play.line(line)));
         play.question.unwrap().digest
     };
-    let one = digest(&["> Parse |delete $1", "> Bind |||7", "> Execute "]);
+    let one = digest(&["> Parse |delete $1", "> Bind ||7", "> Execute "]);
     assert_eq!(one, digest(&["> Parse s|delete $1", "> Bind p|s|7", "> Execute p|5"]));
     assert_ne!(one, digest(&["> Parse |delete $1", "> Bind ||8", "> Execute "]));
     let set = ["< ParameterStatus TimeZone|UTC", "> Parse |delete $1", "> Bind ||7", "> Execute "];

@@ -2,7 +2,7 @@
 
 use tyer_core::verdict::{LeafIndex, Outcome};
 
-use super::expect::{Awaits, Expect, Known, Running, rows_of};
+use super::expect::{Awaits, Expect, Known, Progress, Running, rows_of};
 use super::names::Name;
 use super::{Fatal, Session, Skipping, Status};
 use crate::postgres::decode::{self, Complaint, Frame, Piece, Target};
@@ -219,23 +219,28 @@ impl Session {
         };
         self.shed_doubtful();
         let mut relay = Relay::same();
+        let refused = match self.expects.front().map(|expect| &expect.what) {
+            None => return Ok(relay),
+            Some(Awaits::Refused(answer) | Awaits::Query(Progress { refused: Some(answer), .. })) => {
+                Some(answer)
+            }
+            Some(_) => None,
+        };
+        let code = match refused {
+            Some(answer) => {
+                relay.pass = Pass::Instead(answer.error());
+                answer.code().to_owned()
+            }
+            None => code,
+        };
         match self.expects.front_mut().map(|expect| &mut expect.what) {
-            None => {}
             Some(Awaits::Query(progress)) => {
-                if let Some(answer) = &progress.refused {
-                    relay.pass = Pass::Instead(answer.error());
-                }
                 progress.failed.get_or_insert_with(|| code.clone());
                 self.take_back(&code);
             }
             // Committing failed.
             Some(Awaits::Sync { .. }) => self.take_back(&code),
-            Some(_) => {
-                if let Some(Awaits::Refused(answer)) = self.expects.front().map(|expect| &expect.what) {
-                    relay.pass = Pass::Instead(answer.error());
-                }
-                self.skip(&code);
-            }
+            _ => self.skip(&code),
         }
         Ok(relay)
     }

@@ -20,7 +20,8 @@ impl Walk {
                     None => names::of(alter.object.as_ref().and_then(|object| object.node.as_ref())),
                 };
                 let why = format!("moves {name} to the schema {}", alter.newschema);
-                self.change(object(name), why);
+                let is_relation = alter.relation.is_some();
+                self.change(if is_relation { table(name) } else { object(name) }, why);
             }
             NodeEnum::AlterDomainStmt(alter) => self.alter_domain(alter),
             NodeEnum::AlterSeqStmt(alter) => {
@@ -62,7 +63,7 @@ impl Walk {
             Some(var) => names::relation(var),
             None => names::of(rename.object.as_ref().and_then(|object| object.node.as_ref())),
         };
-        let part = names::dotted([name.as_str(), rename.subname.as_str()]);
+        let part = within(&name, &rename.subname);
         let name = if name.is_empty() { rename.subname.clone() } else { name };
         let why = format!("renames {part} to {}", rename.newname);
         use pb::ObjectType as Type;
@@ -159,7 +160,14 @@ impl Walk {
                     Some(var) => names::relation(var),
                     None => reindex.name.clone(),
                 };
-                self.change(table(&name), format!("rebuilds indexes ({name}); writes may wait"));
+                let kind = match reindex.kind() {
+                    pb::ReindexObjectType::ReindexObjectSchema => Kind::Schema,
+                    pb::ReindexObjectType::ReindexObjectSystem
+                    | pb::ReindexObjectType::ReindexObjectDatabase => Kind::Database,
+                    _ => Kind::Relation,
+                };
+                let why = format!("rebuilds indexes ({name}); writes may wait");
+                self.change(Resource::new(kind, name), why);
             }
             NodeEnum::RefreshMatViewStmt(refresh) => {
                 let name = names::relation_or_empty(refresh.relation.as_ref());
@@ -237,12 +245,12 @@ fn altered(on: &str, command: &pb::AlterTableCmd) -> Option<Act> {
     use pb::AlterTableType as At;
     let part = command.name.as_str();
     let on_table = |effect, why: String| Some(act(effect, table(on), why));
-    let column = || Resource::new(Kind::Column, names::dotted([on, part]));
+    let column = || Resource::new(Kind::Column, within(on, part));
     let cascade = super::rows::cascade(command.behavior(), " and everything that depends on it");
     match command.subtype() {
         At::AtAddColumn | At::AtAddColumnToView => {
             let added = added_column(command);
-            let name = names::dotted([on, added]);
+            let name = within(on, added);
             let why = format!("adds the column {added} to {on}");
             Some(act(Effect::Create, Resource::new(Kind::Column, name), why))
         }
@@ -345,6 +353,15 @@ fn rel_options(on: &str, command: &pb::AlterTableCmd) -> Option<Act> {
     } else {
         act(Effect::Change, table(on), format!("changes options of {on}"))
     })
+}
+
+/// The name of a part of something that already has a dotted name.
+fn within(whole: &str, part: &str) -> String {
+    match (whole, names::dotted([part])) {
+        ("", part) => part,
+        (whole, part) if part.is_empty() => whole.to_owned(),
+        (whole, part) => format!("{whole}.{part}"),
+    }
 }
 
 fn added_column(command: &pb::AlterTableCmd) -> &str {

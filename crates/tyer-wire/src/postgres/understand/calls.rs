@@ -24,7 +24,9 @@ impl Walk {
         if built_in == "set_config" {
             return self.set_config(call);
         }
-        let first = call.args.first().and_then(|arg| names::literal(arg.node.as_ref()));
+        // Only lo_export names its file last.
+        let named = if built_in == "lo_export" { call.args.last() } else { call.args.first() };
+        let first = named.and_then(|arg| names::literal(arg.node.as_ref()));
         if let Some(act) = dangerous(built_in, first.as_deref()) {
             if act.effect == Effect::Opaque {
                 self.distrust();
@@ -177,7 +179,8 @@ fn server(
 ) -> Option<Act> {
     match name {
         "pg_logical_emit_message" => {
-            change("replication", "writes a message into the replication stream")
+            let message = change("replication", "writes a message into the replication stream");
+            message.map(|act| act.that_is(Reversibility::Irreversible))
         }
         "pg_logical_slot_get_changes"
         | "pg_logical_slot_get_binary_changes"
@@ -198,8 +201,12 @@ fn server(
         _ if builtin::UPKEEP.contains(&name) => {
             change("server", &format!("makes the server do upkeep ({name})"))
         }
-        _ if name.starts_with("pg_advisory_") || name.starts_with("pg_try_advisory_") => {
-            change("advisory lock", "takes a lock that others may wait for")
+        _ if name.starts_with("pg_try_advisory_")
+            || name.starts_with("pg_advisory_lock")
+            || name.starts_with("pg_advisory_xact_lock") =>
+        {
+            let lock = change("advisory lock", "takes a lock that others may wait for");
+            lock.map(|act| act.that_is(Reversibility::Reversible))
         }
         _ => None,
     }

@@ -1,9 +1,9 @@
 //! Statements about who may do what, and about safeguards that no table carries.
 
 use pg_query::{NodeEnum, protobuf as pb};
-use tyer_core::intent::{Effect, Kind, Resource};
+use tyer_core::intent::{Effect, Kind, Resource, Reversibility};
 
-use super::acts::{act, object, table};
+use super::acts::{Adjust, act, object, table};
 use super::names;
 use super::walk::{Judged, Walk};
 
@@ -110,7 +110,8 @@ impl Walk {
             None => names::of(alter.object.as_ref().and_then(|object| object.node.as_ref())),
         };
         let why = format!("makes {to} the owner of {name}");
-        self.grant(object(name), why);
+        let is_relation = alter.relation.is_some();
+        self.grant(if is_relation { table(name) } else { object(name) }, why);
     }
 
     /// Judges a statement that weakens a safeguard, or may.
@@ -122,20 +123,19 @@ impl Walk {
                 (object(format!("policy {name}.{}", policy.policy_name)), why)
             }
             NodeEnum::AlterSystemStmt(system) => {
-                let set = system.setstmt.as_ref();
-                let name = set.map(|set| set.name.as_str()).unwrap_or_default();
-                let why = format!("changes the setting {name} of the whole server");
+                let (name, what) = setting(system.setstmt.as_ref());
+                let why = format!("changes {what} of the whole server");
                 (Resource::new(Kind::Setting, name), why)
             }
             NodeEnum::AlterRoleSetStmt(alter) => {
                 let role = alter.role.as_ref().map_or("every role", names::role);
-                let name = alter.setstmt.as_ref().map(|set| set.name.as_str()).unwrap_or_default();
-                let why = format!("changes the setting {name} for every later session of {role}");
+                let (name, what) = setting(alter.setstmt.as_ref());
+                let why = format!("changes {what} for every later session of {role}");
                 (Resource::new(Kind::Setting, name), why)
             }
             NodeEnum::AlterDatabaseSetStmt(alter) => {
-                let name = alter.setstmt.as_ref().map(|set| set.name.as_str()).unwrap_or_default();
-                let why = format!("changes the setting {name} for every later session");
+                let (name, what) = setting(alter.setstmt.as_ref());
+                let why = format!("changes {what} for every later session");
                 (Resource::new(Kind::Setting, name), why)
             }
             NodeEnum::AlterDatabaseStmt(alter) => {
@@ -172,7 +172,8 @@ impl Walk {
                 for node in &lock.relations {
                     let name = names::of(node.node.as_ref());
                     let why = format!("locks {name}; others who use it wait");
-                    self.found.push(act(Effect::Change, table(name), why));
+                    let lock = act(Effect::Change, table(name), why);
+                    self.found.push(lock.that_is(Reversibility::Reversible));
                 }
                 return Some(Judged::Below);
             }
@@ -181,5 +182,13 @@ impl Walk {
         let why = format!("changes how data is replicated ({word} {name})");
         self.found.push(act(Effect::Disarm, object(format!("{word} {name}")), why));
         Some(Judged::Below)
+    }
+}
+
+/// The name of a setting that is changed for good, and words for it; RESET ALL names none.
+fn setting(set: Option<&pb::VariableSetStmt>) -> (&str, String) {
+    match set.map(|set| set.name.as_str()).unwrap_or_default() {
+        "" => ("", "every setting".to_owned()),
+        name => (name, format!("the setting {name}")),
     }
 }

@@ -36,10 +36,13 @@ impl Walk {
             NodeEnum::ConstraintsSetStmt(_) => {
                 self.found.push(free("sets when this transaction checks its constraints"));
             }
-            NodeEnum::DiscardStmt(_) => {
+            NodeEnum::DiscardStmt(discard) => {
                 self.forget();
                 self.found.push(free("puts the session back to how it began"));
-                self.prepares.push("*".to_owned());
+                if discard.target() == pb::DiscardMode::DiscardAll {
+                    self.prepared.clear();
+                    self.prepares.push("*".to_owned());
+                }
             }
             NodeEnum::ListenStmt(_) | NodeEnum::UnlistenStmt(_) => {
                 self.found.push(free("changes which notifications this session hears"));
@@ -96,7 +99,9 @@ impl Walk {
     }
 
     fn executes(&mut self, name: &str) {
-        if !self.prepared.contains(name) {
+        if self.prepared.contains(name) {
+            self.found.push(free(format!("runs {name}, which this text prepared")));
+        } else {
             self.distrust();
             let why = format!("runs the prepared statement {name}, which is not in this text");
             self.found.push(Act::opaque(why));

@@ -18,9 +18,8 @@ pub(super) struct Texts {
 impl Texts {
     /// Takes the text apart.
     pub(super) fn of(sql: &str) -> Self {
-        let scanned =
-            if sql.len() > REQUEST_BYTES_MAX { None } else { pg_query::scan_tokens(sql).ok() };
-        scanned.and_then(|tokens| Self::from_tokens(sql, &tokens)).unwrap_or_else(|| Self {
+        let tokens = if sql.len() > REQUEST_BYTES_MAX { None } else { tokens(sql) };
+        tokens.and_then(|tokens| Self::from_tokens(sql, &tokens)).unwrap_or_else(|| Self {
             redacted: format!("(not understood: {} bytes)", sql.len()),
             tokens: sql.to_owned(),
         })
@@ -83,6 +82,15 @@ impl Texts {
         }
         Digest::of_parts(&[b"tyer shape v1", self.tokens.as_bytes(), done.as_bytes()])
     }
+}
+
+/// The scanner's tokens. It is given one more, a semicolon, because for a text without any it hands
+/// back a null pointer, which its wrapper makes a slice of.
+fn tokens(sql: &str) -> Option<Vec<ScanToken>> {
+    let mut tokens = pg_query::scan_tokens(&format!("{sql}\n;")).ok()?;
+    let last = tokens.pop()?;
+    let added = usize::try_from(last.start).is_ok_and(|start| start == sql.len() + 1);
+    added.then_some(tokens)
 }
 
 fn is_literal(kind: Token) -> bool {

@@ -117,8 +117,9 @@ fn same(left: Option<&NodeEnum>, right: Option<&NodeEnum>) -> bool {
     match (left, right) {
         (Some(NodeEnum::ColumnRef(left)), Some(NodeEnum::ColumnRef(right))) => {
             let (left, right) = (strings(&left.fields), strings(&right.fields));
-            // A qualifier on one side only is still the same column in a one-table statement.
-            !left.is_empty() && left.last() == right.last()
+            // `id` and `users.id` are one column: where they were not, `id` would be ambiguous.
+            let shared = left.len().min(right.len());
+            shared > 0 && left.iter().rev().take(shared).eq(right.iter().rev().take(shared))
         }
         (Some(NodeEnum::TypeCast(cast)), other) => {
             same(cast.arg.as_ref().and_then(|arg| arg.node.as_ref()), other)

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::mem::{replace, take};
 
 use pg_query::{NodeEnum, protobuf as pb};
-use tyer_core::intent::{Act, Acts, Effect};
+use tyer_core::intent::{Act, Acts, Effect, Reversibility};
 
 use super::acts::{Adjust, Found, act, free, table};
 use super::tree::{self, Kids, See};
@@ -68,7 +68,10 @@ impl Walk {
             NodeEnum::SelectStmt(select) => self.select(select),
             NodeEnum::WithClause(with) => self.with(with),
             NodeEnum::AExpr(expr) => {
-                self.operator(&expr.name);
+                // BETWEEN has its own words where an operator's name would be.
+                if !is_between(expr.kind()) {
+                    self.operator(&expr.name);
+                }
                 expr.kids(self);
             }
             NodeEnum::SubLink(link) => {
@@ -166,7 +169,8 @@ impl Walk {
             let name = names::relation(var);
             let why = format!("locks rows of {name}; others who want to change them wait");
             let local = self.is_temp(var);
-            self.found.push(act(Effect::Change, table(name), why).local_if(local));
+            let lock = act(Effect::Change, table(name), why).local_if(local);
+            self.found.push(lock.that_is(Reversibility::Reversible));
         }
     }
 
@@ -312,6 +316,15 @@ fn direct<'a>(node: Option<&'a NodeEnum>, vars: &mut Vec<&'a pb::RangeVar>) {
         }
         _ => {}
     }
+}
+
+/// Whether an expression is one of the kinds of BETWEEN.
+fn is_between(kind: pb::AExprKind) -> bool {
+    use pb::AExprKind as Kind;
+    matches!(
+        kind,
+        Kind::AexprBetween | Kind::AexprNotBetween | Kind::AexprBetweenSym | Kind::AexprNotBetweenSym
+    )
 }
 
 /// The name of a node's type.

@@ -237,7 +237,7 @@ async fn cancel(door: &Door, process: u32, secret: &[u8]) {
 
 async fn refuse(stream: &mut Stream, answer: &Answer) -> LoginError {
     // The client may be gone; it is being refused either way.
-    let _ = stream.write_all(&answer.fatal()).await;
-    let _ = stream.shutdown().await;
+    stream.write_all(&answer.fatal()).await.ok();
+    stream.shutdown().await.ok();
     LoginError::Refused(answer.message().to_owned())
 }

@@ -53,7 +53,7 @@ async fn connected(door: &Door, mut agent: Agent, signals: Signals) {
             let answer = Answer::new("08006", "the database behind this door cannot be reached")
                 .hint("nothing was executed; the operator has been told");
             // The client may be gone; it is being refused either way.
-            let _ = agent.stream.write_all(&answer.fatal()).await;
+            agent.stream.write_all(&answer.fatal()).await.ok();
             return;
         }
     };
@@ -276,7 +276,7 @@ impl<'a> Relay<'a> {
             }
             for outcome in relayed.settled {
                 // The receiver lives as long as this connection.
-                let _ = self.outcomes.send(outcome).await;
+                self.outcomes.send(outcome).await.ok();
             }
         }
         Ok(())
@@ -303,14 +303,14 @@ impl<'a> Relay<'a> {
             self.to_agent.extend_from_slice(&answer.fatal());
         }
         // What cannot be written in a second is not waited for: the connection is over.
-        let _ = tokio::time::timeout(FAREWELL, self.agent_out.write_all_buf(&mut self.to_agent)).await;
-        let _ = tokio::time::timeout(FAREWELL, self.agent_out.shutdown()).await;
-        let _ = tokio::time::timeout(FAREWELL, self.upstream_out.close()).await;
+        tokio::time::timeout(FAREWELL, self.agent_out.write_all_buf(&mut self.to_agent)).await.ok();
+        tokio::time::timeout(FAREWELL, self.agent_out.shutdown()).await.ok();
+        tokio::time::timeout(FAREWELL, self.upstream_out.close()).await.ok();
         for outcome in self.session.lost(why) {
-            let _ = self.outcomes.send(outcome).await;
+            self.outcomes.send(outcome).await.ok();
         }
         drop(self.outcomes);
-        let _ = self.settling.await;
+        self.settling.await.ok();
     }
 }
 
@@ -321,7 +321,7 @@ enum Asked {
 }
 
 /// Waits until the flag is raised, or for ever if nobody can raise it any more.
-async fn raised(flag: &mut watch::Receiver<bool>) {
+pub(super) async fn raised(flag: &mut watch::Receiver<bool>) {
     if flag.wait_for(|raised| *raised).await.is_err() {
         std::future::pending().await
     }
@@ -346,7 +346,7 @@ async fn settle_all(gateway: Arc<Gateway>, mut outcomes: mpsc::Receiver<(LeafInd
 }
 
 /// A question of the wire as the gateway takes it.
-fn request(session: tyer_core::intent::SessionId, question: &Question) -> Request {
+pub(crate) fn request(session: tyer_core::intent::SessionId, question: &Question) -> Request {
     let understanding = &question.understanding;
     let plain = understanding.explainable && question.parameters.values.is_empty();
     Request {

@@ -1,0 +1,137 @@
+//! Proposals: a whole text of SQL, held as one unit and run from that text once people have agreed.
+//!
+//! The agent presents the text through the API with its session's minted credentials; presenting it
+//! again continues the same hold. It runs as one message on a connection of its own, so PostgreSQL makes
+//! it all or nothing unless the text itself says otherwise.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::sync::watch;
+use tyer_core::intent::{SessionId, Upstream};
+use tyer_core::verdict::{Outcome, Reason, Refusal};
+use tyer_wire::postgres::decode::{Complaint, Decoder, Side};
+use tyer_wire::postgres::encode;
+use tyer_wire::postgres::identity::Scope;
+use tyer_wire::postgres::session::{Question, Session, Step};
+
+use crate::door::postgres::request;
+use crate::gateway::{Gateway, Patience};
+use crate::upstream::Connected;
+
+/// Bytes read at once.
+const READ_BYTES: usize = 16 * 1024;
+/// How long a text may wait for people in one call.
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(50);
+
+/// What came of a text that ran.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Proposed {
+    pub(crate) outcome: Outcome,
+    /// The database's own message, when it refused.
+    pub(crate) message: Option<String>,
+}
+
+/// Submits a text for a session and, once it is cleared, runs it.
+pub(crate) async fn propose(
+    gateway: &Arc<Gateway>,
+    session: SessionId,
+    sql: &str,
+    wait: Duration,
+) -> Result<Proposed, Refusal> {
+    let upstream = upstream_of(gateway, &session).await?;
+    let closed = Gateway::closed_by(&gateway.world().await.parts, &upstream);
+    if !closed.is_empty() {
+        let next = format!("people confirm it at {}/configuration", gateway.config.console.origin);
+        return Err(Refusal::new(Reason::Ended, format!("a change of {} waits for two people", closed.join(" and ")), next));
+    }
+    // The upstream's connection comes first: what a text means depends on the settings found there.
+    let connected = gateway.upstreams.connect(&upstream, &[]).await.map_err(|error| {
+        tracing::error!(%error, %upstream, "the upstream does not let Tyer in");
+        Refusal::new(Reason::Unsupported, "the database behind this session cannot be reached", "try again later")
+    })?;
+    let (mut relay, question) = question(gateway, &upstream, &connected, sql)?;
+    let patience = Patience { wait: wait.min(WAIT_MAX), gone: watch::channel(false).1 };
+    let clearance = gateway.submit(request(session, &question), patience).await?;
+    let leaf = clearance.leaf();
+    let broken = |_| Refusal::new(Reason::Unsupported, "the text cannot be run as it is", "propose plain SQL");
+    let run = relay.cleared(clearance.digest(), leaf).map_err(broken)?;
+    let mut connected = connected;
+    let proposed = match connected.writer.execute(clearance, &run) {
+        Ok(()) => carry_out(relay, connected).await,
+        Err(error) => Proposed { outcome: Outcome::Failed { code: "XX000".to_owned() }, message: Some(error.to_string()) },
+    };
+    if let Err(error) = gateway.settle(leaf, proposed.outcome.clone()).await {
+        tracing::error!(%error, leaf = leaf.0, "an outcome was not recorded");
+    }
+    Ok(proposed)
+}
+
+async fn upstream_of(gateway: &Gateway, session: &SessionId) -> Result<Upstream, Refusal> {
+    let world = gateway.world().await;
+    let found = world.sessions.get(session).map(|session| session.upstream.clone());
+    found.ok_or_else(|| Refusal::new(Reason::Ended, "this session has ended", "ask your controller for a new session"))
+}
+
+/// What the text would do, as the one message of a connection.
+fn question(
+    gateway: &Gateway,
+    upstream: &Upstream,
+    connected: &Connected,
+    sql: &str,
+) -> Result<(Session, Question), Refusal> {
+    let config = gateway.config.upstreams.get(upstream);
+    let mut relay = Session::new(Scope {
+        database: config.map(|config| config.database.clone()).unwrap_or_default(),
+        role: config.map(|config| config.user.clone()).unwrap_or_default(),
+        ..Scope::default()
+    });
+    for (name, value) in &connected.parameters {
+        relay.setting(name, value);
+    }
+    let refuse = |message: String| Refusal::new(Reason::Unsupported, message, "correct the text and propose it again");
+    if sql.contains('\0') {
+        return Err(refuse("the text contains a zero byte".to_owned()));
+    }
+    if let Some(error) = tyer_wire::postgres::understand::understand(sql).syntax_error {
+        return Err(refuse(error));
+    }
+    let mut decoder = Decoder::new(Side::Agent);
+    decoder.push(&encode::query(sql.as_bytes()));
+    let frame = decoder.frame().ok().flatten();
+    match frame.map(|frame| relay.agent(&frame)) {
+        Some(Ok(Step::Ask(question))) => Ok((relay, *question)),
+        _ => Err(refuse("the text is not one message of SQL".to_owned())),
+    }
+}
+
+/// Sends what was cleared and reads until the database is ready again.
+async fn carry_out(mut relay: Session, mut connected: Connected) -> Proposed {
+    let mut decoder = Decoder::new(Side::Upstream);
+    decoder.push(&connected.rest);
+    let (mut bytes, mut message) = (vec![0; READ_BYTES], None);
+    loop {
+        while let Ok(Some(frame)) = decoder.frame() {
+            if frame.tag() == b'E' && message.is_none() {
+                message = Complaint::decode(frame.body()).ok().map(|complaint| complaint.message);
+            }
+            let Ok(relayed) = relay.upstream(&frame) else { break };
+            if let Some((_, outcome)) = relayed.settled.into_iter().next() {
+                connected.writer.close().await;
+                return Proposed { outcome, message };
+            }
+        }
+        tokio::select! {
+            sent = connected.writer.drain(), if connected.writer.is_pending() => {
+                if sent.is_err() { break }
+            }
+            read = connected.reader.read(&mut bytes) => match read.ok().and_then(|count| bytes.get(..count)) {
+                Some(read) if !read.is_empty() => decoder.push(read),
+                _ => break,
+            }
+        }
+    }
+    let why = "the connection to the database was lost before the outcome was seen".to_owned();
+    Proposed { outcome: Outcome::Unknown { why }, message }
+}
