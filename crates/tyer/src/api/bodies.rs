@@ -1,7 +1,7 @@
 //! The bodies of the public HTTP API: the only serde types that outsiders see, made by hand from the
 //! core's types so that neither can change the other by accident. Pages show the same bodies.
 
-mod holds;
+pub(crate) mod holds;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
@@ -9,10 +9,7 @@ use tyer_core::intent::Timestamp;
 use tyer_core::ledger::verify::Report;
 use tyer_core::statement::Statement;
 
-pub(crate) use self::holds::{
-    ActBody, ApprovalBody, CardBody, FactsBody, GivenBody, HoldBody, NeedsBody, RejectionBody,
-    RelationBody, standing_word,
-};
+pub(crate) use self::holds::{ActBody, CardBody, FactsBody, HoldBody, RelationBody, standing_word};
 use crate::gateway::world::{Freeze, Person, Session};
 
 /// A moment; RFC 3339 in UTC on the wire.

@@ -220,7 +220,7 @@ async fn every_answer_carries_the_headers() {
         );
         assert!(!policy.contains("unsafe"), "{path}");
         assert_eq!(answer.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff", "{path}");
-        assert_eq!(answer.header(header::REFERRER_POLICY), "no-referrer", "{path}");
+        assert_eq!(answer.header(header::REFERRER_POLICY), "same-origin", "{path}");
         assert!(!answer.header(header::CACHE_CONTROL).is_empty(), "{path}");
     }
     let page = bed.get("alice", "/").await;
