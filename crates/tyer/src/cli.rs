@@ -50,7 +50,7 @@ struct Cli {
 /// What can be done; one file each.
 #[derive(Debug, Subcommand)]
 enum Command {
-    Init(init::Init),
+    Init(Box<init::Init>),
     Serve(serve::Serve),
     People(people::People),
     Session(session::Sessions),

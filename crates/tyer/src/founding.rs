@@ -105,7 +105,11 @@ pub(crate) async fn found(data: &Path, plan: &Plan) -> Result<Founded, FoundingE
     let mut links = Vec::new();
     for id in &plan.people {
         let (token, link) = link(now)?;
-        links.push(EnrolmentLink { person: id.clone(), token: Secret::new(token), expires: link.expires });
+        links.push(EnrolmentLink {
+            person: id.clone(),
+            token: Secret::new(token),
+            expires: link.expires,
+        });
         change = change.put(Table::Person, id.as_str(), &Person::named(id.clone(), true, link));
     }
     Sequencer::start(store, signer)?.commit(change).await?;
@@ -125,7 +129,11 @@ pub(crate) fn renew(data: &Path) -> Result<Vec<EnrolmentLink>, FoundingError> {
         if person.founder && person.keys.is_empty() {
             let (token, link) = link(now)?;
             let id = person.id.clone();
-            links.push(EnrolmentLink { person: id.clone(), token: Secret::new(token), expires: link.expires });
+            links.push(EnrolmentLink {
+                person: id.clone(),
+                token: Secret::new(token),
+                expires: link.expires,
+            });
             change = change.put(Table::Person, id.as_str(), &Person { link: Some(link), ..person });
         }
     }
@@ -145,7 +153,8 @@ pub(crate) fn people(data: &Path) -> Result<Vec<Person>, StoreError> {
 fn people_of(store: &Sqlite) -> Result<Vec<Person>, StoreError> {
     let documents = store.documents(Table::Person)?;
     let read = |(key, body): (String, String)| {
-        serde_json::from_str(&body).map_err(|error| StoreError::Corrupt(format!("person {key}: {error}")))
+        serde_json::from_str(&body)
+            .map_err(|error| StoreError::Corrupt(format!("person {key}: {error}")))
     };
     documents.into_iter().map(read).collect()
 }
@@ -176,7 +185,10 @@ fn write_private(path: &Path, text: &str) -> Result<(), FoundingError> {
 fn make_certificate(data: &Path, plan: &Plan) -> Result<(), FoundingError> {
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    for name in [machine.trim(), plan.host.as_str()].into_iter().chain(plan.door_names.iter().map(String::as_str)) {
+    for name in [machine.trim(), plan.host.as_str()]
+        .into_iter()
+        .chain(plan.door_names.iter().map(String::as_str))
+    {
         if !name.is_empty() && !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
         }

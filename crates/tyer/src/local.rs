@@ -106,7 +106,12 @@ impl Client {
     }
 
     /// Sends one request and reads the whole answer.
-    pub(crate) async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, LocalError> {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, LocalError> {
         let request = self.request(method, path, body)?;
         match &self.server {
             Server::Socket(path) => {
@@ -124,11 +129,18 @@ impl Client {
         }
     }
 
-    fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Request<Full<Bytes>>, LocalError> {
+    fn request(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Request<Full<Bytes>>, LocalError> {
         let (host, origin) = match &self.server {
             Server::Socket(_) => ("localhost", "http://localhost".to_owned()),
             Server::Tcp { authority, tls: None } => (authority.as_str(), format!("http://{authority}")),
-            Server::Tcp { authority, tls: Some(_) } => (authority.as_str(), format!("https://{authority}")),
+            Server::Tcp { authority, tls: Some(_) } => {
+                (authority.as_str(), format!("https://{authority}"))
+            }
         };
         let mut request =
             Request::builder().method(method).uri(path).header(HOST, host).header(ORIGIN, origin);
@@ -147,7 +159,10 @@ impl Client {
     }
 }
 
-async fn within<S>(at: &str, connect: impl Future<Output = std::io::Result<S>>) -> Result<S, LocalError> {
+async fn within<S>(
+    at: &str,
+    connect: impl Future<Output = std::io::Result<S>>,
+) -> Result<S, LocalError> {
     let connected = tokio::time::timeout(CONNECT_WAIT, connect).await;
     let connected = connected.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
     connected.map_err(|source| LocalError::Absent { at: at.to_owned(), source })
@@ -179,7 +194,9 @@ async fn secured(
     let name = ServerName::try_from(host.to_owned()).map_err(|error| refuse(error.to_string()))?;
     let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
     let connected = tokio::time::timeout(CONNECT_WAIT, connecting).await;
-    connected.map_err(|_| refuse("no answer in time".to_owned()))?.map_err(|error| refuse(error.to_string()))
+    connected
+        .map_err(|_| refuse("no answer in time".to_owned()))?
+        .map_err(|error| refuse(error.to_string()))
 }
 
 async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answer, LocalError>
@@ -187,12 +204,16 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let broken = |error: &dyn std::fmt::Display| LocalError::Broken(error.to_string());
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| broken(&error))?;
     let driver = tokio::spawn(connection);
     let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
     let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|error| broken(&error))?;
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
+        .collect()
+        .await
+        .map_err(|error| broken(&error))?;
     driver.abort();
     let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
     let body = serde_json::from_str(&text).unwrap_or(Value::Null);
@@ -236,7 +257,8 @@ mod tests {
             stream.write_all(answer.as_bytes()).await.expect("an answer");
             String::from_utf8_lossy(&seen[..count]).into_owned()
         });
-        let client = Client::of_socket(directory.path()).with_login("s-1", Secret::new("pw".to_owned()));
+        let client =
+            Client::of_socket(directory.path()).with_login("s-1", Secret::new("pw".to_owned()));
         let body = serde_json::json!({ "sql": "SELECT 1" });
         let answer = client.send("POST", "/api/v1/proposals", Some(&body)).await.expect("an answer");
         assert_eq!((answer.status, answer.body["hold"].as_str()), (202, Some("H-1")));

@@ -11,7 +11,9 @@
 //! [`Chore`] carries protocol messages, statements that are merely parsed, and refused texts.
 
 mod expect;
+mod fatal;
 mod names;
+mod pipeline;
 mod question;
 #[cfg(test)]
 mod tests;
@@ -21,15 +23,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tyer_core::intent::{Digest, Kind, Resource};
-use tyer_core::limits::{PIPELINE_BYTES_MAX, STATEMENTS_MAX};
+use tyer_core::limits::STATEMENTS_MAX;
 use tyer_core::verdict::LeafIndex;
 
 use self::expect::{Awaits, Expect, Known, Progress, Running};
+pub use self::fatal::Fatal;
 use self::names::{Name, Names};
 pub use self::question::Question;
 use self::question::{Portal, Prepared, unclear};
 pub use self::upstream::{Pass, Relay};
-use super::decode::{self, Bind, DecodeError, Frame, Parse, Piece, Target};
+use super::decode::{self, Bind, Frame, Parse, Piece};
 use super::encode;
 use super::identity::{Parameters, Scope, Value, request_digest, request_text};
 use super::refuse::Answer;
@@ -107,39 +110,6 @@ pub enum Step {
     Finish(Chore),
 }
 
-/// Why a connection can't go on.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fatal {
-    /// Bytes that are not the protocol.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
-    /// A message of the agent that has no place here.
-    #[error("message type '{}' is not expected", char::from(*.0))]
-    Agent(u8),
-    /// A message of the upstream that has no place here.
-    #[error("the upstream sent an unexpected message of type '{}'", char::from(*.0))]
-    Upstream(u8),
-    /// The agent sends without reading.
-    #[error("too many messages in flight")]
-    TooMany,
-    /// A message came, or an answer, out of turn: a fault of the door.
-    #[error("the relay lost its place")]
-    OutOfTurn,
-}
-
-impl Fatal {
-    /// What the agent is told before both connections end.
-    #[must_use]
-    pub fn answer(&self) -> Answer {
-        let code = match self {
-            Self::Decode(_) | Self::Agent(_) | Self::Upstream(_) => "08P01",
-            Self::TooMany => "54000",
-            Self::OutOfTurn => "XX000",
-        };
-        Answer::new(code, &self.to_string())
-    }
-}
-
 /// The transaction status that the server last reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -158,6 +128,13 @@ enum Skipping {
     Refused,
     /// The server reported an error with this code.
     Errored(String),
+}
+
+/// What becomes of `COPY` data: decided once for all pieces of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CopyData {
+    Passed,
+    Dropped,
 }
 
 /// A message that waits for the decision on its pipeline.
@@ -191,8 +168,8 @@ pub struct Session {
     skipping: Option<Skipping>,
     asked: Option<Asked>,
     known: Vec<Known>,
-    /// Whether the `CopyData` that is coming in pieces is passed on.
-    passes_copy: bool,
+    /// What becomes of the `CopyData` that is coming in pieces.
+    copy_data: CopyData,
     /// Whether something of the pipeline was sent and no `Sync` yet.
     unsynced: bool,
     /// Whether an error now would take back the whole pipeline.
@@ -217,7 +194,7 @@ impl Session {
             skipping: None,
             asked: None,
             known: Vec::new(),
-            passes_copy: false,
+            copy_data: CopyData::Dropped,
             unsynced: false,
             implicit: true,
             unsettled: false,
@@ -449,14 +426,15 @@ impl Session {
             let runs = self.expects.iter().any(|expect| {
                 expect.leaf.is_some() && matches!(expect.what, Awaits::Query(_) | Awaits::Execute(_))
             });
-            self.passes_copy = runs && self.skipping.is_none();
+            let passes = runs && self.skipping.is_none();
+            self.copy_data = if passes { CopyData::Passed } else { CopyData::Dropped };
         }
         let mut out = Vec::new();
-        if !self.passes_copy {
+        if self.copy_data == CopyData::Dropped {
             return Step::Nothing;
         }
         if frame.piece() != Piece::Later && !self.release(&mut out) {
-            self.passes_copy = false;
+            self.copy_data = CopyData::Dropped;
             return Step::Send(Chore(out));
         }
         out.extend_from_slice(frame.bytes());
@@ -515,149 +493,6 @@ impl Session {
     }
 }
 
-/// Holding back, releasing and refusing.
-impl Session {
-    fn expect(&mut self, what: Awaits) -> Expect {
-        self.sent += 1;
-        Expect { at: self.sent, what, leaf: None }
-    }
-
-    /// Holds a message back until its pipeline is decided.
-    fn keep(&mut self, frame: &Frame<'_>, what: Awaits) -> Step {
-        let mut out = Vec::new();
-        if self.held_bytes > PIPELINE_BYTES_MAX && !self.release(&mut out) {
-            return Step::Send(Chore(out));
-        }
-        let expect = self.expect(what);
-        self.plan(&expect);
-        self.held_bytes += frame.bytes().len();
-        self.held.push(Held { bytes: frame.bytes().to_vec(), expect });
-        if out.is_empty() { Step::Nothing } else { Step::Send(Chore(out)) }
-    }
-
-    /// Sends what is held back without having asked. A `Bind` that must not be planned unasked is
-    /// refused; then the pipeline ends here, and the answer is `false`.
-    fn release(&mut self, out: &mut Vec<u8>) -> bool {
-        match self.first_grave() {
-            Some(at) => self.refuse_from(at, bound_unasked(), out),
-            None => self.release_all(out),
-        }
-        self.skipping.is_none()
-    }
-
-    fn release_all(&mut self, out: &mut Vec<u8>) {
-        self.held_bytes = 0;
-        for Held { bytes, expect } in self.held.drain(..) {
-            self.unsynced = true;
-            out.extend(bytes);
-            self.expects.push_back(expect);
-        }
-    }
-
-    /// Refuses the pipeline if any `Bind` held back but the spared one is grave; then not even the
-    /// spared one goes out, because it was not answered.
-    fn refuse_unasked(&mut self, spared: Option<usize>) -> Option<Step> {
-        (0..self.held.len()).find(|at| Some(*at) != spared && self.is_grave(*at))?;
-        Some(self.refuse_here(bound_unasked()))
-    }
-
-    fn is_grave(&self, at: usize) -> bool {
-        let bound = self.held.get(at).map(|held| &held.expect.what);
-        matches!(bound, Some(Awaits::Bind { portal, .. }) if portal.is_grave())
-    }
-
-    fn first_grave(&self) -> Option<usize> {
-        (0..self.held.len()).find(|at| self.is_grave(*at))
-    }
-
-    /// Where the last `Bind` of that portal is held back.
-    fn bind_of(&self, name: &Name) -> Option<usize> {
-        self.held.iter().rposition(
-            |held| matches!(&held.expect.what, Awaits::Bind { name: bound, .. } if bound == name),
-        )
-    }
-
-    fn refuse_here(&mut self, answer: Answer) -> Step {
-        let mut out = Vec::new();
-        let at = self.first_grave().unwrap_or(self.held.len());
-        self.refuse_from(at, answer, &mut out);
-        Step::Send(Chore(out))
-    }
-
-    /// Sends what is held back before place `at`, then a message that must fail, and drops the rest up
-    /// to `Sync`.
-    fn refuse_from(&mut self, at: usize, answer: Answer, out: &mut Vec<u8>) {
-        self.held.truncate(at);
-        self.release_all(out);
-        out.extend(encode::parse(REFUSED_NAME, REFUSED_SQL, &[]));
-        let expect = self.expect(Awaits::Refused(Box::new(answer)));
-        self.expects.push_back(expect);
-        self.unsynced = true;
-        self.skipping = Some(Skipping::Refused);
-        self.replan();
-    }
-
-    fn refuse_query(&mut self, answer: Answer) -> Step {
-        if let Some(step) = self.refuse_unasked(None) {
-            return step;
-        }
-        let mut out = Vec::new();
-        self.send_refused_query(answer, &mut out);
-        Step::Send(Chore(out))
-    }
-
-    fn send_refused_query(&mut self, answer: Answer, out: &mut Vec<u8>) {
-        self.release_all(out);
-        out.extend(encode::query(REFUSED_SQL));
-        let refused = Some(Box::new(answer));
-        let expect = self.expect(Awaits::Query(Progress { refused, ..Progress::default() }));
-        self.plan(&expect);
-        self.expects.push_back(expect);
-    }
-
-    /// What names will mean once the server has done this.
-    fn plan(&mut self, expect: &Expect) {
-        let at = expect.at;
-        match &expect.what {
-            Awaits::Parse { name, prepared } => {
-                self.statements.plan(at, name, Some(Arc::clone(prepared)));
-            }
-            Awaits::Bind { name, portal } => self.portals.plan(at, name, Some(portal.clone())),
-            Awaits::Close { target: Target::Statement, name } => self.statements.plan(at, name, None),
-            Awaits::Close { target: Target::Portal, name } => self.portals.plan(at, name, None),
-            Awaits::Query(progress) => {
-                self.statements.plan(at, &Name::default(), None);
-                self.portals.plan(at, &Name::default(), None);
-                self.plan_unknown(at, &progress.prepares);
-            }
-            Awaits::Execute(running) => self.plan_unknown(at, &running.prepares),
-            Awaits::Describe
-            | Awaits::Refused(_)
-            | Awaits::Sync { .. }
-            | Awaits::Copying
-            | Awaits::CopyEnd => {}
-        }
-    }
-
-    fn plan_unknown(&mut self, at: u64, names: &[String]) {
-        if names.iter().any(|name| name == "*") {
-            self.statements.plan_wipe(at);
-        }
-        for name in names {
-            self.statements.plan(at, &Name::new(name.as_bytes()), None);
-        }
-    }
-
-    /// Makes the plans anew, of what is in flight and held back.
-    fn replan(&mut self) {
-        self.statements.drop_plans();
-        self.portals.drop_plans();
-        let (expects, held) = (std::mem::take(&mut self.expects), std::mem::take(&mut self.held));
-        expects.iter().chain(held.iter().map(|held| &held.expect)).for_each(|expect| self.plan(expect));
-        (self.expects, self.held) = (expects, held);
-    }
-}
-
 /// Whether changing it changes how later texts are read, or might.
 fn unsettles(resource: &Resource) -> bool {
     resource.kind == Kind::Setting
@@ -669,9 +504,4 @@ fn unsettles(resource: &Resource) -> bool {
 
 fn not_utf8() -> Answer {
     Answer::new("22021", "the statement is not valid UTF-8")
-}
-
-fn bound_unasked() -> Answer {
-    Answer::new("0A000", "this statement cannot be bound without being executed in the same pipeline")
-        .hint("Send Bind and Execute together, before Flush, Sync or another Execute.")
 }

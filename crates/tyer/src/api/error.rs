@@ -159,7 +159,6 @@ impl From<AnswerError> for ApiError {
         match error {
             AnswerError::Unknown(_) => Self::not_found(message),
             AnswerError::Step(_) => Self::conflict("not_answerable", message),
-            AnswerError::NoReason => Self::bad(message),
             AnswerError::DoesNotCount(_) => does_not_count(message),
             AnswerError::Loopback => {
                 Self::forbidden(message, "open the console on another machine than the agent's")

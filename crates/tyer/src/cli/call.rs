@@ -34,7 +34,10 @@ impl Call {
     /// The failure that an unreachable server is.
     pub(super) fn unreachable(&self, error: &LocalError) -> Failure {
         let next = if error.is_absent() {
-            format!("the server isn't running here: start it with `tyer serve --data {}`", self.data.display())
+            format!(
+                "the server isn't running here: start it with `tyer serve --data {}`",
+                self.data.display()
+            )
         } else {
             "look at the server's log".to_owned()
         };

@@ -160,10 +160,14 @@ fn transport(lines: &mut Lines, name: &Upstream, one: &UpstreamConfig) {
     let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
     let is_local = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
     if one.tls == UpstreamTls::Disable && !is_local {
-        lines.warn(format!("upstream {name}: the real password travels in clear to {host}; use verify-full"));
+        lines.warn(format!(
+            "upstream {name}: the real password travels in clear to {host}; use verify-full"
+        ));
     }
     if one.owners.is_empty() && counts_as_production(&one.environment) {
-        lines.warn(format!("upstream {name}: nobody owns it, so nothing that needs an owner can be approved"));
+        lines.warn(format!(
+            "upstream {name}: nobody owns it, so nothing that needs an owner can be approved"
+        ));
     }
 }
 
@@ -174,7 +178,9 @@ async fn role(lines: &mut Lines, upstreams: &Upstreams, name: &Upstream) {
     };
     let row = match client.query_one(ROLE, &[]).await {
         Ok(row) => row,
-        Err(error) => return lines.fail(format!("upstream {name}: its role cannot be looked up: {error}")),
+        Err(error) => {
+            return lines.fail(format!("upstream {name}: its role cannot be looked up: {error}"));
+        }
     };
     let user: String = row.try_get(0).unwrap_or_default();
     let powers = ["superuser", "replication", "bypassrls", "createrole"];
@@ -187,7 +193,8 @@ async fn role(lines: &mut Lines, upstreams: &Upstreams, name: &Upstream) {
     if held.is_empty() {
         return lines.ok(format!("upstream {name}: reached as {user}, an ordinary role"));
     }
-    let text = format!("upstream {name}: the role {user} has {}; give Tyer an ordinary role", held.join(", "));
+    let text =
+        format!("upstream {name}: the role {user} has {}; give Tyer an ordinary role", held.join(", "));
     if held.contains(&"superuser") { lines.fail(text) } else { lines.warn(text) }
 }
 
@@ -200,7 +207,10 @@ async fn server(lines: &mut Lines, data: &Path) {
             }
         }
         Err(error) if error.is_absent() => {
-            lines.warn(format!("the server isn't running: start it with `tyer serve --data {}`", data.display()));
+            lines.warn(format!(
+                "the server isn't running: start it with `tyer serve --data {}`",
+                data.display()
+            ));
         }
         Err(error) => lines.fail(error.to_string()),
     }

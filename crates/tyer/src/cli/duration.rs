@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// Reads a whole number with its unit.
 pub(super) fn parse(text: &str) -> Result<Duration, String> {
-    let unknown = || format!("`{text}` is no length of time; write a number and s, m, h or d, such as 30m or 2h");
+    let unknown =
+        || format!("`{text}` is no length of time; write a number and s, m, h or d, such as 30m or 2h");
     let number = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = text.strip_prefix(number).unwrap_or_default();
     let seconds = match unit {
@@ -35,7 +36,9 @@ mod tests {
         check("2h", Some(7_200));
         check("7d", Some(604_800));
         check("0m", Some(0));
-        for wrong in ["", "2", "h", "-2h", "+2h", "2 h", "1.5h", "2w", "2H", "2hm", "99999999999999999999d"] {
+        for wrong in
+            ["", "2", "h", "-2h", "+2h", "2 h", "1.5h", "2w", "2H", "2hm", "99999999999999999999d"]
+        {
             check(wrong, None);
         }
         check("999999999999999999d", None);

@@ -92,7 +92,9 @@ impl Failure {
     /// The form of the API's errors.
     pub(super) fn to_json(&self) -> Value {
         match self {
-            Self::ReaderGone => json!({ "error": { "code": "reader_gone", "message": self.to_string() } }),
+            Self::ReaderGone => {
+                json!({ "error": { "code": "reader_gone", "message": self.to_string() } })
+            }
             Self::Told { code, message, next, .. } => {
                 json!({ "error": { "code": code, "message": message, "next": next } })
             }

@@ -26,7 +26,10 @@ impl Freeze {
         let answer = call.post("/api/v1/freeze", &json!({ "reason": self.reason }))?;
         call.print(&answer, |freeze| {
             let (since, by) = (at(freeze, "/since"), at(freeze, "/by"));
-            print::line(one_line(&format!("changes are frozen since {since} by {by}: {}", at(freeze, "/reason"))))?;
+            print::line(one_line(&format!(
+                "changes are frozen since {since} by {by}: {}",
+                at(freeze, "/reason")
+            )))?;
             print::line("reads go on; `tyer thaw` says where a person ends the freeze")
         })
     }

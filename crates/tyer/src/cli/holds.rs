@@ -56,7 +56,8 @@ impl Show {
 
 fn table(answer: &Value) -> Result<(), Failure> {
     let row = |hold: &Value| {
-        let columns = ["/hold", "/state", "/effect", "/agent", "/controller", "/upstream", "/ends", "/what/0"];
+        let columns =
+            ["/hold", "/state", "/effect", "/agent", "/controller", "/upstream", "/ends", "/what/0"];
         columns.iter().map(|column| at(hold, column)).collect()
     };
     let rows: Vec<Vec<String>> = print::list(answer, "holds").iter().map(row).collect();
@@ -73,12 +74,18 @@ fn card(hold: &Value) -> Result<(), Failure> {
     let of = |pointer: &str| at(hold, pointer);
     say("hold", &format!("{} ({})", of("/hold"), of("/state")))?;
     let asker = if hold.pointer("/human") == Some(&Value::Bool(true)) { "human" } else { "agent" };
-    say("who", &format!("{asker} {} for {}, session {}", of("/agent"), of("/controller"), of("/session")))?;
+    say(
+        "who",
+        &format!("{asker} {} for {}, session {}", of("/agent"), of("/controller"), of("/session")),
+    )?;
     say("where", &format!("{} ({})", of("/upstream"), of("/environment")))?;
     say("purpose", &of("/purpose"))?;
     for act in print::list(hold, "acts") {
         let (effect, resource) = (at(act, "/effect"), at(act, "/resource"));
-        say("would", &format!("{effect} {resource}, {}: {}", at(act, "/reversibility"), at(act, "/why")))?;
+        say(
+            "would",
+            &format!("{effect} {resource}, {}: {}", at(act, "/reversibility"), at(act, "/why")),
+        )?;
     }
     for relation in hold.pointer("/facts/relations").and_then(Value::as_array).into_iter().flatten() {
         let (name, rows) = (at(relation, "/name"), at(relation, "/rows"));
@@ -95,7 +102,10 @@ fn card(hold: &Value) -> Result<(), Failure> {
     say("policies", &of("/policies"))?;
     for approval in print::list(hold, "approvals") {
         let (who, standing) = (at(approval, "/person"), at(approval, "/standing"));
-        say("approved", &format!("{who} ({standing}) at {}: {}", at(approval, "/at"), at(approval, "/comment")))?;
+        say(
+            "approved",
+            &format!("{who} ({standing}) at {}: {}", at(approval, "/at"), at(approval, "/comment")),
+        )?;
     }
     if hold.pointer("/rejected/by").is_some() {
         say("rejected", &format!("{}: {}", of("/rejected/by"), of("/rejected/reason")))?;

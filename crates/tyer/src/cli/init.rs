@@ -144,7 +144,11 @@ impl Init {
         let origin = self.console_origin.trim_end_matches('/');
         let port = origin.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(7780);
         let listen = self.console_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], port)));
-        let demo = if self.demo { "allow_loopback_approvals = true" } else { "# allow_loopback_approvals = true" };
+        let demo = if self.demo {
+            "allow_loopback_approvals = true"
+        } else {
+            "# allow_loopback_approvals = true"
+        };
         let first = self.first.section()?;
         Ok(format!(
             r#"# Tyer's configuration. `tyer doctor` checks it; changes take effect when the server starts.
@@ -256,7 +260,9 @@ fn tell_links(call: &Call, links: &[EnrolmentLink], more: &[(&str, Json)]) -> Re
         print::json(&document)?;
         return Ok(Exit::Done);
     }
-    print::line("each founder opens their own link, within 15 minutes, once; start `tyer serve` before:")?;
+    print::line(
+        "each founder opens their own link, within 15 minutes, once; start `tyer serve` before:",
+    )?;
     for link in &shown {
         print::line(format!("  {}  {}", print::at(link, "/person"), print::at(link, "/url")))?;
     }
@@ -265,8 +271,12 @@ fn tell_links(call: &Call, links: &[EnrolmentLink], more: &[(&str, Json)]) -> Re
 
 fn failed(error: &FoundingError, data: &Path) -> Failure {
     let next = match error {
-        FoundingError::Exists(_) => "invite further people in the console; see `tyer people invite`".to_owned(),
-        FoundingError::NotEmpty(_) => "name an empty directory with `--data`, or remove what is there".to_owned(),
+        FoundingError::Exists(_) => {
+            "invite further people in the console; see `tyer people invite`".to_owned()
+        }
+        FoundingError::NotEmpty(_) => {
+            "name an empty directory with `--data`, or remove what is there".to_owned()
+        }
         FoundingError::Serve(crate::serve::ServeError::Running) => {
             format!("stop the server on {} first", data.display())
         }

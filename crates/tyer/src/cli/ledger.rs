@@ -78,7 +78,8 @@ fn tail(call: &Call, lines: u64, follow: bool) -> Result<Exit, Failure> {
     loop {
         let answer = call.get(&format!("/api/v1/ledger?from={next}&count={LEAVES_AT_ONCE}"))?;
         let leaves = print::list(&answer.body, "leaves");
-        let Some(last) = leaves.last().and_then(|leaf| leaf.get("index")).and_then(Value::as_u64) else {
+        let Some(last) = leaves.last().and_then(|leaf| leaf.get("index")).and_then(Value::as_u64)
+        else {
             if !follow {
                 return Ok(Exit::Done);
             }

@@ -49,7 +49,9 @@ pub(super) fn page(call: &Call, what: &str, path: &str) -> Result<Exit, Failure>
     if call.json {
         print::json(&json!({ "page": page }))?;
     } else {
-        print::note(format!("only a person with a passkey can {what}; do it on this page of the console:"));
+        print::note(format!(
+            "only a person with a passkey can {what}; do it on this page of the console:"
+        ));
         print::line(page)?;
     }
     Ok(Exit::Done)
@@ -57,9 +59,20 @@ pub(super) fn page(call: &Call, what: &str, path: &str) -> Result<Exit, Failure>
 
 fn table(answer: &Value) -> Result<(), Failure> {
     let row = |person: &Value| {
-        let columns = ["/name", "/counts", "/waiting_for", "/founder", "/invited_by", "/confirmed_by", "/passkeys"];
+        let columns = [
+            "/name",
+            "/counts",
+            "/waiting_for",
+            "/founder",
+            "/invited_by",
+            "/confirmed_by",
+            "/passkeys",
+        ];
         columns.iter().map(|column| at(person, column)).collect()
     };
     let rows: Vec<Vec<String>> = print::list(answer, "people").iter().map(row).collect();
-    print::table(&["NAME", "COUNTS", "WAITS FOR", "FOUNDER", "INVITED BY", "CONFIRMED BY", "PASSKEYS"], &rows)
+    print::table(
+        &["NAME", "COUNTS", "WAITS FOR", "FOUNDER", "INVITED BY", "CONFIRMED BY", "PASSKEYS"],
+        &rows,
+    )
 }

@@ -37,7 +37,11 @@ fn end_word(word: &mut String, out: &mut String) {
     let has_ascii = word.chars().any(|letter| letter.is_ascii());
     for letter in word.chars() {
         let is_latin = letter <= '\u{24f}' || ('\u{1e00}'..='\u{1eff}').contains(&letter);
-        if is_hidden(letter) || (has_ascii && !is_latin) { escape(letter, out) } else { out.push(letter) }
+        if is_hidden(letter) || (has_ascii && !is_latin) {
+            escape(letter, out)
+        } else {
+            out.push(letter)
+        }
     }
     word.clear();
 }

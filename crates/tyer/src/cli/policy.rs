@@ -36,7 +36,9 @@ impl Policy {
             Ok(policies) => {
                 let ids: Vec<&str> = policies.ids().collect();
                 if call.json {
-                    print::json(&json!({ "policies": ids, "policy_set": policies.hash(), "flaws": [] }))?;
+                    print::json(
+                        &json!({ "policies": ids, "policy_set": policies.hash(), "flaws": [] }),
+                    )?;
                 } else {
                     for id in &ids {
                         print::line(id)?;
@@ -74,7 +76,9 @@ fn tell_flaws(call: &Call, error: &LoadError) -> Result<Exit, Failure> {
             let message = flaw.kind.to_string();
             json!({ "file": flaw.file, "line": flaw.line, "column": flaw.column, "message": message })
         });
-        print::json(&json!({ "policies": [], "policy_set": null, "flaws": flaws.collect::<Vec<_>>() }))?;
+        print::json(
+            &json!({ "policies": [], "policy_set": null, "flaws": flaws.collect::<Vec<_>>() }),
+        )?;
     } else {
         for flaw in &error.flaws {
             print::line(super::plain::one_line(&flaw.to_string()))?;

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use tyer_core::limits::REQUEST_BYTES_MAX;
 
 use super::call::{Call, accepted, waiting};
+use super::duration;
 use super::failure::{Exit, Failure};
 use super::plain::one_line;
 use super::print::{self, at};
-use super::duration;
 use crate::local::{Answer, Client};
 use crate::secret::Secret;
 
@@ -93,7 +93,11 @@ impl Sql {
                 }
                 let hold = at(&answer.body, "/hold");
                 if told.as_ref() != Some(&hold) {
-                    print::note(format!("held as {}: {}", one_line(&hold), one_line(&needs(&answer.body))));
+                    print::note(format!(
+                        "held as {}: {}",
+                        one_line(&hold),
+                        one_line(&needs(&answer.body))
+                    ));
                     told = Some(hold);
                 }
                 let pause = PAUSE.saturating_sub(begun.elapsed());
@@ -102,7 +106,13 @@ impl Sql {
         })?
     }
 
-    async fn present(&self, call: &Call, client: &Client, text: &str, until: Instant) -> Result<Answer, Failure> {
+    async fn present(
+        &self,
+        call: &Call,
+        client: &Client,
+        text: &str,
+        until: Instant,
+    ) -> Result<Answer, Failure> {
         let wait = until.saturating_duration_since(Instant::now()).min(ONE_WAIT);
         let body = json!({ "sql": text, "wait_seconds": wait.as_secs() });
         client.send("POST", "/api/v1/proposals", Some(&body)).await.map_err(|error| {
@@ -117,8 +127,9 @@ impl Sql {
 
     fn client(&self, call: &Call) -> Result<Client, Failure> {
         let client = match &self.url {
-            Some(url) => Client::of_address(url, &self.authorities)
-                .map_err(|error| Failure::usage(error.to_string(), "take TYER_URL from `tyer session new`"))?,
+            Some(url) => Client::of_address(url, &self.authorities).map_err(|error| {
+                Failure::usage(error.to_string(), "take TYER_URL from `tyer session new`")
+            })?,
             None => Client::of_socket(&call.data),
         };
         Ok(client.with_login(&self.user, Secret::new(self.password.clone())))
@@ -134,7 +145,8 @@ fn read(file: &Path) -> Result<String, Failure> {
     };
     let text = read.map_err(|error| Failure::failed(format!("cannot read {name}: {error}"), ""))?;
     if text.len() > REQUEST_BYTES_MAX {
-        let message = format!("{name} is longer than {REQUEST_BYTES_MAX} bytes, too long to be understood");
+        let message =
+            format!("{name} is longer than {REQUEST_BYTES_MAX} bytes, too long to be understood");
         return Err(Failure::failed(message, "split it"));
     }
     Ok(text)
@@ -150,8 +162,9 @@ fn stand(answer: &Answer) -> Stand {
         return Stand::Held;
     }
     if !(200..300).contains(&answer.status) {
-        // 403: policies, people or the freeze say no. 401: not a session. Anything else is a failure.
-        return Stand::Ended(if matches!(answer.status, 401 | 403) { Exit::Refused } else { Exit::Failed });
+        // Not a session; policies, people or the freeze say no; not supported; too many open holds.
+        let is_refused = matches!(answer.status, 401 | 403 | 422 | 429);
+        return Stand::Ended(if is_refused { Exit::Refused } else { Exit::Failed });
     }
     let outcome = word("/outcome/is").or_else(|| word("/state"));
     Stand::Ended(if outcome == Some("done") { Exit::Done } else { Exit::Failed })
@@ -188,7 +201,13 @@ fn outcome(body: &Value) -> Result<(), Failure> {
     let of = |pointer: &str| at(body, pointer);
     let text = match of("/outcome/is").as_str() {
         "done" => format!("done: {}", of("/outcome/tag")),
-        "failed" => format!("the database failed it with {}; nothing of it stays", of("/outcome/code")),
+        "failed" => {
+            format!(
+                "the database failed it with {} ({}); nothing of it stays",
+                of("/outcome/code"),
+                of("/message")
+            )
+        }
         "unknown" => format!("nobody knows what came of it: {}", of("/outcome/why")),
         _ => body.to_string(),
     };
@@ -206,14 +225,24 @@ mod tests {
             assert_eq!(stand(&answer), expect, "{answer:?}");
         };
         check(200, json!({ "outcome": { "is": "done", "tag": "DELETE 3" } }), Stand::Ended(Exit::Done));
-        check(200, json!({ "outcome": { "is": "failed", "code": "42601" } }), Stand::Ended(Exit::Failed));
-        check(200, json!({ "outcome": { "is": "unknown", "why": "lost" } }), Stand::Ended(Exit::Failed));
+        check(
+            200,
+            json!({ "outcome": { "is": "failed", "code": "42601" } }),
+            Stand::Ended(Exit::Failed),
+        );
+        check(
+            200,
+            json!({ "outcome": { "is": "unknown", "why": "lost" } }),
+            Stand::Ended(Exit::Failed),
+        );
         check(200, json!({}), Stand::Ended(Exit::Failed));
-        check(202, json!({ "hold": "H-1" }), Stand::Held);
+        check(202, json!({ "hold": "H-1", "error": { "code": "held" } }), Stand::Held);
         check(403, json!({ "error": { "code": "held" } }), Stand::Held);
         check(403, json!({ "error": { "code": "frozen" } }), Stand::Ended(Exit::Refused));
         check(401, json!({ "error": { "code": "unauthorised" } }), Stand::Ended(Exit::Refused));
         check(503, json!({ "error": { "code": "not_recorded" } }), Stand::Ended(Exit::Failed));
+        check(422, json!({ "error": { "code": "unsupported" } }), Stand::Ended(Exit::Refused));
+        check(429, json!({ "error": { "code": "too_many" } }), Stand::Ended(Exit::Refused));
         check(400, Value::Null, Stand::Ended(Exit::Failed));
     }
 }

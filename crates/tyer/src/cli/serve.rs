@@ -18,9 +18,11 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(&self, call: &Call) -> Result<Exit, Failure> {
-        let filter = EnvFilter::try_new(&self.log)
-            .map_err(|error| Failure::usage(error.to_string(), "write it such as `info` or `tyer=debug`"))?;
-        let started = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+        let filter = EnvFilter::try_new(&self.log).map_err(|error| {
+            Failure::usage(error.to_string(), "write it such as `info` or `tyer=debug`")
+        })?;
+        let started =
+            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
         started.map_err(|error| Failure::failed(error.to_string(), ""))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let served = runtime.block_on(crate::serve::run(&call.data));

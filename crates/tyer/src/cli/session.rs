@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use tyer_core::intent::Effect;
 
 use super::call::{Call, id};
+use super::duration;
 use super::failure::{Exit, Failure};
 use super::plain::one_line;
 use super::print::{self, at};
-use super::duration;
 use crate::founding::DOOR_CERTIFICATE;
 
 /// Sessions: make, list, end
@@ -161,13 +161,23 @@ fn table(answer: &Value) -> Result<(), Failure> {
             "-" => "runs".to_owned(),
             how => how.to_owned(),
         };
-        let columns = ["/agent", "/controller", "/upstream", "/may", "/on", "/connections", "/expires", "/purpose"];
+        let columns = [
+            "/agent",
+            "/controller",
+            "/upstream",
+            "/may",
+            "/on",
+            "/connections",
+            "/expires",
+            "/purpose",
+        ];
         let mut row = vec![at(session, "/session"), state];
         row.extend(columns.iter().map(|column| at(session, column)));
         row
     };
     let rows: Vec<Vec<String>> = print::list(answer, "sessions").iter().map(row).collect();
-    let headings = ["SESSION", "STATE", "AGENT", "FOR", "UPSTREAM", "MAY", "ON", "OPEN", "UNTIL", "PURPOSE"];
+    let headings =
+        ["SESSION", "STATE", "AGENT", "FOR", "UPSTREAM", "MAY", "ON", "OPEN", "UNTIL", "PURPOSE"];
     print::table(&headings, &rows)
 }
 
@@ -177,12 +187,16 @@ fn end(call: &Call, session: &str, how: &str) -> Result<Exit, Failure> {
     let (open, closed) = (count("open"), count("closed"));
     call.print(&answer, |ending| {
         let (open, closed) = (at(ending, "/open"), at(ending, "/closed"));
-        print::line(format!("session {session} was {how}: {closed} of {open} connections were seen to close"))
+        print::line(format!(
+            "session {session} was {how}: {closed} of {open} connections were seen to close"
+        ))
     })?;
     if open.is_some() && open == closed {
         return Ok(Exit::Done);
     }
-    print::note("not every connection was seen to close; nothing new is decided for the session all the same");
+    print::note(
+        "not every connection was seen to close; nothing new is decided for the session all the same",
+    );
     Ok(Exit::Failed)
 }
 

@@ -26,10 +26,16 @@ fn command_lines() {
     let check = |line: &str, is_good: bool| assert_eq!(parse(line).is_ok(), is_good, "{line}");
     check("init --people alice,bob", true);
     check("init", true);
-    check("init --people alice,bob --upstream orders --address db:5432 --database orders --user tyer --password-env PW", true);
+    check(
+        "init --people alice,bob --upstream orders --address db:5432 --database orders --user tyer --password-env PW",
+        true,
+    );
     check("init --upstream orders --address db:5432 --database orders --user tyer", false);
     check("init --upstream orders --database orders --user tyer --password-env PW", false);
-    check("init --upstream o --address a:1 --database d --user u --password-env PW --password-file F", false);
+    check(
+        "init --upstream o --address a:1 --database d --user u --password-env PW --password-file F",
+        false,
+    );
     check("init --address db:5432", false);
     check("init --preset yolo", false);
     check("init --tls prefer", false);
@@ -40,7 +46,10 @@ fn command_lines() {
     check("people invite ../carol", false);
     check("people", false);
     check("session new --agent kiro --for alice --upstream orders", true);
-    check("session new --agent kiro --for alice --upstream orders --human --may read,change --on orders.* --until 2h", true);
+    check(
+        "session new --agent kiro --for alice --upstream orders --human --may read,change --on orders.* --until 2h",
+        true,
+    );
     check("session new --agent kiro --for alice --upstream orders --may read,wreck", false);
     check("session new --agent kiro --for alice --upstream orders --until 2", false);
     check("session new --agent kiro --upstream orders", false);
@@ -90,10 +99,20 @@ fn the_help_names_every_exit_code() {
 #[test]
 fn without_a_server_commands_end_with_six_and_say_how_to_start_one() {
     let directory = tempfile::tempdir().expect("a directory");
-    for line in ["people list", "session list", "holds list", "show H-1", "ledger tail", "ledger show 1", "freeze"] {
+    for line in [
+        "people list",
+        "session list",
+        "holds list",
+        "show H-1",
+        "ledger tail",
+        "ledger show 1",
+        "freeze",
+    ] {
         let failure = run(directory.path(), line).expect_err(line);
         assert_eq!(failure.exit(), Exit::Unreachable, "{line}");
-        assert!(failure.to_json()["error"]["next"].as_str().expect("a next step").contains("tyer serve"));
+        assert!(
+            failure.to_json()["error"]["next"].as_str().expect("a next step").contains("tyer serve")
+        );
     }
 }
 
@@ -154,7 +173,9 @@ fn enrol_everybody(data: &Path) {
     let mut store = crate::store::sqlite::Sqlite::open(&data.join("tyer.db")).expect("the store");
     let mut change = crate::store::Change::default();
     for mut person in crate::founding::people(data).expect("people") {
-        person.keys.push(tyer_core::record::PublicKey { credential: "c".to_owned(), cose: "k".to_owned() });
+        person
+            .keys
+            .push(tyer_core::record::PublicKey { credential: "c".to_owned(), cose: "k".to_owned() });
         let id = person.id.clone();
         change = change.put(crate::store::Table::Person, id.as_str(), &person);
     }
@@ -179,7 +200,8 @@ fn init_needs_two_different_people_and_an_empty_directory() {
     check("init --people alice,b/ob", Exit::Usage);
     check("init --people alice,bob --console-origin http://tyer.example.com", Exit::Usage);
     check("init --people alice,bob --console-origin http://127.0.0.1:7780", Exit::Usage);
-    let upstream = "--upstream orders --address db:5432 --database orders --user tyer --password-env PW";
+    let upstream =
+        "--upstream orders --address db:5432 --database orders --user tyer --password-env PW";
     check(&format!("{INIT} {upstream}"), Exit::Usage);
     fs::write(directory.path().join("precious"), "x").expect("a file");
     assert_eq!(run(directory.path(), INIT).expect_err("not empty").exit(), Exit::Failed);
@@ -231,7 +253,8 @@ fn verification_finds_what_was_done_to_the_ledger() {
     type Tamper<'a> = (&'a str, &'a dyn Fn(&Connection));
     let tampers: [Tamper<'_>; 4] = [
         ("changed", &|copy| {
-            copy.execute("UPDATE leaf SET body = ?1 WHERE position = 3", [frozen("other")]).expect("changed");
+            copy.execute("UPDATE leaf SET body = ?1 WHERE position = 3", [frozen("other")])
+                .expect("changed");
         }),
         ("dropped", &|copy| {
             copy.execute("DELETE FROM leaf WHERE position = 3", []).expect("dropped");
@@ -295,7 +318,10 @@ fn add_leaves(data: &Path, count: i64) {
 }
 
 fn head(data: &Path) -> crate::store::Head {
-    crate::audit::LedgerCopy::open(data).and_then(|copy| copy.head()).expect("readable").expect("leaves")
+    crate::audit::LedgerCopy::open(data)
+        .and_then(|copy| copy.head())
+        .expect("readable")
+        .expect("leaves")
 }
 
 #[test]

@@ -104,7 +104,11 @@ impl Explained {
             reversibility: act.reversibility.as_str(),
             why: &act.why,
         };
-        Shown { error, effects: self.acts.iter().map(show).collect(), worst: self.acts.worst().as_str() }
+        Shown {
+            error,
+            effects: self.acts.iter().map(show).collect(),
+            worst: self.acts.worst().as_str(),
+        }
     }
 }
 

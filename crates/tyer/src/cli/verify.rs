@@ -17,13 +17,13 @@ use crate::audit::{AuditError, LedgerCopy};
 pub(super) struct Verify {
     /// A copy of the data directory or of its tyer.db [default: the data directory]
     #[arg(long, value_name = "FILE-OR-DIR")]
-    store: Option<PathBuf>,
+    pub(super) store: Option<PathBuf>,
     /// A file with an older checkpoint that was kept elsewhere; repeat for more
     #[arg(long, value_name = "CHECKPOINT-FILE")]
-    older: Vec<PathBuf>,
+    pub(super) older: Vec<PathBuf>,
     /// The ledger's verifier key, or a file with it [default: the one that lies beside the copy]
     #[arg(long, value_name = "VKEY")]
-    key: Option<String>,
+    pub(super) key: Option<String>,
 }
 
 impl Verify {
@@ -31,7 +31,7 @@ impl Verify {
         let copy = open(call, self.store.as_deref())?;
         let older = self.older.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
         let key = self.key.as_ref().map(|key| key_or_file(key)).transpose()?;
-        let report = copy.audit(key.as_deref(), &older).map_err(failed)?;
+        let report = copy.audit(key.as_deref(), &older).map_err(|error| failed(&error))?;
         if call.json {
             print::json(&document(&report))?;
         } else {
@@ -47,7 +47,7 @@ impl Verify {
 /// Prints the latest checkpoint, to be kept elsewhere.
 pub(super) fn checkpoint(call: &Call) -> Result<Exit, Failure> {
     let copy = open(call, None)?;
-    let head = copy.head().map_err(failed)?;
+    let head = copy.head().map_err(|error| failed(&error))?;
     let head = head.ok_or_else(|| Failure::failed("the ledger has no leaves yet", ""))?;
     if call.json {
         let (size, root, note) = (head.size, head.root, &head.checkpoint);
@@ -63,14 +63,16 @@ pub(super) fn checkpoint(call: &Call) -> Result<Exit, Failure> {
 }
 
 fn open(call: &Call, store: Option<&Path>) -> Result<LedgerCopy, Failure> {
-    LedgerCopy::open(store.unwrap_or(&call.data)).map_err(failed)
+    LedgerCopy::open(store.unwrap_or(&call.data)).map_err(|error| failed(&error))
 }
 
-fn failed(error: AuditError) -> Failure {
-    let next = match &error {
+fn failed(error: &AuditError) -> Failure {
+    let next = match error {
         AuditError::Missing(_) => "name a data directory with `--data`, or a copy with `--store`",
         AuditError::NoKey | AuditError::Key(_) => "name the ledger's verifier key with `--key`",
-        AuditError::Store(_) => "verify a complete copy, tyer.db-wal included, in a directory that can be written",
+        AuditError::Store(_) => {
+            "verify a complete copy, tyer.db-wal included, in a directory that can be written"
+        }
     };
     Failure::failed(error.to_string(), next)
 }
@@ -87,8 +89,11 @@ fn key_or_file(key: &str) -> Result<String, Failure> {
 }
 
 fn document(report: &Report) -> serde_json::Value {
-    let findings: Vec<_> =
-        report.findings.iter().map(|finding| json!({ "leaf": finding.leaf, "what": finding.what })).collect();
+    let findings: Vec<_> = report
+        .findings
+        .iter()
+        .map(|finding| json!({ "leaf": finding.leaf, "what": finding.what }))
+        .collect();
     let extends = match report.proves {
         Proves::SelfConsistencyOnly => None,
         Proves::ExtendsOlder { size } => Some(size),

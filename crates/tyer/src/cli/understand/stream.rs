@@ -54,7 +54,8 @@ pub(super) fn explain_lines<W: Write + Send>(
             answers.push(answered);
         }
         let writer = scope.spawn(move || write_in_turn(&answers, output));
-        let read = read_batches(input, questions);
+        let read = read_batches(input, &questions);
+        drop(questions);
         // The writer ends when the threads have, and they end when nothing more is asked.
         let written = writer.join().unwrap_or_else(|_| Err(io::Error::other("a thread failed")));
         read.and(written)
@@ -62,9 +63,9 @@ pub(super) fn explain_lines<W: Write + Send>(
 }
 
 /// Cuts the input into batches of whole lines.
-fn read_batches(input: &mut impl Read, questions: Vec<SyncSender<Vec<u8>>>) -> io::Result<()> {
+fn read_batches(input: &mut impl Read, questions: &[SyncSender<Vec<u8>>]) -> io::Result<()> {
     let mut block = vec![0; BLOCK_BYTES];
-    let mut pending = Vec::new();
+    let mut pending = Pending::default();
     let mut turns = questions.iter().cycle();
     loop {
         let count = match input.read(&mut block) {
@@ -75,27 +76,39 @@ fn read_batches(input: &mut impl Read, questions: Vec<SyncSender<Vec<u8>>>) -> i
         let read = block.get(..count).unwrap_or_default();
         let whole = read.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let (lines, rest) = read.split_at(whole);
-        extend_line(&mut pending, lines);
+        pending.extend(lines);
         if whole > 0 || count == 0 {
-            let batch = std::mem::take(&mut pending);
+            let batch = std::mem::take(&mut pending).bytes;
             let asked = batch.is_empty() || turns.next().is_some_and(|ask| ask.send(batch).is_ok());
             // If nobody takes it, the output is closed; the writer knows why.
             if count == 0 || !asked {
                 return Ok(());
             }
         }
-        extend_line(&mut pending, rest);
+        pending.extend(rest);
     }
 }
 
-/// Adds to a batch. Of a line that is too long anyway only so much is kept that its answer says so.
-fn extend_line(pending: &mut Vec<u8>, more: &[u8]) {
-    for piece in more.split_inclusive(|byte| *byte == b'\n') {
-        let start = pending.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let room = (LINE_BYTES_MAX + 1).saturating_sub(pending.len() - start);
-        let (line, end) = piece.split_at(piece.len() - usize::from(piece.ends_with(b"\n")));
-        pending.extend_from_slice(line.get(..room).unwrap_or(line));
-        pending.extend_from_slice(end);
+/// The batch that is being read.
+#[derive(Default)]
+struct Pending {
+    bytes: Vec<u8>,
+    /// Where its last line begins.
+    line: usize,
+}
+
+impl Pending {
+    /// Adds to the batch. Of a line that is too long anyway only so much is kept that its answer says so.
+    fn extend(&mut self, more: &[u8]) {
+        for piece in more.split_inclusive(|byte| *byte == b'\n') {
+            let room = (LINE_BYTES_MAX + 1).saturating_sub(self.bytes.len() - self.line);
+            let (line, end) = piece.split_at(piece.len() - usize::from(piece.ends_with(b"\n")));
+            self.bytes.extend_from_slice(line.get(..room).unwrap_or(line));
+            if !end.is_empty() {
+                self.bytes.extend_from_slice(end);
+                self.line = self.bytes.len();
+            }
+        }
     }
 }
 

@@ -17,7 +17,8 @@ impl std::io::Read for Slowly<'_> {
 
 fn answers(input: &str, at_once: usize, threads: usize) -> (Vec<Value>, Ended) {
     let mut out = Vec::new();
-    let ended = explain_lines(&mut Slowly(input.as_bytes(), at_once), &mut out, threads).expect("a stream");
+    let ended =
+        explain_lines(&mut Slowly(input.as_bytes(), at_once), &mut out, threads).expect("a stream");
     let text = String::from_utf8(out).expect("text");
     assert!(text.is_empty() || text.ends_with('\n'));
     (text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect(), ended)
@@ -25,9 +26,12 @@ fn answers(input: &str, at_once: usize, threads: usize) -> (Vec<Value>, Ended) {
 
 #[test]
 fn every_line_is_answered_in_order_however_it_comes() {
-    let requests = ["SELECT 1", "DELETE FROM orders", "DROP TABLE orders", "%%%", "INSERT INTO t VALUES (1)"];
+    let requests =
+        ["SELECT 1", "DELETE FROM orders", "DROP TABLE orders", "%%%", "INSERT INTO t VALUES (1)"];
     let input: String = (0..500)
-        .map(|number| json!({ "id": number, "request": requests[number % requests.len()] }).to_string() + "\n")
+        .map(|number| {
+            json!({ "id": number, "request": requests[number % requests.len()] }).to_string() + "\n"
+        })
         .collect();
     let (expect, ended) = answers(&input, usize::MAX, 1);
     assert!(!ended.any_malformed);
@@ -75,7 +79,8 @@ fn what_cannot_be_read_is_opaque_and_told_at_the_end() {
 fn what_is_too_long_is_opaque() {
     let request = format!("SELECT '{}'", "x".repeat(REQUEST_BYTES_MAX));
     assert_eq!(explain(request.as_bytes()).acts.worst().as_str(), "opaque");
-    let (lines, ended) = answers(&format!("{}\n", json!({ "id": 1, "request": request })), usize::MAX, 2);
+    let (lines, ended) =
+        answers(&format!("{}\n", json!({ "id": 1, "request": request })), usize::MAX, 2);
     assert_eq!((&lines[0]["id"], &lines[0]["worst"]), (&json!(1), &json!("opaque")));
     assert!(!ended.any_malformed);
     assert_eq!(explain(b"SELECT '\xff'").acts.worst().as_str(), "opaque");

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::postgres::decode::Target;
 
 /// A server that runs nothing but `SELECT 1`-like reads it was cleared for.
 #[derive(Debug, Default)]
@@ -179,7 +180,7 @@ fn play(lines: &[String], clears: &[bool], reads: &[usize]) -> Result<(), TestCa
     let (mut clears, mut reads) = (clears.iter().cycle(), reads.iter().cycle());
     let (mut leaf, mut settled) = (0, Vec::new());
     for line in lines.iter().map(String::as_str).chain(["> Sync"]) {
-        let bytes = message(Side::Agent, &line[2..]);
+        let bytes = message(Side::Agent, line.strip_prefix("> ").unwrap());
         let mut decoder = Decoder::new(Side::Agent);
         decoder.push(&bytes);
         match session.agent(&decoder.frame().unwrap().unwrap()).unwrap() {
@@ -198,7 +199,7 @@ fn play(lines: &[String], clears: &[bool], reads: &[usize]) -> Result<(), TestCa
                 let chore = session.refused(Answer::new("42501", "no")).unwrap();
                 model.take(chore.bytes(), None);
             }
-            Step::Finish(_) => unreachable!(),
+            Step::Finish(_) => panic!("nobody says goodbye here"),
         }
         let count = *reads.next().unwrap();
         relay(&mut session, &mut model, count, &mut settled)?;

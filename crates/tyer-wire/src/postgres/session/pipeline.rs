@@ -1,0 +1,159 @@
+//! What is held back of a pipeline: released once it is answered, or refused in place.
+
+use std::sync::Arc;
+
+use tyer_core::limits::PIPELINE_BYTES_MAX;
+
+use super::expect::{Awaits, Expect, Progress};
+use super::names::Name;
+use super::{Chore, Held, REFUSED_NAME, REFUSED_SQL, Session, Skipping, Step};
+use crate::postgres::decode::{Frame, Target};
+use crate::postgres::encode;
+use crate::postgres::refuse::Answer;
+
+impl Session {
+    pub(super) fn expect(&mut self, what: Awaits) -> Expect {
+        self.sent += 1;
+        Expect { at: self.sent, what, leaf: None }
+    }
+
+    /// Holds a message back until its pipeline is decided.
+    pub(super) fn keep(&mut self, frame: &Frame<'_>, what: Awaits) -> Step {
+        let mut out = Vec::new();
+        if self.held_bytes > PIPELINE_BYTES_MAX && !self.release(&mut out) {
+            return Step::Send(Chore(out));
+        }
+        let expect = self.expect(what);
+        self.plan(&expect);
+        self.held_bytes += frame.bytes().len();
+        self.held.push(Held { bytes: frame.bytes().to_vec(), expect });
+        if out.is_empty() { Step::Nothing } else { Step::Send(Chore(out)) }
+    }
+
+    /// Sends what is held back without having asked. A `Bind` that must not be planned unasked is
+    /// refused; then the pipeline ends here, and the answer is `false`.
+    pub(super) fn release(&mut self, out: &mut Vec<u8>) -> bool {
+        match self.first_grave() {
+            Some(at) => self.refuse_from(at, bound_unasked(), out),
+            None => self.release_all(out),
+        }
+        self.skipping.is_none()
+    }
+
+    pub(super) fn release_all(&mut self, out: &mut Vec<u8>) {
+        self.held_bytes = 0;
+        for Held { bytes, expect } in self.held.drain(..) {
+            self.unsynced = true;
+            out.extend(bytes);
+            self.expects.push_back(expect);
+        }
+    }
+
+    /// Refuses the pipeline if any `Bind` held back but the spared one is grave; then not even the
+    /// spared one goes out, because it was not answered.
+    pub(super) fn refuse_unasked(&mut self, spared: Option<usize>) -> Option<Step> {
+        (0..self.held.len()).find(|at| Some(*at) != spared && self.is_grave(*at))?;
+        Some(self.refuse_here(bound_unasked()))
+    }
+
+    fn is_grave(&self, at: usize) -> bool {
+        let bound = self.held.get(at).map(|held| &held.expect.what);
+        matches!(bound, Some(Awaits::Bind { portal, .. }) if portal.is_grave())
+    }
+
+    fn first_grave(&self) -> Option<usize> {
+        (0..self.held.len()).find(|at| self.is_grave(*at))
+    }
+
+    /// Where the last `Bind` of that portal is held back.
+    pub(super) fn bind_of(&self, name: &Name) -> Option<usize> {
+        self.held.iter().rposition(
+            |held| matches!(&held.expect.what, Awaits::Bind { name: bound, .. } if bound == name),
+        )
+    }
+
+    pub(super) fn refuse_here(&mut self, answer: Answer) -> Step {
+        let mut out = Vec::new();
+        let at = self.first_grave().unwrap_or(self.held.len());
+        self.refuse_from(at, answer, &mut out);
+        Step::Send(Chore(out))
+    }
+
+    /// Sends what is held back before place `at`, then a message that must fail, and drops the rest up
+    /// to `Sync`.
+    pub(super) fn refuse_from(&mut self, at: usize, answer: Answer, out: &mut Vec<u8>) {
+        self.held.truncate(at);
+        self.release_all(out);
+        out.extend(encode::parse(REFUSED_NAME, REFUSED_SQL, &[]));
+        let expect = self.expect(Awaits::Refused(Box::new(answer)));
+        self.expects.push_back(expect);
+        self.unsynced = true;
+        self.skipping = Some(Skipping::Refused);
+        self.replan();
+    }
+
+    pub(super) fn refuse_query(&mut self, answer: Answer) -> Step {
+        if let Some(step) = self.refuse_unasked(None) {
+            return step;
+        }
+        let mut out = Vec::new();
+        self.send_refused_query(answer, &mut out);
+        Step::Send(Chore(out))
+    }
+
+    pub(super) fn send_refused_query(&mut self, answer: Answer, out: &mut Vec<u8>) {
+        self.release_all(out);
+        out.extend(encode::query(REFUSED_SQL));
+        let refused = Some(Box::new(answer));
+        let expect = self.expect(Awaits::Query(Progress { refused, ..Progress::default() }));
+        self.plan(&expect);
+        self.expects.push_back(expect);
+    }
+
+    /// What names will mean once the server has done this.
+    pub(super) fn plan(&mut self, expect: &Expect) {
+        let at = expect.at;
+        match &expect.what {
+            Awaits::Parse { name, prepared } => {
+                self.statements.plan(at, name, Some(Arc::clone(prepared)));
+            }
+            Awaits::Bind { name, portal } => self.portals.plan(at, name, Some(portal.clone())),
+            Awaits::Close { target: Target::Statement, name } => self.statements.plan(at, name, None),
+            Awaits::Close { target: Target::Portal, name } => self.portals.plan(at, name, None),
+            Awaits::Query(progress) => {
+                self.statements.plan(at, &Name::default(), None);
+                self.portals.plan(at, &Name::default(), None);
+                self.plan_unknown(at, &progress.prepares);
+            }
+            Awaits::Execute(running) => self.plan_unknown(at, &running.prepares),
+            Awaits::Describe
+            | Awaits::Refused(_)
+            | Awaits::Sync { .. }
+            | Awaits::Copying
+            | Awaits::CopyEnd => {}
+        }
+    }
+
+    fn plan_unknown(&mut self, at: u64, names: &[String]) {
+        if names.iter().any(|name| name == "*") {
+            self.statements.plan_wipe(at);
+        }
+        for name in names {
+            self.statements.plan(at, &Name::new(name.as_bytes()), None);
+        }
+    }
+
+    /// Makes the plans anew, of what is in flight and held back.
+    pub(super) fn replan(&mut self) {
+        self.statements.drop_plans();
+        self.portals.drop_plans();
+        let (expects, held) = (std::mem::take(&mut self.expects), std::mem::take(&mut self.held));
+        expects.iter().chain(held.iter().map(|held| &held.expect)).for_each(|expect| self.plan(expect));
+        (self.expects, self.held) = (expects, held);
+    }
+}
+
+fn bound_unasked() -> Answer {
+    Answer::new("0A000", "this statement cannot be bound without being executed in the same pipeline")
+        .hint("Send Bind and Execute together, before Flush, Sync or another Execute.")
+}
