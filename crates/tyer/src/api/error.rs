@@ -158,6 +158,7 @@ impl From<AnswerError> for ApiError {
         let message = error.to_string();
         match error {
             AnswerError::Unknown(_) => Self::not_found(message),
+            AnswerError::NoReason => Self::bad(message),
             AnswerError::Step(_) => Self::conflict("not_answerable", message),
             AnswerError::DoesNotCount(_) => does_not_count(message),
             AnswerError::Loopback => {
