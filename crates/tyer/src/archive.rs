@@ -62,7 +62,11 @@ impl Archive {
     }
 
     /// At most `count` leaves from `first` on, in order.
-    pub(crate) async fn leaves(&self, first: u64, count: u64) -> Result<Vec<(LeafIndex, Vec<u8>)>, ArchiveError> {
+    pub(crate) async fn leaves(
+        &self,
+        first: u64,
+        count: u64,
+    ) -> Result<Vec<(LeafIndex, Vec<u8>)>, ArchiveError> {
         self.read(move |store| Ok(store.leaves(first, count.min(BATCH))?)).await
     }
 
@@ -115,7 +119,10 @@ impl Archive {
 
     /// What came of the request of a spent hold: the leaf that cleared it and the observed outcome, if
     /// they are recent enough to be found.
-    pub(crate) async fn outcome(&self, hold: &HoldId) -> Result<Option<(LeafIndex, Option<Outcome>)>, ArchiveError> {
+    pub(crate) async fn outcome(
+        &self,
+        hold: &HoldId,
+    ) -> Result<Option<(LeafIndex, Option<Outcome>)>, ArchiveError> {
         let hold = hold.clone();
         self.read(move |store| search(store, &hold)).await
     }

@@ -106,3 +106,6 @@ async fn closed(mut closing: watch::Receiver<bool>) {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+pub(crate) use tests::sample::hold as sample_hold;

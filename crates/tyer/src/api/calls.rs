@@ -99,7 +99,10 @@ pub(super) async fn holds(State(site): Shared, Query(query): Query<HoldsQuery>) 
     Json(Holds { holds })
 }
 
-pub(super) async fn hold(State(site): Shared, Path(id): Path<String>) -> Result<Json<CardBody>, ApiError> {
+pub(super) async fn hold(
+    State(site): Shared,
+    Path(id): Path<String>,
+) -> Result<Json<CardBody>, ApiError> {
     let world = site.gateway.world().await;
     let hold = world.holds.get(&HoldId::new(id.clone()));
     let hold = hold.ok_or_else(|| ApiError::not_found(format!("there is no hold {id}")))?;
@@ -193,7 +196,11 @@ pub(super) async fn freeze(
 }
 
 /// Freezes. An emergency is not held up by a missing reason.
-pub(crate) async fn freeze_now(site: &Site, caller: &Caller, reason: &str) -> Result<FreezeBody, ApiError> {
+pub(crate) async fn freeze_now(
+    site: &Site,
+    caller: &Caller,
+    reason: &str,
+) -> Result<FreezeBody, ApiError> {
     let reason = match reason.trim() {
         "" => "no reason given",
         reason => reason,

@@ -64,7 +64,9 @@ fn wish(body: WishBody) -> Result<Wish, ApiError> {
         WishBody::Thaw(true) => Wish::Thaw,
         WishBody::Configure(part) => Wish::Configure(part),
         WishBody::SignIn(true) => Wish::SignIn,
-        WishBody::Thaw(false) | WishBody::SignIn(false) => return Err(ApiError::bad("say `true` or leave it")),
+        WishBody::Thaw(false) | WishBody::SignIn(false) => {
+            return Err(ApiError::bad("say `true` or leave it"));
+        }
     })
 }
 
@@ -108,15 +110,24 @@ pub(super) async fn decide(
 
 /// Looks at what belongs to a signature before the statement is used up by it. The statement must be the
 /// caller's own, so that a signature made in one browser is not handed in from another.
-async fn check_comment(site: &Site, nonce: &str, comment: &str, caller: &Caller) -> Result<(), ApiError> {
+async fn check_comment(
+    site: &Site,
+    nonce: &str,
+    comment: &str,
+    caller: &Caller,
+) -> Result<(), ApiError> {
     if comment.chars().count() > COMMENT_CHARS_MAX {
         return Err(ApiError::bad("a comment is at most 2,000 characters"));
     }
     let world = site.gateway.world().await;
     let Some(statement) = world.statements.get(nonce) else { return Ok(()) };
-    let own = statement.person.is_empty() || caller.person().is_some_and(|id| id.as_str() == statement.person);
+    let own = statement.person.is_empty()
+        || caller.person().is_some_and(|id| id.as_str() == statement.person);
     if !own {
-        return Err(ApiError::forbidden("this statement was made for somebody else", "sign in and repeat it"));
+        return Err(ApiError::forbidden(
+            "this statement was made for somebody else",
+            "sign in and repeat it",
+        ));
     }
     if matches!(statement.what, Decision::Reject(_)) && comment.is_empty() {
         return Err(ApiError::bad("a rejection needs a reason, for the agent to read"));
@@ -134,9 +145,11 @@ pub(super) async fn begin_enrolment(
         return Err(needs_a_passkey());
     }
     let statement = site.gateway.begin_enrolment(&token).await?;
-    let user_id = base64url(&Digest::of(format!("tyer/{}/{}", statement.origin, statement.person).as_bytes()).0);
+    let user_id =
+        base64url(&Digest::of(format!("tyer/{}/{}", statement.origin, statement.person).as_bytes()).0);
     let person = statement.person.clone();
-    let statement = StatementBody::of(&statement, Vec::new(), site.gateway.config.console.relying_party.id());
+    let statement =
+        StatementBody::of(&statement, Vec::new(), site.gateway.config.console.relying_party.id());
     Ok(Json(EnrolmentBody { person, user_id, statement }))
 }
 
@@ -157,5 +170,8 @@ pub(super) async fn finish_enrolment(
 }
 
 fn needs_a_passkey() -> ApiError {
-    ApiError::forbidden("this needs a passkey, and the operator has none", "open the console in a browser")
+    ApiError::forbidden(
+        "this needs a passkey, and the operator has none",
+        "open the console in a browser",
+    )
 }

@@ -6,10 +6,10 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::archive::ArchiveError;
+use crate::gateway::configuration::ConfirmError;
 use crate::gateway::freeze::ThawError;
 use crate::gateway::holds::AnswerError;
 use crate::gateway::people::PeopleError;
-use crate::gateway::configuration::ConfirmError;
 use crate::gateway::sessions::SessionError;
 use crate::gateway::statements::DecisionError;
 use crate::secret::NoRandomness;
@@ -37,7 +37,12 @@ impl ApiError {
     }
 
     pub(crate) fn bad(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad_request", message, "correct the request; see /api/v1/openapi.json")
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            message,
+            "correct the request; see /api/v1/openapi.json",
+        )
     }
 
     pub(crate) fn forbidden(message: impl Into<String>, next: &'static str) -> Self {
@@ -49,7 +54,12 @@ impl ApiError {
     }
 
     fn conflict(code: &'static str, message: String) -> Self {
-        Self::new(StatusCode::CONFLICT, code, message, "look at the page again and decide on what it says now")
+        Self::new(
+            StatusCode::CONFLICT,
+            code,
+            message,
+            "look at the page again and decide on what it says now",
+        )
     }
 
     fn stored(error: &StoreError) -> Self {
@@ -63,13 +73,19 @@ impl ApiError {
     }
 
     fn random() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "no_randomness", NoRandomness.to_string(), "try again")
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no_randomness",
+            NoRandomness.to_string(),
+            "try again",
+        )
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = json!({ "error": { "code": self.code, "message": self.message, "next": self.next } });
+        let body =
+            json!({ "error": { "code": self.code, "message": self.message, "next": self.next } });
         let mut response = (self.status, Json(body)).into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -98,7 +114,9 @@ impl From<ArchiveError> for ApiError {
     fn from(error: ArchiveError) -> Self {
         match error {
             ArchiveError::Store(error) => Self::stored(&error),
-            ArchiveError::NoLeaf(_) | ArchiveError::NothingToReveal(_) => Self::not_found(error.to_string()),
+            ArchiveError::NoLeaf(_) | ArchiveError::NothingToReveal(_) => {
+                Self::not_found(error.to_string())
+            }
         }
     }
 }
@@ -186,7 +204,9 @@ impl From<ConfirmError> for ApiError {
     fn from(error: ConfirmError) -> Self {
         let message = error.to_string();
         match error {
-            ConfirmError::NothingPending(_) | ConfirmError::Twice(_) => Self::conflict("not_pending", message),
+            ConfirmError::NothingPending(_) | ConfirmError::Twice(_) => {
+                Self::conflict("not_pending", message)
+            }
             ConfirmError::DoesNotCount(_) => does_not_count(message),
             ConfirmError::Store(error) => Self::stored(&error),
         }

@@ -111,7 +111,11 @@ pub(crate) fn paced(site: &Site, request: &Request) -> Result<(), ApiError> {
 }
 
 /// Finds out who is calling, from the cookie.
-pub(crate) async fn identify(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn identify(
+    State(site): State<Arc<Site>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let caller = site.caller(request.headers()).await;
     request.extensions_mut().insert(caller);
     next.run(request).await
@@ -173,7 +177,8 @@ pub(crate) async fn headers(request: Request, next: Next) -> Response {
     for (name, value) in [
         ("content-security-policy", CONTENT_SECURITY_POLICY),
         ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
+        // Nothing to other sites. `no-referrer` would make browsers send forms with `Origin: null`.
+        ("referrer-policy", "same-origin"),
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
         ("x-frame-options", "DENY"),
@@ -205,7 +210,8 @@ mod tests {
             }
             let method = method.parse().expect("a method");
             let uri = uri.parse().expect("a URI");
-            let status = is_same_site(ORIGIN, &method, &uri, &headers).map_or_else(|e| e.status.as_u16(), |()| 200);
+            let status = is_same_site(ORIGIN, &method, &uri, &headers)
+                .map_or_else(|e| e.status.as_u16(), |()| 200);
             assert_eq!(status, expect, "{method} {uri} {named:?}");
         };
         check("GET", "/", &[("host", HOST)], 200);

@@ -30,16 +30,24 @@ pub(crate) fn leaf_body(index: LeafIndex, leaf: &[u8]) -> LeafBody {
 pub(crate) fn words(what: &What) -> String {
     match what {
         What::Founded { origin } => format!("the ledger {origin} begins"),
-        What::Enrolled { person, counts: true, .. } => format!("{person} enrolled a passkey and counts"),
-        What::Enrolled { person, .. } => format!("{person} enrolled a passkey and waits to be confirmed"),
+        What::Enrolled { person, counts: true, .. } => {
+            format!("{person} enrolled a passkey and counts")
+        }
+        What::Enrolled { person, .. } => {
+            format!("{person} enrolled a passkey and waits to be confirmed")
+        }
         What::Invited { person, by, .. } => format!("{by} invited {person}"),
-        What::Confirmed { person, by, .. } => format!("{by} confirmed {person}, who counts from now on"),
+        What::Confirmed { person, by, .. } => {
+            format!("{by} confirmed {person}, who counts from now on")
+        }
         What::SessionOpened { principal, upstream, by, .. } => format!(
             "{by} made session {} on {upstream}: {} acts for {}",
             principal.session, principal.agent, principal.controller
         ),
         What::SessionEnded { session, how, by, open, closed } => {
-            format!("session {session} was {how} by {by}; {closed} of {open} connections were seen to close")
+            format!(
+                "session {session} was {how} by {by}; {closed} of {open} connections were seen to close"
+            )
         }
         What::ReadLease { request, .. } => format!("{} may read: {}", of(request), request.redacted),
         What::LeaseClosed { leaf, uses, failed } => {

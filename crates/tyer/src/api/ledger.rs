@@ -43,7 +43,10 @@ pub(super) struct Leaves {
     leaves: Vec<LeafBody>,
 }
 
-pub(super) async fn leaves(State(site): Shared, Query(range): Query<Range>) -> Result<Json<Leaves>, ApiError> {
+pub(super) async fn leaves(
+    State(site): Shared,
+    Query(range): Query<Range>,
+) -> Result<Json<Leaves>, ApiError> {
     let size = site.gateway.sequencer.head().map_or(0, |head| head.size);
     let count = range.count.unwrap_or(COUNT_DEFAULT);
     let from = range.from.unwrap_or_else(|| size.saturating_sub(count));
@@ -52,7 +55,10 @@ pub(super) async fn leaves(State(site): Shared, Query(range): Query<Range>) -> R
     Ok(Json(Leaves { size, leaves }))
 }
 
-pub(super) async fn leaf(State(site): Shared, Path(index): Path<u64>) -> Result<Json<LeafBody>, ApiError> {
+pub(super) async fn leaf(
+    State(site): Shared,
+    Path(index): Path<u64>,
+) -> Result<Json<LeafBody>, ApiError> {
     let leaf = site.archive.leaf(index).await?;
     Ok(Json(leaf_body(LeafIndex(index), &leaf)))
 }
@@ -72,9 +78,8 @@ pub(super) async fn receipt(
 ) -> Result<Json<ReceiptBody>, ApiError> {
     let may_reveal = matches!(caller, Caller::Operator | Caller::Person { counts: true, .. });
     let proved = site.archive.receipt(index, query.reveal == 1 && may_reveal).await?;
-    let reveal = proved
-        .private
-        .map(|private| RevealBody { salt: private.salt.to_string(), text: private.text });
+    let reveal =
+        proved.private.map(|private| RevealBody { salt: private.salt.to_string(), text: private.text });
     Ok(Json(ReceiptBody { receipt: proved.text, reveal }))
 }
 

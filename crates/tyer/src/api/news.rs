@@ -26,9 +26,10 @@ pub(super) async fn events(State(site): State<Arc<Site>>) -> Response {
     let (send, receive) = mpsc::channel(64);
     tokio::spawn(async move {
         // Ends when the browser is gone, the server closes or the time is over, whichever is first.
-        let _ = tokio::time::timeout(STREAM_MAX, follow(&site, &send)).await;
+        drop(tokio::time::timeout(STREAM_MAX, follow(&site, &send)).await);
     });
-    let stream = ReceiverStream::new(receive).map(|words: String| Ok::<_, Infallible>(Event::default().data(words)));
+    let stream = ReceiverStream::new(receive)
+        .map(|words: String| Ok::<_, Infallible>(Event::default().data(words)));
     let events = Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
     ([(header::HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"))], events)
         .into_response()

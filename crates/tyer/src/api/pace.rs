@@ -115,7 +115,8 @@ mod tests {
     #[test]
     fn everybody_together_may_call_twice_a_second() {
         let pace = Pace::default();
-        let call = |last: u32, ms: i64| pace.call(IpAddr::V4((0xC000_0200 + last).into()), Timestamp(ms));
+        let call =
+            |last: u32, ms: i64| pace.call(IpAddr::V4((0xC000_0200 + last).into()), Timestamp(ms));
         assert!((0..120).all(|last| call(last, 0) == Ok(())));
         assert_eq!(call(120, 0), Err(1));
         assert_eq!(call(120, 500), Ok(()));

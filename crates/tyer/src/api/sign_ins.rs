@@ -36,7 +36,8 @@ impl SignIns {
         open.retain(|_, sign_in| now < sign_in.ends);
         while open.values().filter(|sign_in| sign_in.person == person).count() >= PER_PERSON_MAX {
             let of_person = open.iter().filter(|(_, sign_in)| sign_in.person == person);
-            let Some(first) = of_person.min_by_key(|(_, sign_in)| sign_in.ends).map(|(key, _)| *key) else {
+            let Some(first) = of_person.min_by_key(|(_, sign_in)| sign_in.ends).map(|(key, _)| *key)
+            else {
                 break;
             };
             open.remove(&first);
@@ -148,6 +149,9 @@ mod tests {
     fn cookies_are_bound_to_this_host() {
         let text = set_cookie("abc");
         assert_eq!(text, "__Host-tyer=abc; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=43200");
-        assert_eq!(clear_cookie(), "__Host-tyer=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
+        assert_eq!(
+            clear_cookie(),
+            "__Host-tyer=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0"
+        );
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tyer_core::intent::{Environment, Upstream};
 
-use super::bodies::{DoorBody, FreezeBody, HeadBody, HoldBody, PartBody, PersonBody, SessionBody, StatusBody};
+use super::bodies::{
+    DoorBody, FreezeBody, HeadBody, HoldBody, PartBody, PersonBody, SessionBody, StatusBody,
+};
 use super::guard::Caller;
 use super::pace::Pace;
 use super::sign_ins::SignIns;
@@ -28,7 +30,13 @@ pub(crate) struct Site {
 impl Site {
     pub(crate) fn new(gateway: Arc<Gateway>, closing: watch::Receiver<bool>) -> Arc<Self> {
         let archive = Archive::new(&gateway.config.data);
-        Arc::new(Self { gateway, archive, sign_ins: SignIns::default(), pace: Pace::default(), closing })
+        Arc::new(Self {
+            gateway,
+            archive,
+            sign_ins: SignIns::default(),
+            pace: Pace::default(),
+            closing,
+        })
     }
 
     /// Who sends these headers over the public listener.
@@ -113,7 +121,8 @@ impl Site {
         let world = self.gateway.world().await;
         let session = |session: &crate::gateway::world::Session| {
             let upstream = self.gateway.config.upstreams.get(&session.upstream);
-            let environment = upstream.map_or_else(Environment::production, |up| up.environment.clone());
+            let environment =
+                upstream.map_or_else(Environment::production, |up| up.environment.clone());
             let open = self.gateway.connections.count(&session.principal.session);
             SessionBody::of(session, environment.to_string(), open)
         };
@@ -126,7 +135,8 @@ impl Site {
     pub(crate) async fn holds(&self) -> Vec<HoldBody> {
         let now = clock::now();
         let world = self.gateway.world().await;
-        let mut holds: Vec<HoldBody> = world.holds.values().map(|hold| HoldBody::of(hold, now)).collect();
+        let mut holds: Vec<HoldBody> =
+            world.holds.values().map(|hold| HoldBody::of(hold, now)).collect();
         holds.sort_by_key(HoldBody::queue_key);
         holds
     }

@@ -84,7 +84,7 @@ fn does(acts: &[ActBody]) -> Markup {
                             p.quiet {
                                 code { (Line(&act.resource)) } ", "
                                 span.irreversible[act.reversibility == "irreversible"] {
-                                    (reversibility(act.reversibility))
+                                    (reversibility(act))
                                 }
                                 @if act.local { ", inside the session only" }
                             }
@@ -96,8 +96,9 @@ fn does(acts: &[ActBody]) -> Markup {
     }
 }
 
-fn reversibility(word: &str) -> &str {
-    match word {
+fn reversibility(act: &ActBody) -> &str {
+    match act.reversibility {
+        _ if act.effect == "read" => "changes nothing",
         "reversible" => "can be taken back by another request",
         "recoverable" => "can be recovered only from a snapshot or backup",
         "irreversible" => "cannot be taken back",
@@ -181,7 +182,7 @@ fn purpose(card: &CardBody) -> Markup {
             @if card.purpose.is_empty() {
                 p.quiet { "No purpose was given when the session was made." }
             } @else {
-                (supplied("Supplied by whoever made the session", &text))
+                (supplied("Supplied by whoever made the session, not checked", &text))
             }
         }
     }
@@ -238,7 +239,8 @@ fn choice(card: &CardBody, beholder: &Beholder<'_>) -> Choice {
     }
     let controls = hold.controller == beholder.me;
     let again = card.approvals.iter().any(|approval| approval.person == beholder.me);
-    let helps = if controls { hold.needs.controller } else { hold.needs.peers.max(hold.needs.owners) > 0 };
+    let helps =
+        if controls { hold.needs.controller } else { hold.needs.peers.max(hold.needs.owners) > 0 };
     Choice { approve: helps && !again, reject: true }
 }
 

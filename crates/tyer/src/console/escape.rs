@@ -59,7 +59,13 @@ fn pieces(text: &str, lines: bool) -> Vec<Piece> {
         marks = if is_combining(character) { marks + 1 } else { 0 };
         let line_end = character == '\r' && rest.peek() == Some(&'\n');
         if lines && (matches!(character, '\n' | '\t') || line_end) {
-            pieces.plain(if line_end { "" } else if character == '\n' { "\n" } else { "\t" });
+            pieces.plain(if line_end {
+                ""
+            } else if character == '\n' {
+                "\n"
+            } else {
+                "\t"
+            });
         } else if is_odd(character) || marks > 2 || (marks > 0 && pieces.at_word_start()) {
             pieces.odd(character);
         } else if character.is_alphanumeric() || character == '_' || marks > 0 {
@@ -124,39 +130,39 @@ fn is_odd(character: char) -> bool {
 
 /// Ranges of code points: formatting, invisible, reordering, private, and imitations of ASCII.
 const ODD: [(u32, u32); 33] = [
-    (0x00AD, 0x00AD),       // soft hyphen
-    (0x034F, 0x034F),       // combining grapheme joiner
-    (0x0600, 0x0605),       // Arabic number signs, which span what follows
-    (0x061C, 0x061C),       // Arabic letter mark
-    (0x06DD, 0x06DD),       // end of ayah, which encloses
-    (0x070F, 0x070F),       // Syriac abbreviation mark
-    (0x115F, 0x1160),       // Hangul fillers
-    (0x1680, 0x1680),       // Ogham space
-    (0x17B4, 0x17B5),       // invisible Khmer vowels
-    (0x180B, 0x180F),       // Mongolian selectors
-    (0x2000, 0x200F),       // spaces, zero-width characters, direction marks
-    (0x2024, 0x2024),       // one dot leader
-    (0x2028, 0x202F),       // separators, direction embeddings and overrides
-    (0x203F, 0x2040),       // ties that look like underscores
-    (0x2044, 0x2044),       // fraction slash
-    (0x205F, 0x206F),       // spaces, invisible operators, direction isolates
-    (0x20D0, 0x20FF),       // enclosing and covering marks
-    (0x2215, 0x2217),       // division slash, set minus, asterisk operator
-    (0x2223, 0x2223),       // divides
-    (0x2236, 0x2236),       // ratio
-    (0x27E8, 0x27E9),       // the brackets of this very notation
-    (0x2800, 0x2800),       // blank Braille
-    (0x3000, 0x3000),       // ideographic space
-    (0x3164, 0x3164),       // Hangul filler
-    (0xA789, 0xA789),       // modifier colon
-    (0xE000, 0xF8FF),       // private use
-    (0xFE00, 0xFE0F),       // variation selectors
-    (0xFEFF, 0xFEFF),       // byte order mark
-    (0xFF01, 0xFF5E),       // full-width ASCII
-    (0xFFA0, 0xFFA0),       // half-width Hangul filler
-    (0xFFF0, 0xFFFF),       // specials
-    (0x1D400, 0x1D7FF),     // mathematical letters
-    (0xE0000, 0x10_FFFF),   // tags, selectors, private use
+    (0x00AD, 0x00AD),     // soft hyphen
+    (0x034F, 0x034F),     // combining grapheme joiner
+    (0x0600, 0x0605),     // Arabic number signs, which span what follows
+    (0x061C, 0x061C),     // Arabic letter mark
+    (0x06DD, 0x06DD),     // end of ayah, which encloses
+    (0x070F, 0x070F),     // Syriac abbreviation mark
+    (0x115F, 0x1160),     // Hangul fillers
+    (0x1680, 0x1680),     // Ogham space
+    (0x17B4, 0x17B5),     // invisible Khmer vowels
+    (0x180B, 0x180F),     // Mongolian selectors
+    (0x2000, 0x200F),     // spaces, zero-width characters, direction marks
+    (0x2024, 0x2024),     // one dot leader
+    (0x2028, 0x202F),     // separators, direction embeddings and overrides
+    (0x203F, 0x2040),     // ties that look like underscores
+    (0x2044, 0x2044),     // fraction slash
+    (0x205F, 0x206F),     // spaces, invisible operators, direction isolates
+    (0x20D0, 0x20FF),     // enclosing and covering marks
+    (0x2215, 0x2217),     // division slash, set minus, asterisk operator
+    (0x2223, 0x2223),     // divides
+    (0x2236, 0x2236),     // ratio
+    (0x27E8, 0x27E9),     // the brackets of this very notation
+    (0x2800, 0x2800),     // blank Braille
+    (0x3000, 0x3000),     // ideographic space
+    (0x3164, 0x3164),     // Hangul filler
+    (0xA789, 0xA789),     // modifier colon
+    (0xE000, 0xF8FF),     // private use
+    (0xFE00, 0xFE0F),     // variation selectors
+    (0xFEFF, 0xFEFF),     // byte order mark
+    (0xFF01, 0xFF5E),     // full-width ASCII
+    (0xFFA0, 0xFFA0),     // half-width Hangul filler
+    (0xFFF0, 0xFFFF),     // specials
+    (0x1D400, 0x1D7FF),   // mathematical letters
+    (0xE0000, 0x10_FFFF), // tags, selectors, private use
 ];
 
 /// Marks that are drawn over the letter before them.
@@ -181,12 +187,26 @@ fn script(character: char) -> Option<Script> {
         return None;
     }
     Some(match u32::from(character) {
-        0x41..=0x5A | 0x61..=0x7A | 0xAA | 0xBA | 0xC0..=0x24F | 0x1E00..=0x1EFF | 0x2C60..=0x2C7F
-        | 0xA722..=0xA7FF | 0xAB30..=0xAB64 => Script::Latin,
+        0x41..=0x5A
+        | 0x61..=0x7A
+        | 0xAA
+        | 0xBA
+        | 0xC0..=0x24F
+        | 0x1E00..=0x1EFF
+        | 0x2C60..=0x2C7F
+        | 0xA722..=0xA7FF
+        | 0xAB30..=0xAB64 => Script::Latin,
         0x370..=0x3FF | 0x1F00..=0x1FFF => Script::Greek,
         0x400..=0x52F | 0x1C80..=0x1C8F | 0x2DE0..=0x2DFF | 0xA640..=0xA69F => Script::Cyrillic,
-        0x1100..=0x11FF | 0x2E80..=0x2FDF | 0x3005..=0x4DBF | 0x4E00..=0x9FFF | 0xA960..=0xA97F
-        | 0xAC00..=0xD7FF | 0xF900..=0xFAFF | 0xFF66..=0xFFDC | 0x1AFF0..=0x1B16F
+        0x1100..=0x11FF
+        | 0x2E80..=0x2FDF
+        | 0x3005..=0x4DBF
+        | 0x4E00..=0x9FFF
+        | 0xA960..=0xA97F
+        | 0xAC00..=0xD7FF
+        | 0xF900..=0xFAFF
+        | 0xFF66..=0xFFDC
+        | 0x1AFF0..=0x1B16F
         | 0x20000..=0x3FFFF => Script::EastAsian,
         other => Script::Other(other / 128),
     })
@@ -206,7 +226,8 @@ fn suspicion(word: &str) -> Option<&'static str> {
             scripts.push(script);
         }
     }
-    let written_together = scripts.iter().all(|script| matches!(script, Script::Latin | Script::EastAsian));
+    let written_together =
+        scripts.iter().all(|script| matches!(script, Script::Latin | Script::EastAsian));
     if scripts.len() > 1 && !written_together {
         return Some("mixed scripts");
     }
@@ -267,6 +288,8 @@ mod tests {
         check("сору", Some("not Latin letters"));
         check("РОТ", Some("not Latin letters"));
         check("ОРС_2", Some("not Latin letters"));
-        assert!(line("drop оrders now").contains("<mark class=\"mixed\">оrders</mark>⟨mixed scripts⟩ now"));
+        assert!(
+            line("drop оrders now").contains("<mark class=\"mixed\">оrders</mark>⟨mixed scripts⟩ now")
+        );
     }
 }

@@ -121,7 +121,7 @@ fn freeze_bar(frozen: Option<&FreezeBody>, now: Timestamp) -> Markup {
                     form #freeze-form method="post" action="/freeze" {
                         span.state { "Changes flow" }
                         label for="freeze-reason" { "Reason" }
-                        input #freeze-reason name="reason" type="text" maxlength="2000" autocomplete="off";
+                        input #freeze-reason name="reason" type="text" maxlength="2000" autocomplete="off" placeholder="Why";
                         button #freeze.danger type="submit" { "Freeze all changes" }
                     }
                 }

@@ -13,7 +13,12 @@ pub(super) struct Window {
     pub(super) count: u64,
 }
 
-pub(super) fn main(head: &HeadBody, leaves: &[LeafBody], window: &Window, report: Option<&VerifyBody>) -> Markup {
+pub(super) fn main(
+    head: &HeadBody,
+    leaves: &[LeafBody],
+    window: &Window,
+    report: Option<&VerifyBody>,
+) -> Markup {
     let older = window.from.saturating_sub(window.count);
     let newer = window.from.saturating_add(window.count);
     html! {
@@ -53,7 +58,7 @@ pub(super) fn main(head: &HeadBody, leaves: &[LeafBody], window: &Window, report
 fn verified(report: &VerifyBody) -> Markup {
     html! {
         section #verify-result.report.bad[!report.clean] aria-label="Verification" {
-            h2 { @if report.clean { "Nothing is wrong" } @else { "Something is wrong" } }
+            h2 { @if report.clean { "Nothing wrong was found" } @else { "Something is wrong" } }
             p {
                 (words::counted(report.size, "leaf", "leaves")) " and "
                 (words::counted(report.signatures, "signature of a person", "signatures of people")) " were checked."
@@ -83,7 +88,8 @@ fn verified(report: &VerifyBody) -> Markup {
 /// With a capital and a full stop.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
+    let first =
+        letters.next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
     let rest = letters.as_str();
     if rest.ends_with('.') { format!("{first}{rest}") } else { format!("{first}{rest}.") }
 }

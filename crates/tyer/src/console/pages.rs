@@ -240,7 +240,8 @@ fn missing(status: &StatusBody, caller: &Caller) -> Response {
             p { a href="/" { "What waits for people" } }
         }
     };
-    (StatusCode::NOT_FOUND, framed("Nothing here", Here::Elsewhere, status, caller, &main)).into_response()
+    (StatusCode::NOT_FOUND, framed("Nothing here", Here::Elsewhere, status, caller, &main))
+        .into_response()
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ fn row(hold: &HoldBody, now: Timestamp) -> Markup {
             div.badges {
                 (words::effect(hold.effect, hold.dangerous))
                 (words::environment(&hold.environment))
+                code.id { (hold.hold) }
                 @if hold.state != "open" { span.state-word { (state(hold.state)) } }
             }
             a.what href={ "/holds/" (hold.hold) } { (Line(first)) }
@@ -59,7 +60,6 @@ fn row(hold: &HoldBody, now: Timestamp) -> Markup {
                 }
                 div { dt { "Asked" } dd { (words::ago(hold.opened, now)) } }
                 @if live { div { dt { "Ends in" } dd { (words::left(hold.ends, now)) } } }
-                div { dt { "Hold" } dd { code { (hold.hold) } } }
             }
         }
     }

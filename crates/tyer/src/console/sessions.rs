@@ -12,7 +12,8 @@ use crate::api::bodies::{DoorBody, SessionBody};
 const ENDED_SHOWN: usize = 20;
 
 pub(super) fn main(sessions: &[SessionBody], doors: &[DoorBody], now: Timestamp) -> Markup {
-    let (ended, running): (Vec<_>, Vec<_>) = sessions.iter().partition(|session| session.ended.is_some());
+    let (ended, running): (Vec<_>, Vec<_>) =
+        sessions.iter().partition(|session| session.ended.is_some());
     html! {
         main #main tabindex="-1" {
             h1 {

@@ -82,11 +82,15 @@ async fn bed() -> Bed {
         person.link = link;
         world.people.insert(id, person);
     }
+    for (name, digest) in &config.parts {
+        world.parts.entry(name.clone()).or_default().confirmed = Some(*digest);
+    }
     let hold = hold(clock::now());
     world.holds.insert(hold.id().clone(), hold);
     let signer = signer(&path, &founded.origin);
     let sequencer = Sequencer::start(store, signer).expect("a sequencer");
-    let gateway = Gateway::start(config, upstreams, sequencer, world, Vec::new()).await.expect("a gateway");
+    let gateway =
+        Gateway::start(config, upstreams, sequencer, world, Vec::new()).await.expect("a gateway");
     let (close, closing) = watch::channel(false);
     let link = founded.links.first().expect("a link").token.reveal().to_owned();
     Bed { site: Site::new(gateway, closing), close, link, _data: data }
@@ -176,7 +180,10 @@ impl Bed {
     }
 
     async fn local(&self, method: &str, path: &str, body: &Value) -> Answer {
-        let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::CONTENT_TYPE, "application/json");
         self.send(local_router(&self.site), request, &body.to_string()).await
     }
 
@@ -202,13 +209,18 @@ fn filled(path: &str) -> String {
 #[tokio::test]
 async fn every_answer_carries_the_headers() {
     let bed = bed().await;
-    for path in ["/", "/sign-in", "/assets/app.js", "/healthz", "/nothing", "/api/v1/nothing", "/api/v1/status"] {
+    for path in
+        ["/", "/sign-in", "/assets/app.js", "/healthz", "/nothing", "/api/v1/nothing", "/api/v1/status"]
+    {
         let answer = bed.get("", path).await;
         let policy = answer.header(header::CONTENT_SECURITY_POLICY);
-        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"), "{path}: {policy}");
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"),
+            "{path}: {policy}"
+        );
         assert!(!policy.contains("unsafe"), "{path}");
         assert_eq!(answer.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff", "{path}");
-        assert_eq!(answer.header(header::REFERRER_POLICY), "no-referrer", "{path}");
+        assert_eq!(answer.header(header::REFERRER_POLICY), "same-origin", "{path}");
         assert!(!answer.header(header::CACHE_CONTROL).is_empty(), "{path}");
     }
     let page = bed.get("alice", "/").await;
@@ -218,14 +230,18 @@ async fn every_answer_carries_the_headers() {
 #[tokio::test]
 async fn pages_have_no_inline_script_or_style() {
     let bed = bed().await;
-    for path in ["/", "/holds/H-1", "/sessions", "/people", "/ledger?verify=1", "/ledger/0", "/configuration"] {
+    for path in
+        ["/", "/holds/H-1", "/sessions", "/people", "/ledger?verify=1", "/ledger/0", "/configuration"]
+    {
         let page = bed.get("alice", path).await;
         assert_eq!(page.status, StatusCode::OK, "{path}: {}", page.text);
         assert_eq!(page.text.matches("<script").count(), 1, "{path}");
         for banned in ["<style", " style=", " onclick=", "javascript:", "http://", "https://"] {
             assert!(!page.text.contains(banned), "{path} contains {banned}");
         }
-        for there in ["id=\"freeze\"", "id=\"freeze-reason\"", "id=\"message\"", "id=\"main\"", "class=\"skip\""] {
+        for there in
+            ["id=\"freeze\"", "id=\"freeze-reason\"", "id=\"message\"", "id=\"main\"", "class=\"skip\""]
+        {
             assert!(page.text.contains(there), "{path} lacks {there}");
         }
     }
@@ -237,7 +253,9 @@ async fn other_hosts_and_origins_are_refused() {
     let foreign = Request::builder().uri("/sign-in").header(header::HOST, "evil.example");
     assert_eq!(bed.send(router(&bed.site), foreign, "").await.status, StatusCode::MISDIRECTED_REQUEST);
     for origin in [None, Some("null"), Some("https://evil.example")] {
-        let mut request = bed.request("alice", "POST", "/api/v1/freeze").header(header::CONTENT_TYPE, "application/json");
+        let mut request = bed
+            .request("alice", "POST", "/api/v1/freeze")
+            .header(header::CONTENT_TYPE, "application/json");
         if let Some(origin) = origin {
             request = request.header(header::ORIGIN, origin);
         }
@@ -257,10 +275,25 @@ async fn nothing_is_shown_to_strangers() {
             _ => bed.post("", &filled(route.path), &json!({})).await,
         };
         let closed = matches!(route.access, Access::Counting | Access::SignedIn);
-        assert_eq!(answer.status == StatusCode::UNAUTHORIZED, closed, "{} {}", route.path, answer.status);
+        assert_eq!(
+            answer.status == StatusCode::UNAUTHORIZED,
+            closed,
+            "{} {}",
+            route.path,
+            answer.status
+        );
         assert!(!answer.text.contains("customers"), "{}", route.path);
     }
-    for path in ["/", "/holds/H-1", "/sessions", "/people", "/ledger", "/ledger/0", "/configuration", "/nothing"] {
+    for path in [
+        "/",
+        "/holds/H-1",
+        "/sessions",
+        "/people",
+        "/ledger",
+        "/ledger/0",
+        "/configuration",
+        "/nothing",
+    ] {
         let answer = bed.get("", path).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}");
         assert!(answer.header(header::LOCATION).starts_with("/sign-in"), "{path}");
@@ -276,7 +309,9 @@ async fn whoever_does_not_count_may_only_freeze() {
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{path}");
         assert!(page.text.contains("wait to be confirmed"));
     }
-    for route in api::routes().iter().filter(|route| route.access == Access::Counting && route.method == "GET") {
+    for route in
+        api::routes().iter().filter(|route| route.access == Access::Counting && route.method == "GET")
+    {
         let answer = bed.get("carol", &filled(route.path)).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", route.path);
     }
@@ -322,7 +357,10 @@ async fn a_statement_is_over_the_card_that_is_shown() {
     assert!(page.contains(&format!("data-card=\"{digest}\"")));
     assert!(page.contains("id=\"approve\"") && page.contains("id=\"comment\""));
     assert_eq!(card["text"], "DELETE FROM customers");
-    assert_eq!(card["needs"]["words"], "two different people other than the controller, one of them an owner");
+    assert_eq!(
+        card["needs"]["words"],
+        "two different people other than the controller, one of them an owner"
+    );
 }
 
 #[tokio::test]
@@ -338,7 +376,12 @@ async fn a_decision_is_its_signers_and_has_its_reason() {
     decision["comment"] = json!("no");
     assert_eq!(bed.post("alice", "/api/v1/decisions", &decision).await.status, StatusCode::FORBIDDEN);
     let forged = bed.post("bob", "/api/v1/decisions", &decision).await;
-    assert_eq!((forged.status, forged.text.contains("passkey")), (StatusCode::FORBIDDEN, true), "{}", forged.text);
+    assert_eq!(
+        (forged.status, forged.text.contains("passkey")),
+        (StatusCode::FORBIDDEN, true),
+        "{}",
+        forged.text
+    );
     let again = bed.post("bob", "/api/v1/decisions", &decision).await;
     assert_eq!(again.json()["error"]["code"], "stale", "a statement is good once");
     assert_eq!(bed.get("bob", "/api/v1/holds/H-1").await.json()["state"], "open");
@@ -347,39 +390,61 @@ async fn a_decision_is_its_signers_and_has_its_reason() {
 #[tokio::test]
 async fn people_make_sessions_for_themselves_only() {
     let bed = bed().await;
-    let new = |controller: Value| json!({ "agent": "kiro", "upstream": "orders", "controller": controller });
+    let new =
+        |controller: Value| json!({ "agent": "kiro", "upstream": "orders", "controller": controller });
     let other = bed.post("alice", "/api/v1/sessions", &new(json!("bob"))).await;
     assert_eq!(other.status, StatusCode::FORBIDDEN);
     let made = bed.post("alice", "/api/v1/sessions", &new(Value::Null)).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
     let made = made.json();
-    let (user, password) = (made["user"].as_str().expect("a user"), made["password"].as_str().expect("a password"));
+    let (user, password) =
+        (made["user"].as_str().expect("a user"), made["password"].as_str().expect("a password"));
     assert_eq!(made["url"], format!("postgresql://{user}:{password}@127.0.0.1:6432/or%20ders"));
     let listed = bed.get("bob", "/api/v1/sessions").await;
     assert!(!listed.text.contains(password) && !listed.text.contains("SCRAM"));
     assert_eq!(listed.json()["sessions"][0]["controller"], "alice");
     let by_operator = bed.local("POST", "/api/v1/sessions", &new(json!("bob"))).await;
     assert_eq!(by_operator.status, StatusCode::CREATED, "{}", by_operator.text);
-    let ended = bed.post("bob", &format!("/api/v1/sessions/{user}/end"), &json!({ "how": "killed" })).await;
+    let ended =
+        bed.post("bob", &format!("/api/v1/sessions/{user}/end"), &json!({ "how": "killed" })).await;
     assert_eq!(ended.json(), json!({ "open": 0, "closed": 0 }));
-    let again = bed.post("bob", &format!("/api/v1/sessions/{user}/end"), &json!({ "how": "ended" })).await;
+    let again =
+        bed.post("bob", &format!("/api/v1/sessions/{user}/end"), &json!({ "how": "ended" })).await;
     assert_eq!(again.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
 async fn the_operator_reads_and_freezes_and_decides_nothing() {
     let bed = bed().await;
-    for path in ["/api/v1/status", "/api/v1/people", "/api/v1/holds/H-1", "/api/v1/ledger", "/api/v1/ledger/0/receipt"] {
+    for path in [
+        "/api/v1/status",
+        "/api/v1/people",
+        "/api/v1/holds/H-1",
+        "/api/v1/ledger",
+        "/api/v1/ledger/0/receipt",
+    ] {
         assert_eq!(bed.local("GET", path, &Value::Null).await.status, StatusCode::OK, "{path}");
     }
-    for wish in [json!({ "approve": "H-1" }), json!({ "thaw": true }), json!({ "invite": "dave" }), json!({ "sign_in": true })] {
-        assert_eq!(bed.local("POST", "/api/v1/statements", &wish).await.status, StatusCode::FORBIDDEN, "{wish}");
+    for wish in [
+        json!({ "approve": "H-1" }),
+        json!({ "thaw": true }),
+        json!({ "invite": "dave" }),
+        json!({ "sign_in": true }),
+    ] {
+        assert_eq!(
+            bed.local("POST", "/api/v1/statements", &wish).await.status,
+            StatusCode::FORBIDDEN,
+            "{wish}"
+        );
     }
     let begin = format!("/api/v1/enrolments/{}/begin", bed.link);
     assert_eq!(bed.local("POST", &begin, &json!({})).await.status, StatusCode::FORBIDDEN);
     assert_eq!(bed.local("GET", "/", &Value::Null).await.status, StatusCode::NOT_FOUND);
     let frozen = bed.local("POST", "/api/v1/freeze", &json!({})).await.json();
-    assert_eq!((frozen["by"].as_str(), frozen["reason"].as_str()), (Some("operator"), Some("no reason given")));
+    assert_eq!(
+        (frozen["by"].as_str(), frozen["reason"].as_str()),
+        (Some("operator"), Some("no reason given"))
+    );
     let page = bed.get("alice", "/people").await.text;
     assert!(page.contains("id=\"thaw\"") && page.contains("Frozen"));
 }
@@ -390,10 +455,14 @@ async fn an_enrolment_begins_by_its_link_only() {
     let page = bed.get("", &format!("/enrol/{}", bed.link)).await;
     assert_eq!((page.status, page.text.contains("for alice")), (StatusCode::OK, true), "{}", page.text);
     assert_eq!(bed.get("", "/enrol/guess").await.status, StatusCode::GONE);
-    let begun = bed.post("", &format!("/api/v1/enrolments/{}/begin", bed.link), &json!({})).await.json();
+    let begun =
+        bed.post("", &format!("/api/v1/enrolments/{}/begin", bed.link), &json!({})).await.json();
     assert_eq!(begun["person"], "alice");
     assert_eq!(begun["statement"]["what"], json!({ "decision": "enrol", "person": "alice" }));
-    assert_eq!(bed.post("", "/api/v1/enrolments/guess/begin", &json!({})).await.status, StatusCode::GONE);
+    assert_eq!(
+        bed.post("", "/api/v1/enrolments/guess/begin", &json!({})).await.status,
+        StatusCode::GONE
+    );
 }
 
 #[tokio::test]
@@ -410,13 +479,18 @@ async fn the_ledger_is_read_and_verified() {
     let receipt = bed.get("alice", "/api/v1/ledger/0/receipt").await.json();
     let text = receipt["receipt"].as_str().expect("a receipt");
     let receipt = tyer_core::ledger::receipt::Receipt::from_text(text).expect("a receipt");
-    let vkey = std::fs::read_to_string(bed.site.gateway.config.data.join(crate::founding::VERIFIER_KEY)).expect("a key");
+    let vkey =
+        std::fs::read_to_string(bed.site.gateway.config.data.join(crate::founding::VERIFIER_KEY))
+            .expect("a key");
     let key = tyer_core::ledger::checkpoint::VerifierKey::parse(vkey.trim()).expect("a key");
     receipt.verify(&key).expect("it proves");
     let checkpoint = bed.get("", "/checkpoint").await.text;
     tyer_core::ledger::checkpoint::Checkpoint::verify(&checkpoint, &key).expect("it is signed");
     assert_eq!(bed.get("alice", "/api/v1/ledger/99").await.status, StatusCode::NOT_FOUND);
-    assert_eq!(bed.get("alice", "/api/v1/ledger/0/receipt?reveal=1").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        bed.get("alice", "/api/v1/ledger/0/receipt?reveal=1").await.status,
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test]
@@ -426,7 +500,8 @@ async fn an_unsafe_setup_is_not_ready() {
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(ready.json()["unsafe"], json!(["loopback_console_approves_production"]));
     assert!(bed.get("alice", "/").await.text.contains("Unsafe setup."));
-    bed.site.gateway.world().await.parts.entry("policy".to_owned()).or_default().pending = Some(Digest::of(b"new"));
+    bed.site.gateway.world().await.parts.entry("policy".to_owned()).or_default().pending =
+        Some(Digest::of(b"new"));
     let status = bed.get("alice", "/api/v1/status").await.json();
     assert_eq!(status["doors"][0]["open"], false);
     assert_eq!(status["doors"][0]["closed_by"], json!(["policy"]));
@@ -474,7 +549,8 @@ async fn news_reach_whoever_follows_and_end_with_the_server() {
 #[tokio::test]
 async fn bodies_are_bounded_and_explained() {
     let bed = bed().await;
-    let long = bed.post("alice", "/api/v1/freeze", &json!({ "reason": "x".repeat(BODY_BYTES_MAX) })).await;
+    let long =
+        bed.post("alice", "/api/v1/freeze", &json!({ "reason": "x".repeat(BODY_BYTES_MAX) })).await;
     assert_eq!(long.status, StatusCode::PAYLOAD_TOO_LARGE);
     let wrong = bed.post("alice", "/api/v1/freeze", &json!({ "why": "x" })).await;
     assert!(wrong.status.is_client_error() && wrong.text.contains("unknown field"), "{}", wrong.text);

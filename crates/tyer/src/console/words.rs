@@ -148,7 +148,9 @@ mod tests {
 
     #[test]
     fn every_word_of_the_posture_is_a_sentence() {
-        for word in ["loopback_console_approves_production", "console_without_tls", "door_closed orders"] {
+        for word in
+            ["loopback_console_approves_production", "console_without_tls", "door_closed orders"]
+        {
             assert!(posture(word).ends_with('.'), "{word}");
         }
     }

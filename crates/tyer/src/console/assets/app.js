@@ -248,7 +248,17 @@ document.addEventListener("submit", (event) => {
   act(event.submitter, () => work(event.target));
 });
 
-// Fetches this page again and exchanges its content, keeping what somebody is typing or reading.
+// What the server last said of the parts that are exchanged, without the times, which run by themselves.
+const PARTS = ["freeze-bar", "main"];
+const said = {};
+function gist(part) {
+  const copy = part.cloneNode(true);
+  for (const time of copy.querySelectorAll("time[data-since], time[data-until]")) time.textContent = "";
+  return copy.outerHTML;
+}
+
+// Fetches this page again and exchanges what has changed, keeping what somebody is typing or reading.
+// What is the same stays, so that nothing moves away under a pointer.
 async function refresh() {
   const response = await fetch(location.href, { credentials: "same-origin" });
   if (response.redirected) {
@@ -257,9 +267,10 @@ async function refresh() {
   }
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   const focused = document.activeElement && document.activeElement.id;
-  for (const id of ["freeze-bar", "main"]) {
+  for (const id of PARTS) {
     const [old, next] = [$(id), fresh.getElementById(id)];
-    if (!old || !next) continue;
+    if (!old || !next || said[id] === gist(next)) continue;
+    said[id] = gist(next);
     for (const field of old.querySelectorAll("input[id], textarea[id], select[id]")) {
       const same = next.querySelector("#" + field.id);
       if (same && same.type === field.type) same.value = field.value;
@@ -343,6 +354,7 @@ document.addEventListener("visibilitychange", () => {
 });
 
 if ("live" in document.body.dataset) {
+  for (const id of PARTS) if ($(id)) said[id] = gist($(id));
   follow();
   tick();
   setInterval(tick, 1000);

@@ -2,8 +2,9 @@
 
 use tyer_core::intent::Timestamp;
 
-use crate::api::bodies::{
-    ActBody, ApprovalBody, CardBody, FactsBody, GivenBody, HoldBody, Moment, NeedsBody, RelationBody,
+use crate::api::bodies::Moment;
+use crate::api::bodies::holds::{
+    ActBody, ApprovalBody, CardBody, FactsBody, GivenBody, HoldBody, NeedsBody, RelationBody,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp(1_795_442_400_000);

@@ -1,0 +1,279 @@
+//! Holds and their cards, as the API and the pages show them.
+
+use serde::Serialize;
+use tyer_core::facts::Facts;
+use tyer_core::hold::{Hold, Standing, State};
+use tyer_core::intent::{Act, Effect, Timestamp};
+use tyer_core::verdict::{Approvals, Needs};
+
+use super::Moment;
+
+/// People whose agreement is needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct NeedsBody {
+    pub(crate) controller: bool,
+    pub(crate) peers: u32,
+    pub(crate) owners: u32,
+    pub(crate) words: String,
+}
+
+impl NeedsBody {
+    pub(crate) fn of(needs: Needs) -> Self {
+        let Needs { controller, peers, owners } = needs;
+        Self { controller, peers, owners, words: needs.in_words() }
+    }
+}
+
+/// People who have agreed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct GivenBody {
+    pub(crate) controller: bool,
+    pub(crate) peers: u32,
+    pub(crate) owners: u32,
+}
+
+impl GivenBody {
+    fn of(given: Approvals) -> Self {
+        Self { controller: given.controller, peers: given.peers, owners: given.owners }
+    }
+}
+
+/// A hold in short.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct HoldBody {
+    pub(crate) hold: String,
+    pub(crate) state: &'static str,
+    /// The gravest effect.
+    pub(crate) effect: &'static str,
+    pub(crate) dangerous: bool,
+    /// What would be done, in words, gravest first.
+    pub(crate) what: Vec<String>,
+    pub(crate) session: String,
+    pub(crate) agent: String,
+    pub(crate) human: bool,
+    pub(crate) controller: String,
+    pub(crate) upstream: String,
+    pub(crate) environment: String,
+    pub(crate) needs: NeedsBody,
+    pub(crate) given: GivenBody,
+    pub(crate) opened: Moment,
+    /// When it ends by itself.
+    pub(crate) ends: Moment,
+    pub(crate) rejected: Option<RejectionBody>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RejectionBody {
+    pub(crate) by: String,
+    pub(crate) reason: String,
+    /// Until when the same request is refused unasked.
+    pub(crate) until: Moment,
+}
+
+impl HoldBody {
+    /// A hold as it stands at `now`: one that ran out counts as expired before that is recorded.
+    pub(crate) fn of(hold: &Hold, now: Timestamp) -> Self {
+        let intent = &hold.card().intent;
+        let over = hold.is_live() && now >= hold.ends();
+        let mut acts: Vec<&Act> = intent.acts.iter().filter(|act| !act.local).collect();
+        if acts.is_empty() {
+            acts = intent.acts.iter().collect();
+        }
+        acts.sort_by_key(|act| std::cmp::Reverse(act.effect));
+        let effect = intent.acts.worst();
+        Self {
+            hold: hold.id().to_string(),
+            state: if over { "expired" } else { hold.state_word() },
+            effect: effect.as_str(),
+            dangerous: effect.is_dangerous(),
+            what: acts.into_iter().map(|act| act.why.clone()).collect(),
+            session: intent.principal.session.to_string(),
+            agent: intent.principal.agent.clone(),
+            human: intent.principal.human,
+            controller: intent.principal.controller.to_string(),
+            upstream: intent.upstream.to_string(),
+            environment: intent.environment.to_string(),
+            needs: NeedsBody::of(hold.card().needs),
+            given: GivenBody::of(hold.counted()),
+            opened: Moment(hold.opened()),
+            ends: Moment(hold.ends()),
+            rejected: match hold.state() {
+                State::Rejected { by, reason, until } => Some(RejectionBody {
+                    by: by.to_string(),
+                    reason: reason.clone(),
+                    until: Moment(*until),
+                }),
+                _ => None,
+            },
+        }
+    }
+
+    /// The order of a queue: what can still be answered first, then the gravest, then the oldest.
+    pub(crate) fn queue_key(&self) -> (bool, std::cmp::Reverse<Option<Effect>>, Moment) {
+        (self.state != "open", std::cmp::Reverse(Effect::parse(self.effect)), self.opened)
+    }
+}
+
+/// Everything on a card, and what stands beside it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct CardBody {
+    #[serde(flatten)]
+    pub(crate) hold: HoldBody,
+    /// Why the session exists, in the words of whoever made it.
+    pub(crate) purpose: String,
+    /// The complete request.
+    pub(crate) text: String,
+    pub(crate) request_digest: String,
+    /// The digest that approvers sign.
+    pub(crate) card_digest: String,
+    pub(crate) acts: Vec<ActBody>,
+    pub(crate) facts: FactsBody,
+    /// The policies that ask for people, by id.
+    pub(crate) policies: Vec<String>,
+    pub(crate) policy_set: String,
+    /// When the facts were taken.
+    pub(crate) taken: Moment,
+    pub(crate) approvals: Vec<ApprovalBody>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ActBody {
+    pub(crate) effect: &'static str,
+    pub(crate) dangerous: bool,
+    pub(crate) resource: String,
+    pub(crate) reversibility: &'static str,
+    pub(crate) local: bool,
+    pub(crate) why: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct FactsBody {
+    pub(crate) relations: Vec<RelationBody>,
+    /// What could not be found out, in words.
+    pub(crate) unknown: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RelationBody {
+    pub(crate) name: String,
+    pub(crate) rows: Option<u64>,
+    pub(crate) touched: Option<u64>,
+    pub(crate) bytes: Option<u64>,
+    pub(crate) dependents: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ApprovalBody {
+    pub(crate) person: String,
+    /// `controller`, `peer` or `owner`.
+    pub(crate) standing: &'static str,
+    pub(crate) at: Moment,
+    pub(crate) comment: String,
+}
+
+impl CardBody {
+    pub(crate) fn of(hold: &Hold, now: Timestamp) -> Self {
+        let card = hold.card();
+        Self {
+            hold: HoldBody::of(hold, now),
+            purpose: card.purpose.clone(),
+            text: card.intent.text.clone(),
+            request_digest: card.intent.digest.to_string(),
+            card_digest: card.digest().to_string(),
+            acts: card.intent.acts.iter().map(act).collect(),
+            facts: facts(&card.facts),
+            policies: card.policies.clone(),
+            policy_set: card.policy_set.to_string(),
+            taken: Moment(card.taken),
+            approvals: hold
+                .approvals()
+                .iter()
+                .map(|approval| ApprovalBody {
+                    person: approval.person.to_string(),
+                    standing: standing_word(approval.standing),
+                    at: Moment(approval.at),
+                    comment: approval.comment.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The word for a person's standing towards a hold.
+pub(crate) fn standing_word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Controller => "controller",
+        Standing::Peer => "peer",
+        Standing::Owner => "owner",
+    }
+}
+
+fn act(act: &Act) -> ActBody {
+    ActBody {
+        effect: act.effect.as_str(),
+        dangerous: act.effect.is_dangerous(),
+        resource: act.resource.to_string(),
+        reversibility: act.reversibility.as_str(),
+        local: act.local,
+        why: act.why.clone(),
+    }
+}
+
+fn facts(facts: &Facts) -> FactsBody {
+    FactsBody {
+        relations: facts
+            .relations
+            .iter()
+            .map(|relation| RelationBody {
+                name: relation.name.clone(),
+                rows: relation.rows,
+                touched: relation.touched,
+                bytes: relation.bytes,
+                dependents: relation.dependents.clone(),
+            })
+            .collect(),
+        unknown: facts.unknown.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_rfc_3339() {
+        let check = |ms: i64, expect: &str| {
+            assert_eq!(serde_json::to_value(Moment(Timestamp(ms))).expect("JSON"), expect);
+        };
+        check(0, "1970-01-01T00:00:00Z");
+        check(1_795_442_400_123, "2026-11-23T14:00:00.123Z");
+        check(i64::MAX, "9223372036854775807");
+    }
+
+    #[test]
+    fn the_gravest_and_then_the_oldest_stands_first() {
+        let hold = |state, effect, opened| {
+            let mut hold = crate::console::sample_hold();
+            (hold.state, hold.effect, hold.opened) = (state, effect, Moment(Timestamp(opened)));
+            hold
+        };
+        let mut holds = [
+            hold("spent", "destroy", 0),
+            hold("open", "change", 1),
+            hold("open", "destroy", 3),
+            hold("open", "destroy", 2),
+        ];
+        holds.sort_by_key(HoldBody::queue_key);
+        let order: Vec<_> =
+            holds.iter().map(|hold| (hold.state, hold.effect, hold.opened.0.0)).collect();
+        assert_eq!(
+            order,
+            [
+                ("open", "destroy", 2),
+                ("open", "destroy", 3),
+                ("open", "change", 1),
+                ("spent", "destroy", 0)
+            ]
+        );
+    }
+}
