@@ -22,10 +22,12 @@ use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard, broadcast, watch};
 use tyer_core::facts::Facts;
 use tyer_core::hold::{Event, Next, StepError};
-use tyer_core::intent::{Acts, Digest, HoldId, Intent, SessionId, Timestamp};
+use tyer_core::intent::{Act, Acts, Digest, HoldId, Intent, Resource, SessionId, Timestamp};
 use tyer_core::policy::{Decision, Situation};
 use tyer_core::record::{ApprovalRecord, Record, RequestRecord, What, commit};
-use tyer_core::verdict::{Approvals, Basis, Clearance, Grant, LeafIndex, Needs, Outcome, Reason, Refusal, Verdict};
+use tyer_core::verdict::{
+    Approvals, Basis, Clearance, Grant, LeafIndex, Needs, Outcome, Reason, Refusal, Verdict,
+};
 
 use crate::clock;
 use crate::config::Config;
@@ -38,6 +40,11 @@ use crate::upstream::Upstreams;
 
 /// News that pages and waiting doors follow; they look at the world themselves.
 const NEWS_MAX: usize = 256;
+
+/// Characters of redacted text that a leaf keeps.
+const REDACTED_CHARS_MAX: usize = 6_000;
+/// Acts that a leaf lists.
+const ACTS_MAX: usize = 60;
 
 /// The interlock's heart: one for the process.
 #[derive(Debug)]
@@ -144,7 +151,11 @@ impl Gateway {
 
     /// Decides a request and, if it may run, makes that durable. A request that needs people is held;
     /// the wait is bounded by `patience`, and presenting the same request again later continues it.
-    pub(crate) async fn submit(&self, request: Request, mut patience: Patience) -> Result<Clearance, Refusal> {
+    pub(crate) async fn submit(
+        &self,
+        request: Request,
+        mut patience: Patience,
+    ) -> Result<Clearance, Refusal> {
         let deadline = tokio::time::Instant::now() + patience.wait;
         let mut news = self.news();
         loop {
@@ -174,7 +185,7 @@ impl Gateway {
             return Err(self.refuse(&intent, &basis, refusal, now).await);
         }
         let live = world.hold_of(&request.session, request.digest).map(|hold| hold.id().clone());
-        let decision = self.decide(&world, &intent, &Facts::default(), Approvals::default(), now);
+        let decision = self.decide(&world, &intent, (&Facts::default(), Approvals::default()), now);
         match decision.verdict {
             Verdict::Allow(grant) => {
                 drop(world);
@@ -197,8 +208,15 @@ impl Gateway {
 
     /// What the request means for its session, if that session still runs.
     fn intent(&self, world: &World, request: &Request, now: Timestamp) -> Result<Intent, Refusal> {
-        let session = world.sessions.get(&request.session).filter(|s| s.ended.is_none() && now < s.until);
-        let ended = || Refusal::new(Reason::Ended, "this session has ended", "ask your controller for a new session");
+        let session =
+            world.sessions.get(&request.session).filter(|s| s.ended.is_none() && now < s.until);
+        let ended = || {
+            Refusal::new(
+                Reason::Ended,
+                "this session has ended",
+                "ask your controller for a new session",
+            )
+        };
         let session = session.ok_or_else(ended)?;
         let upstream = self.config.upstreams.get(&session.upstream).ok_or_else(ended)?;
         Ok(Intent {
@@ -213,7 +231,13 @@ impl Gateway {
         })
     }
 
-    fn decide(&self, world: &World, intent: &Intent, facts: &Facts, given: Approvals, now: Timestamp) -> Decision {
+    fn decide(
+        &self,
+        world: &World,
+        intent: &Intent,
+        (facts, given): (&Facts, Approvals),
+        now: Timestamp,
+    ) -> Decision {
         let session = world.sessions.get(&intent.principal.session);
         let default = tyer_core::intent::Narrowing::default();
         self.config.policies.decide(
@@ -261,14 +285,14 @@ impl Gateway {
         if matches!(hold.state(), tyer_core::hold::State::Open) && now < hold.ends() {
             return Ok(Attempt::Waits(id, needs));
         }
-        let decision = self.decide(world, intent, &hold.card().facts, hold.counted(), now);
+        let decision = self.decide(world, intent, (&hold.card().facts, hold.counted()), now);
         let basis = decision.basis.clone();
         match hold.step(Event::Present { digest: intent.digest, verdict: decision.verdict }, now) {
             Next::Releases(hold, grant) => {
                 let approvals = self.approval_records(world, &hold);
                 let change = Change::default().put(Table::Hold, id.as_str(), &hold);
                 let facts = hold.card().facts.clone();
-                let clearance = self.clear(change, intent, grant, (facts, approvals), now).await?;
+                let clearance = self.clear(change, intent, grant, (facts, approvals)).await?;
                 world.holds.insert(id.clone(), hold);
                 self.note_asked(world, intent).await;
                 self.tell(News::Hold(id));
@@ -279,7 +303,9 @@ impl Gateway {
                 self.end_hold(world, hold, now).await.map_err(|error| unrecorded(&error))?;
                 Ok(Attempt::Waits(id, needs))
             }
-            Next::Refuses(_, StepError::RefusedNow(refusal)) => Err(self.refuse(intent, &basis, refusal, now).await),
+            Next::Refuses(_, StepError::RefusedNow(refusal)) => {
+                Err(self.refuse(intent, &basis, refusal, now).await)
+            }
             Next::Refuses(_, StepError::NeedsMore(needs)) => Ok(Attempt::Waits(id, needs)),
             Next::Refuses(_, _) => Ok(Attempt::Waits(id, needs)),
         }
@@ -295,7 +321,7 @@ impl Gateway {
     ) -> Result<Clearance, Refusal> {
         if intent.acts.worst() > tyer_core::intent::Effect::Read && !intent.acts.all_local() {
             let nobody = (Facts::default(), Vec::new());
-            return self.clear(Change::default(), intent, grant, nobody, now).await;
+            return self.clear(Change::default(), intent, grant, nobody).await;
         }
         let key = (request.session.clone(), request.shape, request.redacted.clone());
         if let Some(leaf) = self.leases.carry(&key, now) {
@@ -318,10 +344,9 @@ impl Gateway {
         intent: &Intent,
         grant: Grant,
         (facts, approvals): (Facts, Vec<ApprovalRecord>),
-        now: Timestamp,
     ) -> Result<Clearance, Refusal> {
         let (request, private) = self.request_record(intent, facts, grant.basis())?;
-        let record = Record::new(now, What::Cleared { request, approvals });
+        let record = Record::new(clock::now(), What::Cleared { request, approvals });
         let change = change
             .leaf(&record)
             .put_at_leaf(Table::Private, &private)
@@ -347,7 +372,13 @@ impl Gateway {
     }
 
     /// Records a refusal and hands it back. A refusal stands even if it cannot be recorded.
-    async fn refuse(&self, intent: &Intent, basis: &Basis, refusal: Refusal, now: Timestamp) -> Refusal {
+    async fn refuse(
+        &self,
+        intent: &Intent,
+        basis: &Basis,
+        refusal: Refusal,
+        now: Timestamp,
+    ) -> Refusal {
         let Ok((request, private)) = self.request_record(intent, Facts::default(), basis) else {
             return refusal;
         };
@@ -360,16 +391,21 @@ impl Gateway {
     }
 
     /// The request as leaves keep it, and what opens its commitment.
-    fn request_record(&self, intent: &Intent, facts: Facts, basis: &Basis) -> Result<(RequestRecord, Private), Refusal> {
+    fn request_record(
+        &self,
+        intent: &Intent,
+        facts: Facts,
+        basis: &Basis,
+    ) -> Result<(RequestRecord, Private), Refusal> {
         let salt = secret::random::<32>().map_err(|_| not_recorded())?;
         let record = RequestRecord {
             principal: intent.principal.clone(),
             upstream: intent.upstream.clone(),
             environment: intent.environment.clone(),
             digest: intent.digest,
-            redacted: intent.redacted.clone(),
+            redacted: shortened(&intent.redacted),
             commitment: commit(&salt, &intent.text),
-            acts: intent.acts.iter().cloned().collect(),
+            acts: gravest(&intent.acts),
             facts,
             basis: basis.clone(),
         };
@@ -402,6 +438,32 @@ pub(crate) struct Private {
 enum Attempt {
     Cleared(Clearance),
     Waits(HoldId, Needs),
+}
+
+/// The redacted text as far as a leaf has room for it; the commitment covers all of it.
+fn shortened(redacted: &str) -> String {
+    let kept: String = redacted.chars().take(REDACTED_CHARS_MAX).collect();
+    if kept.len() == redacted.len() {
+        kept
+    } else {
+        format!("{kept} ... ({} bytes in all)", redacted.len())
+    }
+}
+
+/// The acts as far as a leaf has room for them: all, or the gravest and how many more there are.
+fn gravest(acts: &Acts) -> Vec<Act> {
+    let mut all: Vec<Act> = acts.iter().cloned().collect();
+    if all.len() <= ACTS_MAX {
+        return all;
+    }
+    all.sort_by_key(|act| std::cmp::Reverse(act.effect));
+    let rest = all.split_off(ACTS_MAX);
+    all.extend(rest.first().cloned().map(|next| Act {
+        resource: Resource::upstream(),
+        why: format!("and {} more acts, none graver than this", rest.len()),
+        ..next
+    }));
+    all
 }
 
 /// The only place where a clearance is made: its callers have just seen `leaf` become durable.

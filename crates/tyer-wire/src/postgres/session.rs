@@ -22,15 +22,16 @@ mod upstream;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tyer_core::intent::{Digest, Kind, Resource};
+use tyer_core::intent::Digest;
 use tyer_core::limits::STATEMENTS_MAX;
 use tyer_core::verdict::LeafIndex;
 
 use self::expect::{Awaits, Expect, Known, Progress, Running};
 pub use self::fatal::Fatal;
 use self::names::{Name, Names};
+use self::pipeline::not_utf8;
 pub use self::question::Question;
-use self::question::{Portal, Prepared, unclear};
+use self::question::{Portal, Prepared, unclear, unsettles};
 pub use self::upstream::{Pass, Relay};
 use super::decode::{self, Bind, Frame, Parse, Piece};
 use super::encode;
@@ -491,17 +492,4 @@ impl Session {
             None
         }
     }
-}
-
-/// Whether changing it changes how later texts are read, or might.
-fn unsettles(resource: &Resource) -> bool {
-    resource.kind == Kind::Setting
-        && matches!(
-            resource.name.to_ascii_lowercase().as_str(),
-            "client_encoding" | "names" | "standard_conforming_strings" | "all" | "*" | ""
-        )
-}
-
-fn not_utf8() -> Answer {
-    Answer::new("22021", "the statement is not valid UTF-8")
 }

@@ -1,3 +1,5 @@
+//! Command lines, exit codes, founding and offline verification.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -179,7 +181,7 @@ fn enrol_everybody(data: &Path) {
         let id = person.id.clone();
         change = change.put(crate::store::Table::Person, id.as_str(), &person);
     }
-    let seal = |_: &dyn Fn(&[u64]) -> Result<Vec<[u8; 32]>, crate::store::StoreError>| {
+    let seal = |_: &crate::store::sqlite::Stored<'_>| {
         Ok(crate::store::sqlite::Sealed { hashes: Vec::new(), head: None })
     };
     store.apply(&[change], seal).expect("enrolled");

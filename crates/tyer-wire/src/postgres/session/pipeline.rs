@@ -157,3 +157,7 @@ fn bound_unasked() -> Answer {
     Answer::new("0A000", "this statement cannot be bound without being executed in the same pipeline")
         .hint("Send Bind and Execute together, before Flush, Sync or another Execute.")
 }
+
+pub(super) fn not_utf8() -> Answer {
+    Answer::new("22021", "the statement is not valid UTF-8")
+}
