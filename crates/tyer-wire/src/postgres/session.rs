@@ -103,6 +103,8 @@ impl Run {
 pub enum Step {
     /// Nothing yet.
     Nothing,
+    /// Not taken: hand in the same frame again after the upstream's next message.
+    Later,
     /// This goes to the upstream.
     Send(Chore),
     /// This is to be decided, and answered by [`Session::cleared`] or [`Session::refused`].
@@ -232,6 +234,9 @@ impl Session {
         }
         if self.expects.len() > IN_FLIGHT_MAX {
             return Err(Fatal::TooMany);
+        }
+        if self.must_settle(frame.tag()) {
+            return Ok(Step::Later);
         }
         match frame.tag() {
             b'd' | b'c' | b'f' => Ok(self.copy(frame)),

@@ -266,8 +266,8 @@ fn verification_finds_what_was_done_to_the_ledger() {
         }),
         ("reordered", &|copy| {
             copy.execute_batch(
-                "UPDATE leaf SET position = -1 WHERE position = 3;
-                 UPDATE leaf SET position = 3 WHERE position = 4;
+                "UPDATE leaf SET position = -1 WHERE position = 0;
+                 UPDATE leaf SET position = 0 WHERE position = 4;
                  UPDATE leaf SET position = 4 WHERE position = -1;",
             )
             .expect("reordered");

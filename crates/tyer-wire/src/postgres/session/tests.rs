@@ -180,6 +180,7 @@ impl Play {
         };
         match step {
             Ok(Step::Nothing) => vec![],
+            Ok(Step::Later) => vec!["later".to_owned()],
             Ok(Step::Send(chore)) => vec![format!("chore: {}", shown(Side::Agent, chore.bytes()))],
             Ok(Step::Finish(chore)) => vec![format!("finish: {}", shown(Side::Agent, chore.bytes()))],
             Ok(Step::Ask(question)) => {

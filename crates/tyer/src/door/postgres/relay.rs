@@ -230,6 +230,10 @@ impl<'a> Relay<'a> {
             let Some(frame) = self.from_agent.frame().map_err(Fatal::from)? else { break };
             match self.session.agent(&frame)? {
                 Step::Nothing => {}
+                Step::Later => {
+                    self.from_agent.put_back();
+                    break;
+                }
                 Step::Send(chore) => self.upstream_out.chore(&chore),
                 Step::Ask(question) => return Ok(Asked::Question(question)),
                 Step::Finish(chore) => {
