@@ -181,7 +181,7 @@ impl Decoder {
         self.left == 0
     }
 
-    /// The bytes not given out yet, for what follows the frames (none are left behind).
+    /// How many bytes were not given out yet.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.buffer.len() - self.start

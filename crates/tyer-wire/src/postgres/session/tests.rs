@@ -147,6 +147,7 @@ impl Play {
         match line.split_once(' ').unwrap_or((line, "")) {
             (">", rest) => self.agent(&message(Side::Agent, rest)),
             ("<", rest) => self.upstream(&message(Side::Upstream, rest)),
+            ("clear" | "refuse", _) if self.question.is_none() => vec!["nothing is asked".to_owned()],
             ("clear", _) => {
                 self.leaf += 1;
                 let digest = self.question.take().unwrap().digest;
