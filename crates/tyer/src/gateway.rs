@@ -11,6 +11,7 @@ pub(crate) mod freeze;
 pub(crate) mod holds;
 pub(crate) mod leases;
 pub(crate) mod people;
+pub(crate) mod requests;
 pub(crate) mod sessions;
 pub(crate) mod statements;
 pub(crate) mod world;
@@ -22,9 +23,9 @@ use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard, broadcast, watch};
 use tyer_core::facts::Facts;
 use tyer_core::hold::{Event, Next, StepError};
-use tyer_core::intent::{Act, Acts, Digest, HoldId, Intent, Kind, Resource, SessionId, Timestamp};
+use tyer_core::intent::{Acts, Digest, HoldId, Intent, SessionId, Timestamp};
 use tyer_core::policy::{Decision, Situation};
-use tyer_core::record::{ApprovalRecord, Record, RequestRecord, What, commit};
+use tyer_core::record::{ApprovalRecord, Record, What};
 use tyer_core::verdict::{
     Approvals, Basis, Clearance, Grant, LeafIndex, Needs, Outcome, Reason, Refusal, Verdict,
 };
@@ -33,7 +34,6 @@ use crate::clock;
 use crate::config::Config;
 use crate::gateway::leases::Leases;
 use crate::gateway::world::World;
-use crate::secret;
 use crate::sequencer::Sequencer;
 use crate::store::{Change, StoreError, Table};
 use crate::upstream::Upstreams;
@@ -43,13 +43,6 @@ const NEWS_MAX: usize = 256;
 
 /// Bytes of a request's text, parameters included, that is decided at all.
 const TEXT_BYTES_MAX: usize = 4 * tyer_core::limits::REQUEST_BYTES_MAX;
-/// Characters of redacted text that a leaf keeps.
-const REDACTED_CHARS_MAX: usize = 3_000;
-/// Acts that a leaf lists.
-const ACTS_MAX: usize = 40;
-/// Characters of one name or explanation that a leaf keeps.
-const WORDS_CHARS_MAX: usize = 120;
-
 /// The interlock's heart: one for the process.
 #[derive(Debug)]
 pub(crate) struct Gateway {
@@ -170,6 +163,7 @@ impl Gateway {
         loop {
             match self.attempt(&request).await? {
                 Attempt::Cleared(clearance) => return Ok(clearance),
+                Attempt::Again => {}
                 Attempt::Waits(hold, needs) => {
                     let refusal = || self.held(&hold, needs);
                     if *patience.gone.borrow() {
@@ -310,7 +304,7 @@ impl Gateway {
             Next::Stays(hold, _) => {
                 // It aged out just now: record that, and let the next attempt park a new hold.
                 self.end_hold(world, hold, now).await.map_err(|error| unrecorded(&error))?;
-                Ok(Attempt::Waits(id, needs))
+                Ok(Attempt::Again)
             }
             Next::Refuses(_, StepError::RefusedNow(refusal)) => {
                 Err(self.refuse(intent, &basis, refusal, now).await)
@@ -400,28 +394,6 @@ impl Gateway {
         refusal
     }
 
-    /// The request as leaves keep it, and what opens its commitment.
-    fn request_record(
-        &self,
-        intent: &Intent,
-        facts: Facts,
-        basis: &Basis,
-    ) -> Result<(RequestRecord, Private), Refusal> {
-        let salt = secret::random::<32>().map_err(|_| not_recorded())?;
-        let record = RequestRecord {
-            principal: intent.principal.clone(),
-            upstream: intent.upstream.clone(),
-            environment: intent.environment.clone(),
-            digest: intent.digest,
-            redacted: shortened(&intent.redacted),
-            commitment: commit(&salt, &intent.text),
-            acts: gravest(&intent.acts),
-            facts,
-            basis: basis.clone(),
-        };
-        Ok((record, Private { salt: Digest(salt), text: intent.text.clone() }))
-    }
-
     /// Closes leases that ran out; called now and then.
     pub(crate) async fn close_leases(&self, now: Timestamp) {
         for closed in self.leases.expired(now) {
@@ -438,55 +410,11 @@ impl Gateway {
     }
 }
 
-/// What opens a leaf's commitment; kept beside the ledger, never in it.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Private {
-    pub(crate) salt: Digest,
-    pub(crate) text: String,
-}
-
 enum Attempt {
     Cleared(Clearance),
+    /// The world has changed meanwhile.
+    Again,
     Waits(HoldId, Needs),
-}
-
-/// The redacted text as far as a leaf has room for it; the commitment covers all of it.
-fn shortened(redacted: &str) -> String {
-    let kept: String = redacted.chars().take(REDACTED_CHARS_MAX).collect();
-    if kept.len() == redacted.len() {
-        kept
-    } else {
-        format!("{kept} ... ({} bytes in all)", redacted.len())
-    }
-}
-
-/// The acts as far as a leaf has room for them: all, or the gravest and how many more there are.
-fn gravest(acts: &Acts) -> Vec<Act> {
-    let mut all: Vec<Act> = acts.iter().map(recorded).collect();
-    if all.len() <= ACTS_MAX {
-        return all;
-    }
-    all.sort_by_key(|act| std::cmp::Reverse(act.effect));
-    let rest = all.split_off(ACTS_MAX);
-    all.extend(rest.first().cloned().map(|next| Act {
-        resource: Resource::upstream(),
-        why: format!("and {} more acts, none graver than this", rest.len()),
-        ..next
-    }));
-    all
-}
-
-/// An act as leaves keep it. Names of files and programs are literals of the request, which leaves
-/// redact; the card shows them.
-fn recorded(act: &Act) -> Act {
-    let short = |text: &str| text.chars().take(WORDS_CHARS_MAX).collect::<String>();
-    let is_literal = matches!(act.resource.kind, Kind::File | Kind::Program);
-    let (name, why) = if is_literal {
-        ("?".to_owned(), format!("reaches a {} on the database's host", act.resource.kind.as_str()))
-    } else {
-        (short(&act.resource.name), short(&act.why))
-    };
-    Act { resource: Resource { name, ..act.resource.clone() }, why, ..act.clone() }
 }
 
 /// The only place where a clearance is made: its callers have just seen `leaf` become durable.

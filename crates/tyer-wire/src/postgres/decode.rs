@@ -482,16 +482,6 @@ impl Complaint {
     }
 }
 
-/// `Authentication…`: its kind and what follows.
-///
-/// # Errors
-/// The body does not have these fields.
-pub fn authentication(body: &[u8]) -> Result<(u32, &[u8]), DecodeError> {
-    let mut fields = Fields::new(body, "Authentication");
-    let kind = fields.u32()?;
-    Ok((kind, fields.rest()))
-}
-
 /// `SASLInitialResponse`: the mechanism and the client's first message.
 ///
 /// # Errors
