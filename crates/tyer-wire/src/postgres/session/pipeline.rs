@@ -91,11 +91,16 @@ impl Session {
         (0..self.held.len()).find(|at| self.is_grave(*at))
     }
 
-    /// Where the last `Bind` of that portal is held back.
+    /// Where the last `Bind` of that portal is held back, unless it is closed again behind it.
     pub(super) fn bind_of(&self, name: &Name) -> Option<usize> {
-        self.held.iter().rposition(
-            |held| matches!(&held.expect.what, Awaits::Bind { name: bound, .. } if bound == name),
-        )
+        let about = |held: &Held| match &held.expect.what {
+            Awaits::Bind { name: bound, .. } => bound == name,
+            Awaits::Close { target: Target::Portal, name: closed } => closed == name,
+            _ => false,
+        };
+        let at = self.held.iter().rposition(about)?;
+        let is_bind = |held: &Held| matches!(held.expect.what, Awaits::Bind { .. });
+        self.held.get(at).is_some_and(is_bind).then_some(at)
     }
 
     pub(super) fn refuse_here(&mut self, answer: Answer) -> Step {

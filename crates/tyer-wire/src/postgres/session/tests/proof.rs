@@ -305,3 +305,10 @@ fn an_error_in_an_earlier_pipeline_cannot_swap_a_statement() {
         play(&all, &[true], &[0]).unwrap();
     }
 }
+
+/// What is bound, closed and then executed is not what was asked about.
+#[test]
+fn a_portal_closed_before_its_execution_is_not_planned() {
+    let lines = ["> Parse a|delete from orders", "> Bind b|a", "> Close Pb", "> Execute b|0"];
+    play(&lines.map(str::to_owned), &[true], &[0]).unwrap();
+}
