@@ -5,9 +5,6 @@ use std::process::{Command, Stdio};
 use super::{BenchError, system};
 use crate::cluster::{Cluster, DATABASE};
 
-/// Transactions of one round, over all clients.
-const READS: u32 = 2_000;
-const INSERTS: u32 = 400;
 /// The table that the inserts fill.
 pub(super) const INSERTED: &str =
     "CREATE TABLE noted (n int, note text); ALTER TABLE noted OWNER TO tyer";
@@ -69,13 +66,14 @@ impl Work {
         format!("{what}, {}", self.protocol.word())
     }
 
-    fn transactions_per_client(self) -> u32 {
-        let all = match self.script {
-            Script::Read => READS,
-            Script::Insert => INSERTS,
+    /// Transactions of one round, over all clients.
+    pub(super) fn transactions(self) -> u32 {
+        let alone = match self.script {
+            Script::Read => 2_000,
+            Script::Insert => 400,
         };
         // More clients make a longer round, or starting them would be most of it.
-        if self.clients == 1 { all } else { 4 * all / self.clients }
+        if self.clients == 1 { alone } else { 4 * alone }
     }
 }
 
@@ -103,7 +101,8 @@ impl<'a> Pgbench<'a> {
         let script = tempfile::NamedTempFile::new().map_err(system("a script"))?;
         std::fs::write(script.path(), INSERT).map_err(system("a script"))?;
         let script = script.path().display().to_string();
-        let (clients, each) = (work.clients.to_string(), work.transactions_per_client().to_string());
+        let (clients, each) =
+            (work.clients.to_string(), (work.transactions() / work.clients).to_string());
         let mut arguments =
             vec!["-n", "-M", work.protocol.word(), "-c", &clients, "-j", "1", "-t", &each];
         match work.script {

@@ -17,6 +17,7 @@ mod pipeline;
 mod question;
 #[cfg(test)]
 mod tests;
+mod understood;
 mod upstream;
 
 use std::collections::VecDeque;
@@ -31,12 +32,13 @@ pub use self::fatal::Fatal;
 use self::names::{Name, Names};
 pub use self::question::Question;
 use self::question::{Portal, Prepared, unclear};
+use self::understood::Understood;
 pub use self::upstream::{Pass, Relay};
 use super::decode::{self, Bind, Frame, Parse, Piece};
 use super::encode;
 use super::identity::{Parameters, Scope, Value, request_digest, request_text};
 use super::refuse::Answer;
-use super::understand::{Understanding, understand};
+use super::understand::Understanding;
 
 /// Names no column, so analysing it fails whatever the database holds.
 const REFUSED_SQL: &[u8] = b"SELECT \"tyer_refused\"";
@@ -176,6 +178,7 @@ pub struct Session {
     implicit: bool,
     /// Settings may have changed that the server has not reported yet.
     unsettled: bool,
+    understood: Understood,
 }
 
 impl Session {
@@ -198,6 +201,7 @@ impl Session {
             unsynced: false,
             implicit: true,
             unsettled: false,
+            understood: Understood::default(),
         }
     }
 
@@ -471,11 +475,11 @@ impl Session {
         self.status == Status::Idle && answered && !self.unsynced
     }
 
-    fn understood(&self, sql: &str) -> Arc<Understanding> {
-        Arc::new(match self.unreadable() {
-            Some(why) => unclear(sql, why),
-            None => understand(sql),
-        })
+    fn understood(&mut self, sql: &str) -> Arc<Understanding> {
+        match self.unreadable() {
+            Some(why) => Arc::new(unclear(sql, why)),
+            None => self.understood.of(sql),
+        }
     }
 
     /// Why texts can't be read as the server will read them, if so.
