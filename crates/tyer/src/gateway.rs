@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard, broadcast, watch};
 use tyer_core::facts::Facts;
 use tyer_core::hold::{Event, Next, StepError};
-use tyer_core::intent::{Acts, Digest, HoldId, Intent, SessionId, Timestamp};
+use tyer_core::intent::{Act, Acts, Digest, HoldId, Intent, Resource, SessionId, Timestamp};
 use tyer_core::policy::{Decision, Situation};
 use tyer_core::record::{ApprovalRecord, Record, RequestRecord, What, commit};
 use tyer_core::verdict::{
@@ -40,6 +40,11 @@ use crate::upstream::Upstreams;
 
 /// News that pages and waiting doors follow; they look at the world themselves.
 const NEWS_MAX: usize = 256;
+
+/// Characters of redacted text that a leaf keeps.
+const REDACTED_CHARS_MAX: usize = 6_000;
+/// Acts that a leaf lists.
+const ACTS_MAX: usize = 60;
 
 /// The interlock's heart: one for the process.
 #[derive(Debug)]
@@ -180,7 +185,7 @@ impl Gateway {
             return Err(self.refuse(&intent, &basis, refusal, now).await);
         }
         let live = world.hold_of(&request.session, request.digest).map(|hold| hold.id().clone());
-        let decision = self.decide(&world, &intent, &Facts::default(), Approvals::default(), now);
+        let decision = self.decide(&world, &intent, (&Facts::default(), Approvals::default()), now);
         match decision.verdict {
             Verdict::Allow(grant) => {
                 drop(world);
@@ -230,8 +235,7 @@ impl Gateway {
         &self,
         world: &World,
         intent: &Intent,
-        facts: &Facts,
-        given: Approvals,
+        (facts, given): (&Facts, Approvals),
         now: Timestamp,
     ) -> Decision {
         let session = world.sessions.get(&intent.principal.session);
@@ -281,14 +285,14 @@ impl Gateway {
         if matches!(hold.state(), tyer_core::hold::State::Open) && now < hold.ends() {
             return Ok(Attempt::Waits(id, needs));
         }
-        let decision = self.decide(world, intent, &hold.card().facts, hold.counted(), now);
+        let decision = self.decide(world, intent, (&hold.card().facts, hold.counted()), now);
         let basis = decision.basis.clone();
         match hold.step(Event::Present { digest: intent.digest, verdict: decision.verdict }, now) {
             Next::Releases(hold, grant) => {
                 let approvals = self.approval_records(world, &hold);
                 let change = Change::default().put(Table::Hold, id.as_str(), &hold);
                 let facts = hold.card().facts.clone();
-                let clearance = self.clear(change, intent, grant, (facts, approvals), now).await?;
+                let clearance = self.clear(change, intent, grant, (facts, approvals)).await?;
                 world.holds.insert(id.clone(), hold);
                 self.note_asked(world, intent).await;
                 self.tell(News::Hold(id));
@@ -317,7 +321,7 @@ impl Gateway {
     ) -> Result<Clearance, Refusal> {
         if intent.acts.worst() > tyer_core::intent::Effect::Read && !intent.acts.all_local() {
             let nobody = (Facts::default(), Vec::new());
-            return self.clear(Change::default(), intent, grant, nobody, now).await;
+            return self.clear(Change::default(), intent, grant, nobody).await;
         }
         let key = (request.session.clone(), request.shape, request.redacted.clone());
         if let Some(leaf) = self.leases.carry(&key, now) {
@@ -340,10 +344,9 @@ impl Gateway {
         intent: &Intent,
         grant: Grant,
         (facts, approvals): (Facts, Vec<ApprovalRecord>),
-        now: Timestamp,
     ) -> Result<Clearance, Refusal> {
         let (request, private) = self.request_record(intent, facts, grant.basis())?;
-        let record = Record::new(now, What::Cleared { request, approvals });
+        let record = Record::new(clock::now(), What::Cleared { request, approvals });
         let change = change
             .leaf(&record)
             .put_at_leaf(Table::Private, &private)
@@ -400,9 +403,9 @@ impl Gateway {
             upstream: intent.upstream.clone(),
             environment: intent.environment.clone(),
             digest: intent.digest,
-            redacted: intent.redacted.clone(),
+            redacted: shortened(&intent.redacted),
             commitment: commit(&salt, &intent.text),
-            acts: intent.acts.iter().cloned().collect(),
+            acts: gravest(&intent.acts),
             facts,
             basis: basis.clone(),
         };
@@ -435,6 +438,32 @@ pub(crate) struct Private {
 enum Attempt {
     Cleared(Clearance),
     Waits(HoldId, Needs),
+}
+
+/// The redacted text as far as a leaf has room for it; the commitment covers all of it.
+fn shortened(redacted: &str) -> String {
+    let kept: String = redacted.chars().take(REDACTED_CHARS_MAX).collect();
+    if kept.len() == redacted.len() {
+        kept
+    } else {
+        format!("{kept} ... ({} bytes in all)", redacted.len())
+    }
+}
+
+/// The acts as far as a leaf has room for them: all, or the gravest and how many more there are.
+fn gravest(acts: &Acts) -> Vec<Act> {
+    let mut all: Vec<Act> = acts.iter().cloned().collect();
+    if all.len() <= ACTS_MAX {
+        return all;
+    }
+    all.sort_by_key(|act| std::cmp::Reverse(act.effect));
+    let rest = all.split_off(ACTS_MAX);
+    all.extend(rest.first().cloned().map(|next| Act {
+        resource: Resource::upstream(),
+        why: format!("and {} more acts, none graver than this", rest.len()),
+        ..next
+    }));
+    all
 }
 
 /// The only place where a clearance is made: its callers have just seen `leaf` become durable.

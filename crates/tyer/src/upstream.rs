@@ -95,6 +95,8 @@ impl UpstreamWriter {
         if clearance.leaf() != run.leaf() || clearance.digest() != run.digest() {
             return Err(ExecuteError::OtherRequest);
         }
+        // Used up.
+        drop(clearance);
         self.out.extend_from_slice(run.bytes());
         Ok(())
     }

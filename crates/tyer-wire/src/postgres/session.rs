@@ -23,15 +23,16 @@ mod upstream;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tyer_core::intent::{Digest, Kind, Resource};
+use tyer_core::intent::Digest;
 use tyer_core::limits::STATEMENTS_MAX;
 use tyer_core::verdict::LeafIndex;
 
-use self::expect::{Awaits, Expect, Known, Progress, Running};
+use self::expect::{Awaits, CopyData, Expect, Known, Progress, Running};
 pub use self::fatal::Fatal;
 use self::names::{Name, Names};
+use self::pipeline::not_utf8;
 pub use self::question::Question;
-use self::question::{Portal, Prepared, unclear};
+use self::question::{Portal, Prepared, unclear, unsettles};
 use self::understood::Understood;
 pub use self::upstream::{Pass, Relay};
 use super::decode::{self, Bind, Frame, Parse, Piece};
@@ -104,6 +105,8 @@ impl Run {
 pub enum Step {
     /// Nothing yet.
     Nothing,
+    /// Not taken: hand in the same frame again after the upstream's next message.
+    Later,
     /// This goes to the upstream.
     Send(Chore),
     /// This is to be decided, and answered by [`Session::cleared`] or [`Session::refused`].
@@ -130,13 +133,6 @@ enum Skipping {
     Refused,
     /// The server reported an error with this code.
     Errored(String),
-}
-
-/// What becomes of `COPY` data: decided once for all pieces of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum CopyData {
-    Passed,
-    Dropped,
 }
 
 /// A message that waits for the decision on its pipeline.
@@ -235,6 +231,9 @@ impl Session {
         }
         if self.expects.len() > IN_FLIGHT_MAX {
             return Err(Fatal::TooMany);
+        }
+        if self.must_settle(frame.tag()) {
+            return Ok(Step::Later);
         }
         match frame.tag() {
             b'd' | b'c' | b'f' => Ok(self.copy(frame)),
@@ -495,17 +494,4 @@ impl Session {
             None
         }
     }
-}
-
-/// Whether changing it changes how later texts are read, or might.
-fn unsettles(resource: &Resource) -> bool {
-    resource.kind == Kind::Setting
-        && matches!(
-            resource.name.to_ascii_lowercase().as_str(),
-            "client_encoding" | "names" | "standard_conforming_strings" | "all" | "*" | ""
-        )
-}
-
-fn not_utf8() -> Answer {
-    Answer::new("22021", "the statement is not valid UTF-8")
 }

@@ -5,10 +5,11 @@ use tyer_core::hold::{Approval, Changed, Event, Hold, Next, Standing, State, Ste
 use tyer_core::intent::{HoldId, Intent, PersonId, SessionId, Timestamp};
 use tyer_core::limits::{OPEN_HOLDS_PER_CONTROLLER, OPEN_HOLDS_PER_SESSION};
 use tyer_core::record::{ApprovalRecord, CardRecord, Record, What};
-use tyer_core::statement::{Decision, Signed, Subject};
+use tyer_core::statement::{Decision, Subject};
 use tyer_core::verdict::{Approvals, Basis, Needs, Reason, Refusal, Verdict};
 
 use crate::clock;
+use crate::gateway::statements::Word;
 use crate::gateway::world::{NEXT_HOLD, World};
 use crate::gateway::{Attempt, Gateway, News, Request, unrecorded};
 use crate::store::{Change, StoreError, Table};
@@ -52,7 +53,7 @@ impl Gateway {
         if let Some(hold) = world.hold_of(&request.session, request.digest) {
             return Ok(Attempt::Waits(hold.id().clone(), hold.card().needs));
         }
-        let decision = self.decide(&world, &intent, &facts, Approvals::default(), now);
+        let decision = self.decide(&world, &intent, (&facts, Approvals::default()), now);
         match decision.verdict {
             Verdict::Allow(grant) => {
                 drop(world);
@@ -98,12 +99,10 @@ impl Gateway {
     pub(super) async fn approve(
         &self,
         world: &mut World,
-        signed: Signed,
+        word: Word,
         subject: &Subject,
-        comment: String,
-        now: Timestamp,
     ) -> Result<(), AnswerError> {
-        let person = PersonId::new(signed.statement.person.clone());
+        let Word { signed, by: person, comment, now } = word;
         let hold = self.answerable(world, &subject.hold, &person)?;
         let standing = self.standing(&person, &hold.card().intent);
         let approval = Approval { person: person.clone(), standing, at: now, comment, signed };
@@ -128,15 +127,13 @@ impl Gateway {
     pub(super) async fn reject(
         &self,
         world: &mut World,
-        signed: Signed,
+        word: Word,
         subject: &Subject,
-        reason: String,
-        now: Timestamp,
     ) -> Result<(), AnswerError> {
+        let Word { signed, by: person, comment: reason, now } = word;
         if reason.trim().is_empty() {
             return Err(AnswerError::NoReason);
         }
-        let person = PersonId::new(signed.statement.person.clone());
         let hold = self.answerable(world, &subject.hold, &person)?;
         let key = self.key_of(world, &person, &signed.credential);
         let key = key.ok_or_else(|| AnswerError::DoesNotCount(person.clone()))?;

@@ -7,10 +7,10 @@ use tyer_core::assertion::{self, Registration};
 use tyer_core::intent::{Digest, PersonId, Timestamp};
 use tyer_core::limits::{ENROLMENT_MS, NAME_CHARS_MAX};
 use tyer_core::record::{PublicKey, Record, What};
-use tyer_core::statement::{Decision, Signed, Statement};
+use tyer_core::statement::{Decision, Statement};
 
 use crate::clock;
-use crate::gateway::statements::{DecisionError, remember, take};
+use crate::gateway::statements::{DecisionError, Word, remember, take};
 use crate::gateway::world::{Link, Person, World};
 use crate::gateway::{Gateway, News};
 use crate::secret::{self, NoRandomness};
@@ -120,11 +120,10 @@ impl Gateway {
     pub(super) async fn invite(
         &self,
         world: &mut World,
-        signed: Signed,
-        by: PersonId,
+        word: Word,
         guest: PersonId,
-        now: Timestamp,
     ) -> Result<String, PeopleError> {
+        let Word { signed, by, now, .. } = word;
         if !world.people.get(&by).is_some_and(Person::counts) {
             return Err(PeopleError::DoesNotCount(by));
         }
@@ -153,11 +152,11 @@ impl Gateway {
     pub(super) async fn confirm(
         &self,
         world: &mut World,
-        signed: Signed,
-        by: PersonId,
-        (guest, credential): (PersonId, Digest),
-        now: Timestamp,
+        word: Word,
+        guest: PersonId,
+        credential: Digest,
     ) -> Result<(), PeopleError> {
+        let Word { signed, by, now, .. } = word;
         if !world.people.get(&by).is_some_and(Person::counts) {
             return Err(PeopleError::DoesNotCount(by));
         }

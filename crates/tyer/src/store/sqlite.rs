@@ -63,7 +63,7 @@ impl Sqlite {
     /// is given a way to read hashes that are stored already. Nothing is changed on an error.
     pub(crate) fn apply<F>(&mut self, changes: &[Change], seal: F) -> Result<Applied, StoreError>
     where
-        F: FnOnce(&dyn Fn(&[u64]) -> Result<Vec<[u8; 32]>, StoreError>) -> Result<Sealed, StoreError>,
+        F: FnOnce(&Stored<'_>) -> Result<Sealed, StoreError>,
     {
         let transaction = self.connection.transaction()?;
         let before = head_of(&transaction)?.map_or(0, |head| head.size);
@@ -139,6 +139,9 @@ impl Sqlite {
         head_of(&self.connection)
     }
 }
+
+/// Reads stored hashes by position.
+pub(crate) type Stored<'a> = dyn Fn(&[u64]) -> Result<Vec<[u8; 32]>, StoreError> + 'a;
 
 /// What `seal` made of the new leaves.
 #[derive(Debug)]

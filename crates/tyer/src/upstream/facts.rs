@@ -17,6 +17,9 @@ const FACTS_WAIT: Duration = Duration::from_secs(3);
 /// Relations that a card says more about.
 const RELATIONS_MAX: usize = 20;
 
+/// Dependents of one relation that a card lists.
+const DEPENDENTS_MAX: usize = 40;
+
 const SIZES: &str = "
     SELECT n.nspname || '.' || c.relname,
            CASE WHEN c.reltuples < 0 THEN NULL ELSE c.reltuples::int8 END,
@@ -101,8 +104,12 @@ async fn ask(target: &Target, about: &About, facts: &mut Facts) -> Result<(), As
             rows,
             touched: None,
             bytes,
-            dependents: dependents.iter().map(|row| row.get(0)).collect(),
+            dependents: dependents.iter().take(DEPENDENTS_MAX).map(|row| row.get(0)).collect(),
         });
+        if dependents.len() > DEPENDENTS_MAX {
+            let more = dependents.len() - DEPENDENTS_MAX;
+            facts.unknown.push(format!("{more} more objects depend on {name} and are not listed"));
+        }
     }
     if let (Some(statement), [only]) = (&about.explain, facts.relations.as_mut_slice()) {
         match explain(&client, statement).await {

@@ -94,16 +94,16 @@ async fn a_door_waits_a_bounded_time_and_releases_while_it_waits() {
 async fn prepared_statements_are_bound_to_their_parameters() {
     let mut bed = Bed::new(Shape::default()).await;
     let agent = bed.agent().await;
-    let statement = agent.prepare("DELETE FROM customers WHERE id = $1").await.expect("prepare");
+    let statement = agent.prepare("DELETE FROM payments WHERE id = $1").await.expect("prepare");
     let held =
         |result: Result<u64, tokio_postgres::Error>| crate::bed::Refused::of(&result.unwrap_err());
-    let first = held(agent.execute(&statement, &[&1_i32]).await).hold();
-    let second = held(agent.execute(&statement, &[&2_i32]).await).hold();
+    let first = held(agent.execute(&statement, &[&1_i64]).await).hold();
+    let second = held(agent.execute(&statement, &[&2_i64]).await).hold();
     assert_ne!(first, second, "other parameters are another request");
     bed.alice.approve(&second).await.expect("alice");
     bed.bob.approve(&second).await.expect("bob");
-    assert_eq!(held(agent.execute(&statement, &[&1_i32]).await).hold(), first);
-    assert_eq!(agent.execute(&statement, &[&2_i32]).await.expect("it runs"), 1);
-    assert_eq!(bed.truth("SELECT count(*) FROM customers WHERE id IN (1, 2)"), "1");
+    assert_eq!(held(agent.execute(&statement, &[&1_i64]).await).hold(), first);
+    assert_eq!(agent.execute(&statement, &[&2_i64]).await.expect("it runs"), 1);
+    assert_eq!(bed.truth("SELECT count(*) FROM payments WHERE id IN (1, 2)"), "1");
     bed.verify();
 }

@@ -12,6 +12,15 @@ use crate::postgres::encode;
 use crate::postgres::refuse::Answer;
 
 impl Session {
+    /// Whether a message has to wait for answers to an earlier pipeline. An error there makes the server
+    /// skip what comes after it, so what a name means at the next `Sync` is known only once the answers
+    /// are here. Within one pipeline the same error also skips whatever uses the name.
+    pub(super) fn must_settle(&self, tag: u8) -> bool {
+        let at_boundary = !self.unsynced && self.held.is_empty() && self.skipping.is_none();
+        let goes_on = matches!(tag, b'd' | b'c' | b'f' | b'S' | b'X');
+        at_boundary && !goes_on && (self.statements.has_plans() || self.portals.has_plans())
+    }
+
     pub(super) fn expect(&mut self, what: Awaits) -> Expect {
         self.sent += 1;
         Expect { at: self.sent, what, leaf: None }
@@ -156,4 +165,8 @@ impl Session {
 fn bound_unasked() -> Answer {
     Answer::new("0A000", "this statement cannot be bound without being executed in the same pipeline")
         .hint("Send Bind and Execute together, before Flush, Sync or another Execute.")
+}
+
+pub(super) fn not_utf8() -> Answer {
+    Answer::new("22021", "the statement is not valid UTF-8")
 }

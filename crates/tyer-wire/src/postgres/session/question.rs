@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tyer_core::intent::{Act, Acts, Digest};
+use tyer_core::intent::{Act, Acts, Digest, Kind, Resource};
 use tyer_core::verdict::LeafIndex;
 
 use crate::postgres::identity::{Parameters, Value};
@@ -78,4 +78,13 @@ pub(super) fn unclear(sql: &str, why: &str) -> Understanding {
         relations: Vec::new(),
         explainable: false,
     }
+}
+
+/// Whether changing it changes how later texts are read, or might.
+pub(super) fn unsettles(resource: &Resource) -> bool {
+    resource.kind == Kind::Setting
+        && matches!(
+            resource.name.to_ascii_lowercase().as_str(),
+            "client_encoding" | "names" | "standard_conforming_strings" | "all" | "*" | ""
+        )
 }

@@ -162,7 +162,7 @@ impl<'a> Relay<'a> {
         loop {
             if question.is_none() {
                 match self.agent_messages() {
-                    Ok(Asked::Question(asked)) => question = Some(self.submit(*asked)),
+                    Ok(Asked::Question(asked)) => question = Some(self.submit(&asked)),
                     Ok(Asked::Nothing) => {}
                     Ok(Asked::Finish) => return Ending::Agent,
                     Err(ending) => return ending,
@@ -230,6 +230,10 @@ impl<'a> Relay<'a> {
             let Some(frame) = self.from_agent.frame().map_err(Fatal::from)? else { break };
             match self.session.agent(&frame)? {
                 Step::Nothing => {}
+                Step::Later => {
+                    self.from_agent.put_back();
+                    break;
+                }
                 Step::Send(chore) => self.upstream_out.chore(&chore),
                 Step::Ask(question) => return Ok(Asked::Question(question)),
                 Step::Finish(chore) => {
@@ -243,11 +247,11 @@ impl<'a> Relay<'a> {
 
     fn submit(
         &mut self,
-        question: Question,
+        question: &Question,
     ) -> std::pin::Pin<Box<dyn Future<Output = Decided> + Send>> {
         self.cancelled.mark_unchanged();
         self.gone.send_replace(self.agent_closed);
-        let request = request(self.session_id.clone(), &question);
+        let request = request(self.session_id.clone(), question);
         let wait = if question.may_wait { self.gateway.config.holds.wait } else { Duration::ZERO };
         let patience = Patience { wait, gone: self.gone.subscribe() };
         let gateway = Arc::clone(self.gateway);
