@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard, broadcast, watch};
 use tyer_core::facts::Facts;
 use tyer_core::hold::{Event, Next, StepError};
-use tyer_core::intent::{Act, Acts, Digest, HoldId, Intent, Resource, SessionId, Timestamp};
+use tyer_core::intent::{Act, Acts, Digest, HoldId, Intent, Kind, Resource, SessionId, Timestamp};
 use tyer_core::policy::{Decision, Situation};
 use tyer_core::record::{ApprovalRecord, Record, RequestRecord, What, commit};
 use tyer_core::verdict::{
@@ -41,10 +41,14 @@ use crate::upstream::Upstreams;
 /// News that pages and waiting doors follow; they look at the world themselves.
 const NEWS_MAX: usize = 256;
 
+/// Bytes of a request's text, parameters included, that is decided at all.
+const TEXT_BYTES_MAX: usize = 4 * tyer_core::limits::REQUEST_BYTES_MAX;
 /// Characters of redacted text that a leaf keeps.
-const REDACTED_CHARS_MAX: usize = 6_000;
+const REDACTED_CHARS_MAX: usize = 3_000;
 /// Acts that a leaf lists.
-const ACTS_MAX: usize = 60;
+const ACTS_MAX: usize = 40;
+/// Characters of one name or explanation that a leaf keeps.
+const WORDS_CHARS_MAX: usize = 120;
 
 /// The interlock's heart: one for the process.
 #[derive(Debug)]
@@ -156,6 +160,11 @@ impl Gateway {
         request: Request,
         mut patience: Patience,
     ) -> Result<Clearance, Refusal> {
+        if request.text.len() > TEXT_BYTES_MAX {
+            let message =
+                format!("a request of {} bytes is too long to be decided", request.text.len());
+            return Err(Refusal::new(Reason::TooMany, message, "split it, or send the rows by COPY"));
+        }
         let deadline = tokio::time::Instant::now() + patience.wait;
         let mut news = self.news();
         loop {
@@ -379,11 +388,12 @@ impl Gateway {
         refusal: Refusal,
         now: Timestamp,
     ) -> Refusal {
-        let Ok((request, private)) = self.request_record(intent, Facts::default(), basis) else {
+        // The full text is not kept: an agent that is refused must not be able to fill the disk.
+        let Ok((request, _)) = self.request_record(intent, Facts::default(), basis) else {
             return refusal;
         };
         let record = Record::new(now, What::Refused { request, reason: refusal.reason });
-        let change = Change::default().leaf(&record).put_at_leaf(Table::Private, &private);
+        let change = Change::default().leaf(&record);
         if let Err(error) = self.sequencer.commit(change).await {
             tracing::error!(%error, "a refusal was not recorded");
         }
@@ -452,7 +462,7 @@ fn shortened(redacted: &str) -> String {
 
 /// The acts as far as a leaf has room for them: all, or the gravest and how many more there are.
 fn gravest(acts: &Acts) -> Vec<Act> {
-    let mut all: Vec<Act> = acts.iter().cloned().collect();
+    let mut all: Vec<Act> = acts.iter().map(recorded).collect();
     if all.len() <= ACTS_MAX {
         return all;
     }
@@ -464,6 +474,19 @@ fn gravest(acts: &Acts) -> Vec<Act> {
         ..next
     }));
     all
+}
+
+/// An act as leaves keep it. Names of files and programs are literals of the request, which leaves
+/// redact; the card shows them.
+fn recorded(act: &Act) -> Act {
+    let short = |text: &str| text.chars().take(WORDS_CHARS_MAX).collect::<String>();
+    let is_literal = matches!(act.resource.kind, Kind::File | Kind::Program);
+    let (name, why) = if is_literal {
+        ("?".to_owned(), format!("reaches a {} on the database's host", act.resource.kind.as_str()))
+    } else {
+        (short(&act.resource.name), short(&act.why))
+    };
+    Act { resource: Resource { name, ..act.resource.clone() }, why, ..act.clone() }
 }
 
 /// The only place where a clearance is made: its callers have just seen `leaf` become durable.

@@ -16,7 +16,7 @@ use tyer_wire::postgres::encode;
 use tyer_wire::postgres::identity::Scope;
 use tyer_wire::postgres::session::{Question, Session, Step};
 
-use crate::door::postgres::request;
+use crate::door::postgres::{raised, request};
 use crate::gateway::{Gateway, Patience};
 use crate::upstream::Connected;
 
@@ -61,19 +61,21 @@ pub(crate) async fn propose(
     })?;
     let (mut relay, question) = question(gateway, &upstream, &connected, sql)?;
     let patience = Patience { wait: wait.min(WAIT_MAX), gone: watch::channel(false).1 };
-    let clearance = gateway.submit(request(session, &question), patience).await?;
+    let clearance = gateway.submit(request(session.clone(), &question), patience).await?;
     let leaf = clearance.leaf();
+    let (number, kill) = gateway.connections.opened(&session);
     let broken =
         |_| Refusal::new(Reason::Unsupported, "the text cannot be run as it is", "propose plain SQL");
     let run = relay.cleared(clearance.digest(), leaf).map_err(broken)?;
     let mut connected = connected;
     let proposed = match connected.writer.execute(clearance, &run) {
-        Ok(()) => carry_out(relay, connected).await,
+        Ok(()) => carry_out(gateway, &upstream, (relay, connected), kill).await,
         Err(error) => Proposed {
             outcome: Outcome::Failed { code: "XX000".to_owned() },
             message: Some(error.to_string()),
         },
     };
+    gateway.connections.closed(&session, number);
     if let Err(error) = gateway.settle(leaf, proposed.outcome.clone()).await {
         tracing::error!(%error, leaf = leaf.0, "an outcome was not recorded");
     }
@@ -122,8 +124,15 @@ fn question(
     }
 }
 
-/// Sends what was cleared and reads until the database is ready again.
-async fn carry_out(mut relay: Session, mut connected: Connected) -> Proposed {
+/// Sends what was cleared and reads until the database is ready again. A session that is ended meanwhile
+/// makes the database cancel it.
+async fn carry_out(
+    gateway: &Gateway,
+    upstream: &Upstream,
+    (mut relay, mut connected): (Session, Connected),
+    mut kill: watch::Receiver<bool>,
+) -> Proposed {
+    let mut is_cancelled = false;
     let mut decoder = Decoder::new(Side::Upstream);
     decoder.push(&connected.rest);
     let (mut bytes, mut message) = (vec![0; READ_BYTES], None);
@@ -139,6 +148,13 @@ async fn carry_out(mut relay: Session, mut connected: Connected) -> Proposed {
             }
         }
         tokio::select! {
+            () = raised(&mut kill), if !is_cancelled => {
+                is_cancelled = true;
+                connected.writer.discard();
+                if let Err(error) = gateway.upstreams.cancel(upstream, &connected.cancel).await {
+                    tracing::warn!(%error, "a proposal that runs could not be cancelled");
+                }
+            }
             sent = connected.writer.drain(), if connected.writer.is_pending() => {
                 if sent.is_err() { break }
             }

@@ -125,6 +125,11 @@ impl UpstreamWriter {
         Ok(())
     }
 
+    /// Forgets what was not written yet.
+    pub(crate) fn discard(&mut self) {
+        self.out.clear();
+    }
+
     /// Writes what waits and closes the sending side.
     pub(crate) async fn close(&mut self) {
         // The server notices either way.

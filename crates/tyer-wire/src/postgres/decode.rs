@@ -48,11 +48,11 @@ impl Side {
         const STREAMED: usize = i32::MAX as usize;
         match (self, tag) {
             (Self::Agent, b'd') | (Self::Upstream, b'D' | b'd') => Some(STREAMED),
-            (Self::Agent, b'Q' | b'P' | b'B' | b'F' | b'f' | b'p')
+            (Self::Agent, b'Q' | b'P' | b'B' | b'F' | b'f')
             | (Self::Upstream, b'T' | b't' | b'E' | b'N' | b'A' | b'S' | b'R' | b'V' | b'v' | b'W') => {
                 Some(MESSAGE_BYTES_MAX)
             }
-            (Self::Agent, b'D' | b'E' | b'C' | b'H' | b'S' | b'X' | b'c')
+            (Self::Agent, b'D' | b'E' | b'C' | b'H' | b'S' | b'X' | b'c' | b'p')
             | (
                 Self::Upstream,
                 b'1' | b'2' | b'3' | b'n' | b'C' | b'I' | b's' | b'G' | b'H' | b'c' | b'Z' | b'K',

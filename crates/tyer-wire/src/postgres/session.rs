@@ -232,8 +232,8 @@ impl Session {
         if self.expects.len() > IN_FLIGHT_MAX {
             return Err(Fatal::TooMany);
         }
-        if self.must_settle(frame.tag()) {
-            return Ok(Step::Later);
+        if let Some(step) = self.in_turn(frame.tag()) {
+            return Ok(step);
         }
         match frame.tag() {
             b'd' | b'c' | b'f' => Ok(self.copy(frame)),

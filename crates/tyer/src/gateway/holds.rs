@@ -221,7 +221,8 @@ impl Gateway {
     /// Ends what ran out by `now`; called now and then.
     pub(crate) async fn tick_holds(&self, now: Timestamp) {
         let mut world = self.world.lock().await;
-        let live: Vec<Hold> = world.holds.values().filter(|hold| hold.is_live()).cloned().collect();
+        let live: Vec<Hold> =
+            world.holds.values().filter(|hold| hold.is_live() && hold.ends() <= now).cloned().collect();
         for hold in live {
             if let Next::Stays(hold, Changed::Yes) = hold.step(Event::Tick, now)
                 && let Err(error) = self.end_hold(&mut world, hold, now).await

@@ -89,7 +89,7 @@ impl Gateway {
         let key = assertion::register(&self.config.console.relying_party, &statement, registration)
             .map_err(|error| PeopleError::Registration(error.to_string()))?;
         let taken = world.people.values().flat_map(|other| &other.keys);
-        if taken.into_iter().any(|other| other.credential == key.credential) {
+        if taken.into_iter().any(|other| other.credential == key.credential || other.cose == key.cose) {
             return Err(PeopleError::Registration("this passkey is enrolled already".to_owned()).into());
         }
         Ok(self.enrol(&mut world, person, key, now).await?)

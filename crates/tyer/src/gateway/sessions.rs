@@ -51,6 +51,8 @@ pub(crate) enum SessionError {
     NoController(PersonId),
     #[error("an agent's name is up to 64 letters, digits, `-`, `_` or `.`")]
     AgentName,
+    #[error("a human's session acts for that human alone: give both the same name")]
+    Human,
     #[error("a session lasts between a minute and seven days")]
     Lasts,
     #[error("a purpose is at most 2,000 characters")]
@@ -133,6 +135,9 @@ impl Gateway {
         }
         if !is_name(&new.agent) {
             return Err(SessionError::AgentName);
+        }
+        if new.human && new.agent != new.controller.as_str() {
+            return Err(SessionError::Human);
         }
         if new.purpose.chars().count() > COMMENT_CHARS_MAX {
             return Err(SessionError::Purpose);

@@ -15,10 +15,10 @@ use crate::gateway::About;
 /// How long all questions together may take.
 const FACTS_WAIT: Duration = Duration::from_secs(3);
 /// Relations that a card says more about.
-const RELATIONS_MAX: usize = 20;
+const RELATIONS_MAX: usize = 10;
 
 /// Dependents of one relation that a card lists.
-const DEPENDENTS_MAX: usize = 40;
+const DEPENDENTS_MAX: usize = 20;
 
 const SIZES: &str = "
     SELECT n.nspname || '.' || c.relname,

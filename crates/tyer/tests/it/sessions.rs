@@ -112,3 +112,55 @@ async fn a_running_query_is_cancelled() {
     cancel.cancel_query(tokio_postgres::NoTls).await.expect("a cancel request");
     assert_eq!(running.await.expect("the agent").unwrap_err().code, "57014");
 }
+
+#[tokio::test]
+async fn kill_stops_what_runs() {
+    let bed = Bed::new(Shape { environment: "staging", ..Shape::default() }).await;
+    let login = bed.session(&[]);
+    let agent = bed.connect(&login).await;
+    let running = tokio::spawn(async move {
+        ask(&agent, "SELECT count(*) FROM generate_series(1, 3000000000)").await
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let killed = bed.tyer.run(&["--json", "session", "kill", &login.session]).expect("kill");
+    let killed: Value = serde_json::from_str(&killed).expect("json");
+    assert_eq!((killed["open"].as_u64(), killed["closed"].as_u64()), (Some(1), Some(1)), "{killed}");
+    let active = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'tyer' AND state = 'active'";
+    assert_eq!(bed.truth(active), "0", "closed means that nothing runs any more");
+    assert!(running.await.expect("the agent").is_err());
+}
+
+#[tokio::test]
+async fn a_portal_that_fetch_could_run_is_not_bound_unasked() {
+    let bed = Bed::new(Shape::default()).await;
+    let mut agent = bed.agent().await;
+    let transaction = agent.transaction().await.expect("begin");
+    let statement =
+        transaction.prepare("UPDATE customers SET name = 'x' RETURNING id").await.expect("prepare");
+    let bound = transaction.bind(&statement, &[]).await;
+    assert!(bound.is_err(), "FETCH would run it without a question");
+}
+
+#[tokio::test]
+async fn callers_that_hang_up_leave_store_and_memory_as_one() {
+    use std::io::Write as _;
+    let bed = Bed::new(Shape::default()).await;
+    let body = r#"{"agent":"kiro","controller":"carol","upstream":"orders"}"#;
+    let request = format!(
+        "POST /api/v1/sessions HTTP/1.1\r\nHost: localhost:{port}\r\nOrigin: http://localhost:{port}\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}",
+        port = bed.tyer.console,
+        length = body.len(),
+    );
+    for pause in 0..60 {
+        let socket = bed.tyer.directory().join("tyer.sock");
+        let mut stream = std::os::unix::net::UnixStream::connect(socket).expect("the socket");
+        stream.write_all(request.as_bytes()).expect("a request");
+        std::thread::sleep(std::time::Duration::from_micros(pause * 40));
+    }
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let listed = bed.tyer.run(&["--json", "session", "list"]).expect("the sessions");
+    let durable = bed.leaves_of("session_opened").len();
+    assert!(durable > 0);
+    assert_eq!(listed.matches("\"s-").count().min(durable), durable, "{listed}");
+}

@@ -58,6 +58,8 @@ pub(super) struct Progress {
     pub(super) refused: Option<Box<Answer>>,
     pub(super) done: Option<(String, Option<u64>)>,
     pub(super) failed: Option<String>,
+    /// The server takes `COPY` data, and swallows `Sync` and `Flush` until that ends.
+    pub(super) copying: bool,
 }
 
 impl Progress {

@@ -12,13 +12,30 @@ use crate::postgres::encode;
 use crate::postgres::refuse::Answer;
 
 impl Session {
-    /// Whether a message has to wait for answers to an earlier pipeline. An error there makes the server
-    /// skip what comes after it, so what a name means at the next `Sync` is known only once the answers
-    /// are here. Within one pipeline the same error also skips whatever uses the name.
-    pub(super) fn must_settle(&self, tag: u8) -> bool {
+    /// What becomes of a message before anything else is looked at: taken (`None`), to come again, or
+    /// nothing at all.
+    ///
+    /// A message has to wait for the answers to an earlier pipeline: an error there makes the server skip
+    /// what comes after it, so what a name means at the next `Sync` is known only once the answers are
+    /// here. Behind a `Query` even `Sync` waits, since the server swallows it while it takes `COPY` data,
+    /// and then there is no answer to it.
+    pub(super) fn in_turn(&self, tag: u8) -> Option<Step> {
+        if matches!(tag, b'd' | b'c' | b'f' | b'X') {
+            return None;
+        }
+        let query = self.expects.iter().find_map(|expect| match &expect.what {
+            Awaits::Query(progress) => Some(progress),
+            _ => None,
+        });
+        match (query, tag) {
+            (Some(progress), b'S' | b'H') if progress.copying => return Some(Step::Nothing),
+            (Some(_), _) => return Some(Step::Later),
+            (None, b'S') => return None,
+            (None, _) => {}
+        }
         let at_boundary = !self.unsynced && self.held.is_empty() && self.skipping.is_none();
-        let goes_on = matches!(tag, b'd' | b'c' | b'f' | b'S' | b'X');
-        at_boundary && !goes_on && (self.statements.has_plans() || self.portals.has_plans())
+        let unsure = self.statements.has_plans() || self.portals.has_plans();
+        (at_boundary && unsure).then_some(Step::Later)
     }
 
     pub(super) fn expect(&mut self, what: Awaits) -> Expect {

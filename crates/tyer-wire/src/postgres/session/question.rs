@@ -59,9 +59,10 @@ impl Portal {
         Self { prepared, values: values.into(), suspended: None }
     }
 
-    /// Whether the server may run code that nobody agreed to by merely planning it.
+    /// Whether it must not reach the server before it is decided: planning may run code, and `FETCH` runs
+    /// a bound portal without an `Execute`.
     pub(super) fn is_grave(&self) -> bool {
-        self.prepared.understanding.acts.worst().is_dangerous()
+        !self.prepared.understanding.acts.all_local()
     }
 }
 

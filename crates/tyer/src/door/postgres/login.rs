@@ -133,7 +133,7 @@ async fn peek(tcp: &TcpStream, head: &mut [u8; 8]) -> Result<usize, LoginError> 
         if seen == 0 || seen == head.len() || head.first() == Some(&0x16) {
             return Ok(seen);
         }
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
