@@ -17,6 +17,7 @@ mod pipeline;
 mod question;
 #[cfg(test)]
 mod tests;
+mod understood;
 mod upstream;
 
 use std::collections::VecDeque;
@@ -26,18 +27,19 @@ use tyer_core::intent::Digest;
 use tyer_core::limits::STATEMENTS_MAX;
 use tyer_core::verdict::LeafIndex;
 
-use self::expect::{Awaits, Expect, Known, Progress, Running};
+use self::expect::{Awaits, CopyData, Expect, Known, Progress, Running};
 pub use self::fatal::Fatal;
 use self::names::{Name, Names};
 use self::pipeline::not_utf8;
 pub use self::question::Question;
 use self::question::{Portal, Prepared, unclear, unsettles};
+use self::understood::Understood;
 pub use self::upstream::{Pass, Relay};
 use super::decode::{self, Bind, Frame, Parse, Piece};
 use super::encode;
 use super::identity::{Parameters, Scope, Value, request_digest, request_text};
 use super::refuse::Answer;
-use super::understand::{Understanding, understand};
+use super::understand::Understanding;
 
 /// Names no column, so analysing it fails whatever the database holds.
 const REFUSED_SQL: &[u8] = b"SELECT \"tyer_refused\"";
@@ -133,13 +135,6 @@ enum Skipping {
     Errored(String),
 }
 
-/// What becomes of `COPY` data: decided once for all pieces of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum CopyData {
-    Passed,
-    Dropped,
-}
-
 /// A message that waits for the decision on its pipeline.
 #[derive(Debug)]
 struct Held {
@@ -179,6 +174,7 @@ pub struct Session {
     implicit: bool,
     /// Settings may have changed that the server has not reported yet.
     unsettled: bool,
+    understood: Understood,
 }
 
 impl Session {
@@ -201,6 +197,7 @@ impl Session {
             unsynced: false,
             implicit: true,
             unsettled: false,
+            understood: Understood::default(),
         }
     }
 
@@ -477,11 +474,11 @@ impl Session {
         self.status == Status::Idle && answered && !self.unsynced
     }
 
-    fn understood(&self, sql: &str) -> Arc<Understanding> {
-        Arc::new(match self.unreadable() {
-            Some(why) => unclear(sql, why),
-            None => understand(sql),
-        })
+    fn understood(&mut self, sql: &str) -> Arc<Understanding> {
+        match self.unreadable() {
+            Some(why) => Arc::new(unclear(sql, why)),
+            None => self.understood.of(sql),
+        }
     }
 
     /// Why texts can't be read as the server will read them, if so.

@@ -107,3 +107,10 @@ pub(super) struct Known {
 pub(super) fn rows_of(tag: &str) -> Option<u64> {
     tag.rsplit(' ').next().and_then(|word| word.parse().ok())
 }
+
+/// What becomes of `COPY` data: decided once for all pieces of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CopyData {
+    Passed,
+    Dropped,
+}

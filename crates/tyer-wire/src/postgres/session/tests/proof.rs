@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::postgres::decode::Target;
+use crate::postgres::understand::understand;
 
 /// A server that runs nothing but `SELECT 1`-like reads it was cleared for.
 #[derive(Debug, Default)]
