@@ -83,7 +83,8 @@ pub(crate) async fn bind(gateway: &Gateway) -> Result<Bound, ServeError> {
 /// Serves people and the command line until `closing` turns true.
 pub(crate) async fn serve(gateway: Arc<Gateway>, bound: Bound, closing: watch::Receiver<bool>) {
     let site = Site::new(gateway, closing.clone());
-    let local = axum::serve(bound.local, local_router(&site)).with_graceful_shutdown(closed(closing.clone()));
+    let local =
+        axum::serve(bound.local, local_router(&site)).with_graceful_shutdown(closed(closing.clone()));
     let public = router(&site).into_make_service_with_connect_info::<Peer>();
     let public = async {
         match bound.tls {
@@ -91,7 +92,9 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, bound: Bound, closing: watch::R
                 let listener = listen::Tls::new(bound.public, tls, closing.clone());
                 axum::serve(listener, public).with_graceful_shutdown(closed(closing.clone())).await
             }
-            None => axum::serve(bound.public, public).with_graceful_shutdown(closed(closing.clone())).await,
+            None => {
+                axum::serve(bound.public, public).with_graceful_shutdown(closed(closing.clone())).await
+            }
         }
     };
     if let Err(error) = tokio::try_join!(async { local.await }, public) {

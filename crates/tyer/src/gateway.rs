@@ -25,7 +25,9 @@ use tyer_core::hold::{Event, Next, StepError};
 use tyer_core::intent::{Acts, Digest, HoldId, Intent, SessionId, Timestamp};
 use tyer_core::policy::{Decision, Situation};
 use tyer_core::record::{ApprovalRecord, Record, RequestRecord, What, commit};
-use tyer_core::verdict::{Approvals, Basis, Clearance, Grant, LeafIndex, Needs, Outcome, Reason, Refusal, Verdict};
+use tyer_core::verdict::{
+    Approvals, Basis, Clearance, Grant, LeafIndex, Needs, Outcome, Reason, Refusal, Verdict,
+};
 
 use crate::clock;
 use crate::config::Config;
@@ -144,7 +146,11 @@ impl Gateway {
 
     /// Decides a request and, if it may run, makes that durable. A request that needs people is held;
     /// the wait is bounded by `patience`, and presenting the same request again later continues it.
-    pub(crate) async fn submit(&self, request: Request, mut patience: Patience) -> Result<Clearance, Refusal> {
+    pub(crate) async fn submit(
+        &self,
+        request: Request,
+        mut patience: Patience,
+    ) -> Result<Clearance, Refusal> {
         let deadline = tokio::time::Instant::now() + patience.wait;
         let mut news = self.news();
         loop {
@@ -197,8 +203,15 @@ impl Gateway {
 
     /// What the request means for its session, if that session still runs.
     fn intent(&self, world: &World, request: &Request, now: Timestamp) -> Result<Intent, Refusal> {
-        let session = world.sessions.get(&request.session).filter(|s| s.ended.is_none() && now < s.until);
-        let ended = || Refusal::new(Reason::Ended, "this session has ended", "ask your controller for a new session");
+        let session =
+            world.sessions.get(&request.session).filter(|s| s.ended.is_none() && now < s.until);
+        let ended = || {
+            Refusal::new(
+                Reason::Ended,
+                "this session has ended",
+                "ask your controller for a new session",
+            )
+        };
         let session = session.ok_or_else(ended)?;
         let upstream = self.config.upstreams.get(&session.upstream).ok_or_else(ended)?;
         Ok(Intent {
@@ -213,7 +226,14 @@ impl Gateway {
         })
     }
 
-    fn decide(&self, world: &World, intent: &Intent, facts: &Facts, given: Approvals, now: Timestamp) -> Decision {
+    fn decide(
+        &self,
+        world: &World,
+        intent: &Intent,
+        facts: &Facts,
+        given: Approvals,
+        now: Timestamp,
+    ) -> Decision {
         let session = world.sessions.get(&intent.principal.session);
         let default = tyer_core::intent::Narrowing::default();
         self.config.policies.decide(
@@ -279,7 +299,9 @@ impl Gateway {
                 self.end_hold(world, hold, now).await.map_err(|error| unrecorded(&error))?;
                 Ok(Attempt::Waits(id, needs))
             }
-            Next::Refuses(_, StepError::RefusedNow(refusal)) => Err(self.refuse(intent, &basis, refusal, now).await),
+            Next::Refuses(_, StepError::RefusedNow(refusal)) => {
+                Err(self.refuse(intent, &basis, refusal, now).await)
+            }
             Next::Refuses(_, StepError::NeedsMore(needs)) => Ok(Attempt::Waits(id, needs)),
             Next::Refuses(_, _) => Ok(Attempt::Waits(id, needs)),
         }
@@ -347,7 +369,13 @@ impl Gateway {
     }
 
     /// Records a refusal and hands it back. A refusal stands even if it cannot be recorded.
-    async fn refuse(&self, intent: &Intent, basis: &Basis, refusal: Refusal, now: Timestamp) -> Refusal {
+    async fn refuse(
+        &self,
+        intent: &Intent,
+        basis: &Basis,
+        refusal: Refusal,
+        now: Timestamp,
+    ) -> Refusal {
         let Ok((request, private)) = self.request_record(intent, Facts::default(), basis) else {
             return refusal;
         };
@@ -360,7 +388,12 @@ impl Gateway {
     }
 
     /// The request as leaves keep it, and what opens its commitment.
-    fn request_record(&self, intent: &Intent, facts: Facts, basis: &Basis) -> Result<(RequestRecord, Private), Refusal> {
+    fn request_record(
+        &self,
+        intent: &Intent,
+        facts: Facts,
+        basis: &Basis,
+    ) -> Result<(RequestRecord, Private), Refusal> {
         let salt = secret::random::<32>().map_err(|_| not_recorded())?;
         let record = RequestRecord {
             principal: intent.principal.clone(),

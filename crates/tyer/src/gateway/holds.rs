@@ -41,7 +41,11 @@ pub(crate) enum AnswerError {
 
 impl Gateway {
     /// Parks a request: takes the facts, decides with them, makes the card and records it.
-    pub(super) async fn open_hold(&self, request: &Request, intent: Intent) -> Result<Attempt, Refusal> {
+    pub(super) async fn open_hold(
+        &self,
+        request: &Request,
+        intent: Intent,
+    ) -> Result<Attempt, Refusal> {
         let facts = self.upstreams.facts(&intent.upstream, &request.about).await;
         let now = clock::now();
         let mut world = self.world.lock().await;
@@ -67,8 +71,11 @@ impl Gateway {
     }
 
     async fn park(&self, world: &mut World, card: Card, now: Timestamp) -> Result<Attempt, Refusal> {
-        let basis =
-            Basis { policies: card.policies.clone(), policy_set: card.policy_set, hold: Some(card.hold.clone()) };
+        let basis = Basis {
+            policies: card.policies.clone(),
+            policy_set: card.policy_set,
+            hold: Some(card.hold.clone()),
+        };
         let (request, private) = self.request_record(&card.intent, card.facts.clone(), &basis)?;
         let (id, needs) = (card.hold.clone(), card.needs);
         let record = CardRecord::of(&card, request);
@@ -176,7 +183,8 @@ impl Gateway {
         if *person == intent.principal.controller {
             return Standing::Controller;
         }
-        let owns = self.config.upstreams.get(&intent.upstream).is_some_and(|up| up.owners.contains(person));
+        let owns =
+            self.config.upstreams.get(&intent.upstream).is_some_and(|up| up.owners.contains(person));
         if owns { Standing::Owner } else { Standing::Peer }
     }
 
@@ -227,7 +235,12 @@ impl Gateway {
     }
 
     /// Takes back the holds of a session that ended.
-    pub(super) async fn abandon_holds(&self, world: &mut World, session: &SessionId, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn abandon_holds(
+        &self,
+        world: &mut World,
+        session: &SessionId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let live = world.holds.values().filter(|hold| hold.is_live() && hold.session() == session);
         for hold in live.cloned().collect::<Vec<_>>() {
             if let Next::Stays(hold, Changed::Yes) = hold.step(Event::Abandon, now) {
@@ -238,7 +251,12 @@ impl Gateway {
     }
 
     /// Records the end of a hold that nothing left.
-    pub(super) async fn end_hold(&self, world: &mut World, hold: Hold, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn end_hold(
+        &self,
+        world: &mut World,
+        hold: Hold,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let what = What::HoldEnded { hold: hold.id().clone(), how: hold.state_word().to_owned() };
         self.keep(world, hold, Change::default().leaf(&Record::new(now, what))).await
     }
@@ -254,7 +272,12 @@ impl Gateway {
 
     /// The refusal of a request that somebody rejected, for as long as that lasts. It binds every
     /// session of the same controller on the same upstream, so asking elsewhere does not help.
-    pub(super) fn rejected(&self, world: &World, intent: &Intent, now: Timestamp) -> Option<(Refusal, Basis)> {
+    pub(super) fn rejected(
+        &self,
+        world: &World,
+        intent: &Intent,
+        now: Timestamp,
+    ) -> Option<(Refusal, Basis)> {
         world.holds.values().find_map(|hold| {
             let held = &hold.card().intent;
             let same = held.digest == intent.digest
@@ -286,7 +309,11 @@ impl Gateway {
     }
 
     /// What a person signs about a hold.
-    pub(super) fn hold_decision(world: &World, id: &HoldId, approve: bool) -> Result<Decision, AnswerError> {
+    pub(super) fn hold_decision(
+        world: &World,
+        id: &HoldId,
+        approve: bool,
+    ) -> Result<Decision, AnswerError> {
         let subject = Self::subject(world, id)?;
         Ok(if approve { Decision::Approve(subject) } else { Decision::Reject(subject) })
     }
@@ -310,7 +337,13 @@ fn within_bounds(world: &World, intent: &Intent) -> Result<(), Refusal> {
     ))
 }
 
-fn card(world: &World, intent: Intent, facts: Facts, (needs, basis): (Needs, Basis), now: Timestamp) -> Card {
+fn card(
+    world: &World,
+    intent: Intent,
+    facts: Facts,
+    (needs, basis): (Needs, Basis),
+    now: Timestamp,
+) -> Card {
     let session = world.sessions.get(&intent.principal.session);
     Card {
         hold: HoldId::new(format!("H-{}", world.next_hold)),

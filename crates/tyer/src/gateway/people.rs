@@ -128,7 +128,8 @@ impl Gateway {
         if !world.people.get(&by).is_some_and(Person::counts) {
             return Err(PeopleError::DoesNotCount(by));
         }
-        let waiting = world.people.get(&guest).is_some_and(|known| known.keys.is_empty() && !known.founder);
+        let waiting =
+            world.people.get(&guest).is_some_and(|known| known.keys.is_empty() && !known.founder);
         if !is_name(guest.as_str()) || (world.people.contains_key(&guest) && !waiting) {
             return Err(PeopleError::Name);
         }
@@ -175,7 +176,12 @@ impl Gateway {
         self.keep_person(world, &person, Change::default().leaf(&Record::new(now, what))).await
     }
 
-    async fn keep_person(&self, world: &mut World, person: &Person, change: Change) -> Result<(), PeopleError> {
+    async fn keep_person(
+        &self,
+        world: &mut World,
+        person: &Person,
+        change: Change,
+    ) -> Result<(), PeopleError> {
         self.sequencer.commit(change.put(Table::Person, person.id.as_str(), person)).await?;
         world.people.insert(person.id.clone(), person.clone());
         self.tell(News::Rules);

@@ -81,7 +81,11 @@ pub(crate) enum Effected {
 
 impl Gateway {
     /// A statement for `person` (nobody yet, when signing in) to sign.
-    pub(crate) async fn prepare(&self, person: Option<&PersonId>, wish: Wish) -> Result<Statement, DecisionError> {
+    pub(crate) async fn prepare(
+        &self,
+        person: Option<&PersonId>,
+        wish: Wish,
+    ) -> Result<Statement, DecisionError> {
         let mut world = self.world().await;
         let what = match wish {
             Wish::Approve(hold) => Self::hold_decision(&world, &hold, true)?,
@@ -98,7 +102,11 @@ impl Gateway {
     }
 
     /// A statement over where the ledger stands now.
-    pub(super) fn statement(&self, person: Option<&PersonId>, what: Decision) -> Result<Statement, NoRandomness> {
+    pub(super) fn statement(
+        &self,
+        person: Option<&PersonId>,
+        what: Decision,
+    ) -> Result<Statement, NoRandomness> {
         let head = self.sequencer.head();
         Ok(Statement {
             origin: self.config.console.origin.clone(),
@@ -132,8 +140,12 @@ impl Gateway {
         let person = self.signer(&world, &signed)?;
         let what = signed.statement.what.clone();
         match what {
-            Decision::Approve(subject) => self.approve(&mut world, signed, &subject, comment, now).await?,
-            Decision::Reject(subject) => self.reject(&mut world, signed, &subject, comment, now).await?,
+            Decision::Approve(subject) => {
+                self.approve(&mut world, signed, &subject, comment, now).await?
+            }
+            Decision::Reject(subject) => {
+                self.reject(&mut world, signed, &subject, comment, now).await?
+            }
             Decision::Invite { person: guest } => {
                 let token = self.invite(&mut world, signed, person, guest, now).await?;
                 return Ok(Effected::Invited { token });
@@ -169,7 +181,12 @@ impl Gateway {
     }
 
     /// The enrolled key of a person by its credential id.
-    pub(super) fn key_of(&self, world: &World, person: &PersonId, credential: &str) -> Option<PublicKey> {
+    pub(super) fn key_of(
+        &self,
+        world: &World,
+        person: &PersonId,
+        credential: &str,
+    ) -> Option<PublicKey> {
         let keys = &world.people.get(person)?.keys;
         keys.iter().find(|key| key.credential == credential).cloned()
     }
@@ -180,7 +197,8 @@ pub(super) fn remember(world: &mut World, statement: Statement) {
     let now = clock::now();
     world.statements.retain(|_, kept| now < kept.expires);
     while world.statements.len() >= STATEMENTS_MAX {
-        let oldest = world.statements.values().min_by_key(|kept| kept.expires).map(|kept| kept.nonce.clone());
+        let oldest =
+            world.statements.values().min_by_key(|kept| kept.expires).map(|kept| kept.nonce.clone());
         let Some(oldest) = oldest else { break };
         world.statements.remove(&oldest);
     }

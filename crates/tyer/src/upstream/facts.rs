@@ -49,12 +49,18 @@ pub(super) async fn gather(target: &Target, about: &About) -> Facts {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::warn!(%error, "facts are incomplete");
-            facts.unknown.push("the database did not answer every question about the consequences".to_owned());
+            facts
+                .unknown
+                .push("the database did not answer every question about the consequences".to_owned());
         }
-        Err(_) => facts.unknown.push("the database took too long to answer about the consequences".to_owned()),
+        Err(_) => {
+            facts.unknown.push("the database took too long to answer about the consequences".to_owned())
+        }
     }
     if about.relations.len() > RELATIONS_MAX {
-        facts.unknown.push(format!("{} more tables are not described", about.relations.len() - RELATIONS_MAX));
+        facts
+            .unknown
+            .push(format!("{} more tables are not described", about.relations.len() - RELATIONS_MAX));
     }
     facts
 }
@@ -86,7 +92,8 @@ async fn ask(target: &Target, about: &About, facts: &mut Facts) -> Result<(), As
             facts.unknown.push(format!("{name} is not a table that Tyer's role can see"));
             continue;
         };
-        let count = |at: usize| row.get::<_, Option<i64>>(at).and_then(|value| u64::try_from(value).ok());
+        let count =
+            |at: usize| row.get::<_, Option<i64>>(at).and_then(|value| u64::try_from(value).ok());
         let (rows, bytes) = (count(1), count(2));
         let dependents = client.query(DEPENDENTS, &[name]).await?;
         facts.relations.push(RelationFacts {

@@ -70,7 +70,9 @@ impl Bed {
         let parsed: Value = serde_json::from_str(&said).unwrap_or(Value::Null);
         match parsed {
             Value::Array(leaves) => leaves,
-            Value::Object(_) => parsed.get("leaves").and_then(Value::as_array).cloned().unwrap_or_default(),
+            Value::Object(_) => {
+                parsed.get("leaves").and_then(Value::as_array).cloned().unwrap_or_default()
+            }
             _ => said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
         }
     }
@@ -94,7 +96,8 @@ impl Bed {
 
     /// A hold as the API tells it.
     pub(crate) async fn hold(&mut self, id: &str) -> Value {
-        let (status, hold) = self.alice.http().get(&format!("/api/v1/holds/{id}")).await.expect("a hold");
+        let (status, hold) =
+            self.alice.http().get(&format!("/api/v1/holds/{id}")).await.expect("a hold");
         assert!(status.is_success(), "{status} {hold}");
         hold
     }
@@ -120,7 +123,11 @@ pub(crate) fn program() -> &'static str {
     env!("CARGO_BIN_EXE_tyer")
 }
 
-pub(crate) async fn connect(port: u16, user: &str, password: &str) -> Result<Client, tokio_postgres::Error> {
+pub(crate) async fn connect(
+    port: u16,
+    user: &str,
+    password: &str,
+) -> Result<Client, tokio_postgres::Error> {
     let mut config = tokio_postgres::Config::new();
     config.host("127.0.0.1").port(port).user(user).password(password).dbname(DATABASE);
     let (client, connection) = config.connect(NoTls).await?;

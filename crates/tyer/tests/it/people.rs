@@ -44,6 +44,9 @@ async fn a_changed_security_part_closes_the_door_until_two_have_confirmed() {
     assert!(connect(bed.tyer.door, &login.session, &login.password).await.is_err(), "still closed");
     bed.bob.decide(&part, "").await.expect("bob confirms");
     let agent = bed.connect(&login).await;
-    assert!(ask(&agent, "UPDATE customers SET name = name WHERE id = 1").await.is_ok(), "staging flows");
+    assert!(
+        ask(&agent, "UPDATE customers SET name = name WHERE id = 1").await.is_ok(),
+        "staging flows"
+    );
     bed.verify();
 }

@@ -171,7 +171,8 @@ impl<'a> Relay<'a> {
             if self.agent_closed && question.is_none() && !self.upstream_out.is_pending() {
                 return Ending::Agent;
             }
-            let room_up = self.upstream_out.pending() < BUFFER_MAX && self.from_agent.pending() < BUFFER_MAX;
+            let room_up =
+                self.upstream_out.pending() < BUFFER_MAX && self.from_agent.pending() < BUFFER_MAX;
             let is_asking = question.is_some();
             tokio::select! {
                 read = self.agent_in.read(&mut agent_bytes), if !self.agent_closed && (room_up || !is_asking) => {
@@ -240,7 +241,10 @@ impl<'a> Relay<'a> {
         Ok(Asked::Nothing)
     }
 
-    fn submit(&mut self, question: Question) -> std::pin::Pin<Box<dyn Future<Output = Decided> + Send>> {
+    fn submit(
+        &mut self,
+        question: Question,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Decided> + Send>> {
         self.cancelled.mark_unchanged();
         self.gone.send_replace(self.agent_closed);
         let request = request(self.session_id.clone(), &question);
@@ -291,11 +295,19 @@ impl<'a> Relay<'a> {
                 "the connection to the database was lost before the outcome was seen",
             ),
             Ending::Killed => (
-                Some(Answer::new("57P01", "this session was ended").hint("ask your controller for a new session")),
+                Some(
+                    Answer::new("57P01", "this session was ended")
+                        .hint("ask your controller for a new session"),
+                ),
                 "the session was ended before the outcome was seen",
             ),
-            Ending::Stopping => (Some(Answer::new("57P01", "Tyer is stopping")), "Tyer stopped before the outcome was seen"),
-            Ending::Broken(answer) => (Some(answer), "the connection was ended before the outcome was seen"),
+            Ending::Stopping => (
+                Some(Answer::new("57P01", "Tyer is stopping")),
+                "Tyer stopped before the outcome was seen",
+            ),
+            Ending::Broken(answer) => {
+                (Some(answer), "the connection was ended before the outcome was seen")
+            }
         };
         if let Some(answer) = farewell
             && self.from_upstream.is_between()
@@ -328,7 +340,9 @@ pub(super) async fn raised(flag: &mut watch::Receiver<bool>) {
 }
 
 /// Waits for the open question's answer; for ever if none is open.
-async fn answer(question: &mut Option<std::pin::Pin<Box<dyn Future<Output = Decided> + Send>>>) -> Decided {
+async fn answer(
+    question: &mut Option<std::pin::Pin<Box<dyn Future<Output = Decided> + Send>>>,
+) -> Decided {
     match question {
         Some(question) => question.await,
         None => std::future::pending().await,
