@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod bed;
+mod browser;
 mod crash;
 mod holds;
 mod people;
