@@ -199,7 +199,7 @@ fn play(lines: &[String], clears: &[bool], reads: &[usize]) -> Result<(), TestCa
                 let run = session.cleared(question.digest, LeafIndex(leaf)).unwrap();
                 if !run.bytes().is_empty() {
                     // A name that only the server knows runs what stands for it here.
-                    let sql = real(&model, &question.sql, line);
+                    let sql = real(&model, &question.sql, run.bytes());
                     model.take(run.bytes(), Some(&sql));
                 }
             }
@@ -219,16 +219,35 @@ fn play(lines: &[String], clears: &[bool], reads: &[usize]) -> Result<(), TestCa
     Ok(())
 }
 
-/// What the server holds under the name that a question could not look up.
-fn real(model: &Model, sql: &str, line: &str) -> String {
+/// What the server will run for a question about a name that could not be looked up: what stands there
+/// once it has taken what goes before the `Execute`.
+fn real(model: &Model, sql: &str, bytes: &[u8]) -> String {
     if !sql.starts_with("-- ") {
         return sql.to_owned();
     }
-    let quoted = sql.split('"').nth(1).unwrap_or_default().as_bytes();
-    let portal =
-        line.strip_prefix("> Execute ").and_then(|rest| rest.split('|').next()).unwrap_or_default();
-    let held = model.statements.get(quoted).filter(|_| sql.contains("statement"));
-    held.or_else(|| model.portals.get(portal.as_bytes())).cloned().unwrap_or_default()
+    let (mut statements, mut portals) = (model.statements.clone(), model.portals.clone());
+    let mut decoder = Decoder::new(Side::Agent);
+    decoder.push(bytes);
+    while let Some(frame) = decoder.frame().unwrap() {
+        match frame.tag() {
+            b'P' => {
+                let parse = Parse::decode(frame.body()).unwrap();
+                statements.insert(parse.name.to_vec(), String::from_utf8(parse.sql.to_vec()).unwrap());
+            }
+            b'B' => {
+                let bind = Bind::decode(frame.body()).unwrap();
+                if let Some(sql) = statements.get(bind.statement) {
+                    portals.insert(bind.portal.to_vec(), sql.clone());
+                }
+            }
+            b'E' => {
+                let (portal, _) = decode::execute(frame.body()).unwrap();
+                return portals.get(portal).cloned().unwrap_or_default();
+            }
+            _ => {}
+        }
+    }
+    String::new()
 }
 
 fn relay(
