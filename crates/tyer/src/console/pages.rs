@@ -189,8 +189,14 @@ struct Wanted {
     next: String,
 }
 
-async fn sign_in_page(Query(wanted): Query<Wanted>) -> Markup {
-    layout::plain("Sign in", &sign_in::sign_in(&wanted.next))
+/// Leads on whoever is signed in already.
+async fn sign_in_page(Extension(caller): Extension<Caller>, Query(wanted): Query<Wanted>) -> Response {
+    match caller {
+        Caller::Person { .. } => Redirect::to(sign_in::local_path(&wanted.next)).into_response(),
+        Caller::Operator | Caller::Nobody => {
+            layout::plain("Sign in", &sign_in::sign_in(&wanted.next)).into_response()
+        }
+    }
 }
 
 async fn sign_out(State(site): Shared, headers: axum::http::HeaderMap) -> impl IntoResponse {

@@ -511,6 +511,20 @@ async fn an_unsafe_setup_is_not_ready() {
 }
 
 #[tokio::test]
+async fn the_sign_in_leads_on_whoever_is_signed_in() {
+    let bed = bed().await;
+    let check = async |who: &str, path: &str, expect: (StatusCode, &str)| {
+        let answer = bed.get(who, path).await;
+        let location = answer.headers.get(header::LOCATION).map_or("", |to| to.to_str().expect("text"));
+        assert_eq!((answer.status, location), expect, "{who} {path}");
+    };
+    check("", "/sign-in?next=/people", (StatusCode::OK, "")).await;
+    check("alice", "/sign-in", (StatusCode::SEE_OTHER, "/")).await;
+    check("alice", "/sign-in?next=/people", (StatusCode::SEE_OTHER, "/people")).await;
+    check("alice", "/sign-in?next=//evil.example", (StatusCode::SEE_OTHER, "/")).await;
+}
+
+#[tokio::test]
 async fn signing_out_ends_the_cookie() {
     let bed = bed().await;
     let cookie = bed.cookie("alice");

@@ -3,6 +3,7 @@
 //! One binary, so that everything is linked once. Each test has a cluster and a Tyer of its own.
 
 mod bed;
+mod browser;
 mod crash;
 mod holds;
 mod people;

@@ -359,8 +359,9 @@ if ("live" in document.body.dataset) {
   tick();
   setInterval(tick, 1000);
 } else if ($("sign-in")) {
-  // Whoever came by a link from elsewhere may be signed in: the cookie was not sent with that link.
-  fetch("/api/v1/status", { credentials: "same-origin" })
-    .then((response) => { if (response.status !== 401) goTo($("sign-in").dataset.next); })
+  // Whoever came by a link from elsewhere may be signed in: the cookie was not sent with that link. Asked
+  // from here, this page then leads on.
+  fetch(location.href, { credentials: "same-origin", redirect: "manual" })
+    .then((response) => { if (response.type === "opaqueredirect") goTo($("sign-in").dataset.next); })
     .catch(() => {});
 }

@@ -1,0 +1,259 @@
+//! The console as people use it: in Chromium, with passkeys of the browser, one browser for each person.
+
+mod driver;
+
+use serde_json::json;
+use tokio_postgres::Client;
+use xtask::cluster::Cluster;
+use xtask::instance::{Instance, Shape};
+
+use self::driver::{Browser, Driver};
+use crate::bed::{ask, connect, program};
+
+const DELETE: &str = "DELETE FROM payments";
+
+/// Alice and bob (an owner) are founders, carol was invited by alice and confirmed by bob: all of it by
+/// their browsers.
+struct Desk {
+    cluster: Cluster,
+    tyer: Instance,
+    alice: Browser,
+    bob: Browser,
+    carol: Browser,
+    // The last, so that it takes the browsers along before their profiles are gone.
+    _driver: Driver,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let cluster = Cluster::start().expect("a cluster");
+        cluster.load_orders().expect("the orders database");
+        let tyer =
+            Instance::start(program().as_ref(), &cluster, &Shape::default()).expect("an instance");
+        let driver = Driver::start();
+        let (alice, bob, carol) = tokio::join!(
+            driver.browser(tyer.console),
+            driver.browser(tyer.console),
+            driver.browser(tyer.console)
+        );
+        tokio::join!(
+            enrol(&alice, "alice", tyer.link("alice").expect("a link")),
+            enrol(&bob, "bob", tyer.link("bob").expect("a link"))
+        );
+        let desk = Self { cluster, tyer, alice, bob, carol, _driver: driver };
+        desk.welcome_carol().await;
+        desk
+    }
+
+    async fn welcome_carol(&self) {
+        let Self { alice, bob, carol, .. } = self;
+        tokio::join!(alice.open("/people"), bob.open("/people"));
+        alice.sees("#main", "needs three people who count").await;
+        alice.fill("#invite-name", "carol").await;
+        alice.click("#invite").await;
+        alice.sees("#message", "Invited carol").await;
+        let link = alice.text("#invited code").await;
+        let token = link.rsplit('/').next().expect("a token");
+        enrol(carol, "carol", token).await;
+        carol.sees("#main", "wait to be confirmed").await;
+        // It came to these two by itself.
+        alice.sees("li[data-person=carol]", "somebody else has to confirm").await;
+        assert!(!alice.has("[data-confirm=carol]").await, "who invites does not confirm");
+        bob.picture("people").await;
+        bob.click("[data-confirm=carol]").await;
+        bob.sees("#message", "You confirmed carol").await;
+        carol.open("/").await;
+        carol.sees("h1", "Nothing waits for people").await;
+        // The page that told carol to wait said so with its status, which the browser notes.
+        let noted = carol.complaints().await;
+        assert!(noted.iter().all(|line| line.contains("403 (Forbidden)")), "{noted:?}");
+    }
+
+    async fn agent(&self, controller: &str) -> Client {
+        let login = self.tyer.session("kiro", controller, &[]).expect("a session");
+        connect(self.tyer.door, &login.session, &login.password).await.expect("a connection")
+    }
+
+    /// No browser complained and the ledger is whole.
+    async fn close(self) {
+        for browser in [&self.alice, &self.bob, &self.carol] {
+            assert_eq!(browser.complaints().await, Vec::<String>::new());
+        }
+        let output = self.tyer.output(&["ledger", "verify"]).expect("verify");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+async fn enrol(browser: &Browser, name: &str, token: &str) {
+    browser.open(&format!("/enrol/{token}")).await;
+    browser.sees("h1", &format!("Enrol a passkey for {name}")).await;
+    if name == "alice" {
+        browser.picture("enrol").await;
+    }
+    browser.click("#enrol").await;
+    browser.sees("#message", "Enrolled.").await;
+    browser.click("a[href='/sign-in']").await;
+    sign_in(browser).await;
+}
+
+async fn sign_in(browser: &Browser) {
+    browser.click("#sign-in").await;
+    browser.sees("body", "Sign out").await;
+}
+
+async fn approve(browser: &Browser, hold: &str) {
+    browser.click("#approve").await;
+    browser.sees("#message", &format!("You approved {hold}.")).await;
+    browser.sees("#decision", "You have approved this.").await;
+    assert!(!browser.has("#approve").await, "one human is one vote");
+}
+
+#[tokio::test]
+async fn two_people_decide_in_their_browsers() {
+    let desk = Desk::new().await;
+    let Desk { alice, bob, .. } = &desk;
+    alice.open("/").await;
+    alice.click(".me button").await;
+    alice.sees("h1", "Sign in").await;
+    alice.open("/").await;
+    assert_eq!(alice.path().await, "/sign-in", "nobody is signed in");
+    sign_in(alice).await;
+    bob.open("/").await;
+
+    let agent = desk.agent("carol").await;
+    let before = desk.cluster.query("SELECT count(*) FROM payments").expect("the truth");
+    let hold = ask(&agent, DELETE).await.unwrap_err().hold();
+    let row = format!("li[data-hold={hold}]");
+    for browser in [alice, bob] {
+        browser.sees(&row, "agent kiro for carol").await;
+        browser.sees(&row, "0 of 2 so far").await;
+        browser.click(&format!("{row} a.what")).await;
+        for (part, words) in [
+            (".request", DELETE),
+            (".card-head", "PRODUCTION"),
+            (".card-head", "destroy"),
+            (".card-head", "agent kiro for carol"),
+            (".card-head", "orders"),
+            (".relation", "public.payments"),
+            ("aside", "two different people"),
+            ("#decision", "Your decision"),
+        ] {
+            browser.sees(part, words).await;
+        }
+    }
+    approve(alice, &hold).await;
+    assert_eq!(ask(&agent, DELETE).await.unwrap_err().hold(), hold, "one person is not two");
+    // Bob's page learns it by itself.
+    bob.sees(".approvals", "alice as").await;
+    bob.picture("card").await;
+    approve(bob, &hold).await;
+    alice.sees("#state", "approved, not used yet").await;
+    let ran = ask(&agent, DELETE).await.expect("it runs");
+    assert_eq!(ran, [format!("#{}", before.trim())]);
+    alice.sees("#state", "approved and used").await;
+    alice.sees("#decision", "Observed:").await;
+    alice.picture("card-used").await;
+
+    let second = ask(&agent, DELETE).await.unwrap_err().hold();
+    assert_ne!(second, hold, "an approval is used once");
+    bob.open(&format!("/holds/{second}")).await;
+    bob.click("#reject").await;
+    bob.sees("#message", "A rejection needs a reason").await;
+    bob.fill("#comment", "the books are <b>closed</b>").await;
+    bob.click("#reject").await;
+    bob.sees("#message", &format!("You rejected {second}.")).await;
+    bob.sees("#decision blockquote", "the books are <b>closed</b>").await;
+    let refused = ask(&agent, DELETE).await.unwrap_err();
+    assert!(refused.message.contains("bob rejected"), "{refused:?}");
+    assert!(refused.message.contains("the books are <b>closed</b>"), "{refused:?}");
+    for sql in [
+        "DROP TABLE executives CASCADE",
+        "UPDATE customers SET name = name",
+        "CREATE TABLE notes (line text)",
+    ] {
+        ask(&agent, sql).await.unwrap_err();
+    }
+    alice.open("/").await;
+    alice.sees("#main", "Decided lately").await;
+    alice.picture("queue").await;
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn a_controller_makes_a_session_and_is_no_peer_of_it() {
+    let desk = Desk::new().await;
+    let Desk { alice, bob, .. } = &desk;
+    alice.open("/sessions").await;
+    alice.click("#new-session summary").await;
+    alice.fill("#session-agent", "kiro").await;
+    alice.fill("#session-purpose", "clean up after the launch").await;
+    alice.click("#session-form button").await;
+    alice.sees("#message", "Its password is shown this once").await;
+    alice.picture("sessions").await;
+    let session = alice.text("#minted dl div:nth-child(5) code").await;
+    let password = alice.text("#minted dl div:nth-child(6) code").await;
+    let agent = connect(desk.tyer.door, &session, &password).await.expect("a connection");
+
+    let hold = ask(&agent, DELETE).await.unwrap_err().hold();
+    alice.open(&format!("/holds/{hold}")).await;
+    alice.sees("#decision", "Your approval does not count").await;
+    alice.sees(".reading", "clean up after the launch").await;
+    assert!(alice.has("#reject").await && !alice.has("#approve").await);
+    alice.picture("card-of-the-controller").await;
+    let said = alice.signs(&json!({ "approve": hold })).await;
+    assert!(said.contains("controls the session"), "{said}");
+    assert_eq!(alice.complaints().await.len(), 1, "the refusal itself");
+
+    bob.open("/").await;
+    bob.fill("#freeze-reason", "the launch").await;
+    bob.click("#freeze").await;
+    bob.sees("#freeze-bar", "Frozen by bob").await;
+    alice.sees("#freeze-bar", "the launch").await;
+    assert_eq!(ask(&agent, DELETE).await.unwrap_err().code, "25006");
+    bob.picture("frozen").await;
+    alice.click("#thaw").await;
+    alice.sees("#message", "Changes flow again.").await;
+    bob.sees("#freeze-bar", "Changes flow").await;
+    assert_eq!(ask(&agent, DELETE).await.unwrap_err().hold(), hold);
+
+    bob.open("/sessions").await;
+    bob.click(&format!("[data-end='{session}'][data-how=killed]")).await;
+    bob.agree().await;
+    bob.sees("#message", "Connections open: 1, seen to close: 1.").await;
+    assert!(ask(&agent, "SELECT 1").await.is_err());
+    bob.open("/ledger?verify=1").await;
+    bob.picture("ledger").await;
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn two_people_confirm_a_changed_configuration() {
+    let mut desk = Desk::new().await;
+    desk.tyer.kill();
+    let shape = Shape { environment: "staging", ..Shape::default() };
+    desk.tyer.configure(&desk.cluster, &shape).expect("a changed configuration");
+    desk.tyer.resume().expect("a restart");
+    let Desk { alice, bob, carol, tyer, .. } = &desk;
+    let part = "[data-configure='upstream orders']";
+    for browser in [alice, bob, carol] {
+        // Sign-ins do not outlive the program; what they were told meanwhile is not of interest.
+        browser.open("/configuration").await;
+        assert_eq!(browser.path().await, "/sign-in");
+        browser.complaints().await;
+        sign_in(browser).await;
+        assert_eq!(browser.path().await, "/configuration");
+        browser.sees("h1", "1 change waits for people").await;
+    }
+    alice.picture("configuration").await;
+    alice.click(part).await;
+    alice.sees("#message", "You confirmed the change of upstream orders").await;
+    alice.sees("#main", "it needs a second person").await;
+    assert!(!alice.has(part).await, "one person is not two");
+    bob.sees("#main", "Confirmed so far by alice").await;
+    bob.click(part).await;
+    alice.sees("h1", "The configuration is as it was confirmed").await;
+    let login = tyer.session("kiro", "carol", &[]).expect("a session");
+    let agent = connect(tyer.door, &login.session, &login.password).await.expect("the door is open");
+    ask(&agent, "UPDATE customers SET name = name WHERE id = 1").await.expect("staging flows");
+    desk.close().await;
+}
