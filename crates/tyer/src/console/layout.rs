@@ -57,7 +57,7 @@ pub(super) fn page(frame: &Frame<'_>, main: &Markup) -> Markup {
         (posture(&frame.status.posture))
         p #message role="status" aria-live="polite" {}
         (main)
-        footer {
+        footer #foot {
             "Tyer " (frame.status.version) " · ledger of "
             (words::counted(frame.status.ledger.size, "leaf", "leaves"))
             @if let Some(root) = &frame.status.ledger.root {
@@ -133,9 +133,12 @@ fn freeze_bar(frozen: Option<&FreezeBody>, now: Timestamp) -> Markup {
 fn posture(posture: &[String]) -> Markup {
     html! {
         @if !posture.is_empty() {
-            section.posture aria-label="Unsafe setup" {
+            section.posture aria-label="Posture" {
                 @for word in posture {
-                    p { strong { "Unsafe setup. " } (Line(&words::posture(word))) }
+                    p {
+                        strong { @if word.starts_with("door_closed ") { "Closed. " } @else { "Unsafe setup. " } }
+                        (Line(&words::posture(word)))
+                    }
                 }
             }
         }

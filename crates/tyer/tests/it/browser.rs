@@ -11,17 +11,19 @@ use self::driver::{Browser, Driver};
 use crate::bed::{ask, connect, program};
 
 const DELETE: &str = "DELETE FROM payments";
+/// Takes the payments of these orders along.
+const CLEAN_UP: &str = "DELETE FROM orders\nWHERE status = 'cancelled'\n  AND placed < '2025-06-01'";
 
 /// Alice and bob (an owner) are founders, carol was invited by alice and confirmed by bob: all of it by
 /// their browsers.
 struct Desk {
+    // The first to go, with the browsers, so that nobody writes to their profiles any more.
+    _driver: Driver,
     cluster: Cluster,
     tyer: Instance,
     alice: Browser,
     bob: Browser,
     carol: Browser,
-    // The last, so that it takes the browsers along before their profiles are gone.
-    _driver: Driver,
 }
 
 impl Desk {
@@ -72,6 +74,12 @@ impl Desk {
     async fn agent(&self, controller: &str) -> Client {
         let login = self.tyer.session("kiro", controller, &[]).expect("a session");
         connect(self.tyer.door, &login.session, &login.password).await.expect("a connection")
+    }
+
+    /// How long the ledger is.
+    fn leaves(&self) -> usize {
+        let said = self.tyer.run(&["--json", "ledger", "tail", "-n", "10000"]).expect("the ledger");
+        said.lines().count()
     }
 
     /// No browser complained and the ledger is whole.
@@ -152,13 +160,17 @@ async fn two_people_decide_in_their_browsers() {
     assert_eq!(ran, [format!("#{}", before.trim())]);
     alice.sees("#state", "approved and used").await;
     alice.sees("#decision", "Observed:").await;
+    alice.sees("#foot", &format!("ledger of {} leaves", desk.leaves())).await;
     alice.picture("card-used").await;
 
     let second = ask(&agent, DELETE).await.unwrap_err().hold();
     assert_ne!(second, hold, "an approval is used once");
     bob.open(&format!("/holds/{second}")).await;
+    bob.narrow().await;
     bob.click("#reject").await;
     bob.sees("#message", "A rejection needs a reason").await;
+    assert!(bob.shows("#message").await, "far down on a narrow screen, too");
+    bob.wide().await;
     bob.fill("#comment", "the books are <b>closed</b>").await;
     bob.click("#reject").await;
     bob.sees("#message", &format!("You rejected {second}.")).await;
@@ -182,11 +194,11 @@ async fn two_people_decide_in_their_browsers() {
 #[tokio::test]
 async fn a_controller_makes_a_session_and_is_no_peer_of_it() {
     let desk = Desk::new().await;
-    let Desk { alice, bob, .. } = &desk;
+    let Desk { alice, bob, carol, .. } = &desk;
     alice.open("/sessions").await;
     alice.click("#new-session summary").await;
     alice.fill("#session-agent", "kiro").await;
-    alice.fill("#session-purpose", "clean up after the launch").await;
+    alice.fill("#session-purpose", "Remove the cancelled orders that the load test left behind").await;
     alice.click("#session-form button").await;
     alice.sees("#message", "Its password is shown this once").await;
     alice.picture("sessions").await;
@@ -194,27 +206,36 @@ async fn a_controller_makes_a_session_and_is_no_peer_of_it() {
     let password = alice.text("#minted dl div:nth-child(6) code").await;
     let agent = connect(desk.tyer.door, &session, &password).await.expect("a connection");
 
-    let hold = ask(&agent, DELETE).await.unwrap_err().hold();
+    let hold = ask(&agent, CLEAN_UP).await.unwrap_err().hold();
     alice.open(&format!("/holds/{hold}")).await;
     alice.sees("#decision", "Your approval does not count").await;
-    alice.sees(".reading", "clean up after the launch").await;
+    alice.sees(".reading", "cancelled orders that the load test left").await;
     assert!(alice.has("#reject").await && !alice.has("#approve").await);
     alice.picture("card-of-the-controller").await;
     let said = alice.signs(&json!({ "approve": hold })).await;
     assert!(said.contains("controls the session"), "{said}");
     assert_eq!(alice.complaints().await.len(), 1, "the refusal itself");
 
+    for peer in [carol, bob] {
+        peer.open(&format!("/holds/{hold}")).await;
+        // What would go with it.
+        peer.sees(".relation", "payments").await;
+    }
+    approve(carol, &hold).await;
+    bob.sees(".approvals", "carol as peer").await;
+    bob.picture("console").await;
+
     bob.open("/").await;
     bob.fill("#freeze-reason", "the launch").await;
     bob.click("#freeze").await;
     bob.sees("#freeze-bar", "Frozen by bob").await;
     alice.sees("#freeze-bar", "the launch").await;
-    assert_eq!(ask(&agent, DELETE).await.unwrap_err().code, "25006");
+    assert_eq!(ask(&agent, CLEAN_UP).await.unwrap_err().code, "25006");
     bob.picture("frozen").await;
     alice.click("#thaw").await;
     alice.sees("#message", "Changes flow again.").await;
     bob.sees("#freeze-bar", "Changes flow").await;
-    assert_eq!(ask(&agent, DELETE).await.unwrap_err().hold(), hold);
+    assert_eq!(ask(&agent, CLEAN_UP).await.unwrap_err().hold(), hold);
 
     bob.open("/sessions").await;
     bob.click(&format!("[data-end='{session}'][data-how=killed]")).await;
@@ -229,6 +250,10 @@ async fn a_controller_makes_a_session_and_is_no_peer_of_it() {
 #[tokio::test]
 async fn two_people_confirm_a_changed_configuration() {
     let mut desk = Desk::new().await;
+    // Sign-ins do not outlive the program, and a page that learns it goes to the sign-in by itself.
+    for browser in [&desk.alice, &desk.bob, &desk.carol] {
+        browser.leave().await;
+    }
     desk.tyer.kill();
     let shape = Shape { environment: "staging", ..Shape::default() };
     desk.tyer.configure(&desk.cluster, &shape).expect("a changed configuration");
@@ -236,14 +261,13 @@ async fn two_people_confirm_a_changed_configuration() {
     let Desk { alice, bob, carol, tyer, .. } = &desk;
     let part = "[data-configure='upstream orders']";
     for browser in [alice, bob, carol] {
-        // Sign-ins do not outlive the program; what they were told meanwhile is not of interest.
         browser.open("/configuration").await;
         assert_eq!(browser.path().await, "/sign-in");
-        browser.complaints().await;
         sign_in(browser).await;
         assert_eq!(browser.path().await, "/configuration");
         browser.sees("h1", "1 change waits for people").await;
     }
+    alice.sees(".posture", "Closed. The door to orders is closed").await;
     alice.picture("configuration").await;
     alice.click(part).await;
     alice.sees("#message", "You confirmed the change of upstream orders").await;

@@ -249,7 +249,7 @@ document.addEventListener("submit", (event) => {
 });
 
 // What the server last said of the parts that are exchanged, without the times, which run by themselves.
-const PARTS = ["freeze-bar", "main"];
+const PARTS = ["freeze-bar", "main", "foot"];
 const said = {};
 function gist(part) {
   const copy = part.cloneNode(true);

@@ -105,6 +105,11 @@ impl Browser {
         self.client.goto(&format!("{}{path}", self.origin)).await.expect("a page");
     }
 
+    /// Goes where no page of the console is.
+    pub(crate) async fn leave(&self) {
+        self.client.goto("about:blank").await.expect("nothing");
+    }
+
     /// The path of the page.
     pub(crate) async fn path(&self) -> String {
         self.client.current_url().await.expect("an address").path().to_owned()
@@ -166,6 +171,23 @@ impl Browser {
         }
     }
 
+    /// Whether a part of the page is on the screen without scrolling.
+    pub(crate) async fn shows(&self, css: &str) -> bool {
+        const SHOWS: &str = "const box = document.querySelector(arguments[0]).getBoundingClientRect();
+            return box.height > 0 && box.top >= 0 && box.bottom <= innerHeight";
+        self.run(SHOWS, json!(css)).await == json!(true)
+    }
+
+    /// The screen of a telephone.
+    pub(crate) async fn narrow(&self) {
+        self.screen(390, 700, true).await;
+    }
+
+    /// The window again.
+    pub(crate) async fn wide(&self) {
+        self.chromium("Emulation.clearDeviceMetricsOverride", json!({})).await;
+    }
+
     /// Answers a question of the page with yes.
     pub(crate) async fn agree(&self) {
         self.client.accept_alert().await.expect("a question");
@@ -217,7 +239,7 @@ impl Browser {
             }
         }
         self.chromium("Emulation.setEmulatedMedia", json!({ "features": [] })).await;
-        self.chromium("Emulation.clearDeviceMetricsOverride", json!({})).await;
+        self.wide().await;
     }
 
     async fn screen(&self, width: u64, height: u64, mobile: bool) {
