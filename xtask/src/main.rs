@@ -1,10 +1,11 @@
 //! The command line of the project's own chores: `cargo xtask tidy`.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xtask::bench::Form;
 
 #[derive(Debug, Parser)]
 #[command(about = "The project's own chores")]
@@ -15,6 +16,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    /// Measure what Tyer costs, next to the same work without it
+    Bench {
+        /// Print one JSON document instead of a table
+        #[arg(long)]
+        json: bool,
+    },
     /// Tell the story on a throwaway PostgreSQL
     Demo {
         /// End after the story instead of leaving everything running
@@ -31,21 +38,35 @@ enum Chore {
 
 fn main() -> ExitCode {
     match Cli::parse().chore {
+        Chore::Bench { json } => bench(if json { Form::Json } else { Form::Table }),
         Chore::Demo { once } => demo(once),
         Chore::Tidy { root } => tidy(&root),
     }
 }
 
+fn bench(form: Form) -> ExitCode {
+    let told = built().and_then(|program| xtask::bench::run(&program, form).map_err(io::Error::other));
+    ended("bench", told)
+}
+
 fn demo(once: bool) -> ExitCode {
     let told = tokio::runtime::Runtime::new().and_then(|runtime| {
-        let program = std::env::current_exe()?.with_file_name("tyer");
-        runtime.block_on(xtask::demo::run(program, once)).map_err(std::io::Error::other)
+        runtime.block_on(xtask::demo::run(built()?, once)).map_err(io::Error::other)
     });
+    ended("demo", told)
+}
+
+/// The program that was built beside this one.
+fn built() -> io::Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name("tyer"))
+}
+
+fn ended(chore: &str, told: io::Result<()>) -> ExitCode {
     match told {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to do if standard error is gone too.
-            let _gone = writeln!(std::io::stderr().lock(), "demo: {error}");
+            let _gone = writeln!(io::stderr().lock(), "{chore}: {error}");
             ExitCode::FAILURE
         }
     }
@@ -53,7 +74,7 @@ fn demo(once: bool) -> ExitCode {
 
 fn tidy(root: &Path) -> ExitCode {
     let findings = xtask::tidy::run(root);
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     for finding in &findings {
         if writeln!(out, "{finding}").is_err() {
             return ExitCode::FAILURE;

@@ -45,6 +45,8 @@ pub const NAME_CHARS_MAX: usize = 64;
 pub const COMMENT_CHARS_MAX: usize = 2_000;
 /// Prepared statements that one connection may keep.
 pub const STATEMENTS_MAX: usize = 10_000;
+/// Bytes of texts whose understanding one connection remembers.
+pub const UNDERSTOOD_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes of one leaf: as much as the 16-bit length in a C2SP entry bundle can say.
 pub const LEAF_BYTES_MAX: usize = 65_535;
@@ -60,5 +62,6 @@ const _: () = assert!(CHALLENGE_MS <= GRANT_MS_MAX);
 const _: () = assert!(LEASE_MS < SESSION_MS_MAX);
 const _: () = assert!(OPEN_HOLDS_PER_SESSION <= OPEN_HOLDS_PER_CONTROLLER);
 const _: () = assert!(REQUEST_BYTES_MAX <= MESSAGE_BYTES_MAX);
+const _: () = assert!(UNDERSTOOD_BYTES_MAX <= REQUEST_BYTES_MAX);
 const _: () = assert!(PIPELINE_BYTES_MAX <= MESSAGE_BYTES_MAX);
 const _: () = assert!(CREDENTIAL_ID_BYTES_MAX < PASSKEY_BYTES_MAX);

@@ -15,7 +15,7 @@ use tyer_core::record::{Record, What};
 use tyer_core::verdict::{LeafIndex, Outcome};
 
 use crate::founding::VERIFIER_KEY;
-use crate::gateway::Private;
+use crate::gateway::requests::Private;
 use crate::serve::STORE;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Head, StoreError, Table};

@@ -311,14 +311,22 @@ fn holds(raw: &RawHolds) -> Holds {
     }
 }
 
-fn upstream_config(data: &Path, path: &Path, name: &str, raw: RawUpstream) -> Result<UpstreamConfig, ConfigError> {
+fn upstream_config(
+    data: &Path,
+    path: &Path,
+    name: &str,
+    raw: RawUpstream,
+) -> Result<UpstreamConfig, ConfigError> {
     let refuse = |key: &str, message: String| ConfigError::Value {
         path: path.to_owned(),
         key: format!("upstream.{name}.{key}"),
         message,
     };
     if raw.protocol != "postgres" {
-        return Err(refuse("protocol", format!("`{}` is not known; there is `postgres`", raw.protocol)));
+        return Err(refuse(
+            "protocol",
+            format!("`{}` is not known; there is `postgres`", raw.protocol),
+        ));
     }
     let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
     if name.is_empty() || name.len() > tyer_core::limits::NAME_CHARS_MAX || !name.chars().all(plain) {
@@ -328,15 +336,19 @@ fn upstream_config(data: &Path, path: &Path, name: &str, raw: RawUpstream) -> Re
         ("disable", None) => UpstreamTls::Disable,
         ("verify-full", Some(file)) => UpstreamTls::VerifyFull { authorities: data.join(file) },
         ("verify-full", None) => {
-            return Err(refuse("authorities", "name the PEM file of the authorities to trust".to_owned()));
+            return Err(refuse(
+                "authorities",
+                "name the PEM file of the authorities to trust".to_owned(),
+            ));
         }
         (other, _) => {
             return Err(refuse("tls", format!("`{other}` is not `verify-full` or `disable`")));
         }
     };
     let password = match raw.password {
-        Reference::Env(variable) => std::env::var(&variable)
-            .map_err(|_| refuse("password", format!("the environment variable {variable} is not set")))?,
+        Reference::Env(variable) => std::env::var(&variable).map_err(|_| {
+            refuse("password", format!("the environment variable {variable} is not set"))
+        })?,
         Reference::File(file) => read(&data.join(file))?.trim_end_matches('\n').to_owned(),
     };
     Ok(UpstreamConfig {
@@ -387,10 +399,7 @@ owners = ["alice"]
         assert_eq!(orders.password.reveal(), "s3cret");
         assert!(!format!("{config:?}").contains("s3cret"));
         assert_eq!(config.console.relying_party.id(), "localhost");
-        assert_eq!(
-            config.parts.keys().collect::<Vec<_>>(),
-            ["console", "policy", "upstream orders"]
-        );
+        assert_eq!(config.parts.keys().collect::<Vec<_>>(), ["console", "policy", "upstream orders"]);
     }
 
     #[test]

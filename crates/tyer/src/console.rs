@@ -33,8 +33,8 @@ use crate::gateway::Gateway;
 use crate::local::SOCKET;
 use crate::serve::ServeError;
 
-/// No body that is taken is longer; attestation objects are the longest.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+/// No body that is taken is longer; proposed texts, as JSON, are the longest.
+const BODY_BYTES_MAX: usize = 2 * tyer_core::limits::REQUEST_BYTES_MAX;
 
 /// What people and programs reach over the network.
 pub(crate) fn router(site: &Arc<Site>) -> Router {
@@ -45,6 +45,7 @@ pub(crate) fn router(site: &Arc<Site>) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(site), guard::same_site))
         .layer(middleware::from_fn(guard::headers))
+        .layer(middleware::from_fn(guard::detach))
         .with_state(Arc::clone(site))
 }
 
@@ -55,6 +56,7 @@ pub(crate) fn local_router(site: &Arc<Site>) -> Router {
         .layer(middleware::from_fn(guard::is_operator))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(guard::headers))
+        .layer(middleware::from_fn(guard::detach))
         .with_state(Arc::clone(site))
 }
 
@@ -83,7 +85,8 @@ pub(crate) async fn bind(gateway: &Gateway) -> Result<Bound, ServeError> {
 /// Serves people and the command line until `closing` turns true.
 pub(crate) async fn serve(gateway: Arc<Gateway>, bound: Bound, closing: watch::Receiver<bool>) {
     let site = Site::new(gateway, closing.clone());
-    let local = axum::serve(bound.local, local_router(&site)).with_graceful_shutdown(closed(closing.clone()));
+    let local =
+        axum::serve(bound.local, local_router(&site)).with_graceful_shutdown(closed(closing.clone()));
     let public = router(&site).into_make_service_with_connect_info::<Peer>();
     let public = async {
         match bound.tls {
@@ -91,7 +94,9 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, bound: Bound, closing: watch::R
                 let listener = listen::Tls::new(bound.public, tls, closing.clone());
                 axum::serve(listener, public).with_graceful_shutdown(closed(closing.clone())).await
             }
-            None => axum::serve(bound.public, public).with_graceful_shutdown(closed(closing.clone())).await,
+            None => {
+                axum::serve(bound.public, public).with_graceful_shutdown(closed(closing.clone())).await
+            }
         }
     };
     if let Err(error) = tokio::try_join!(async { local.await }, public) {

@@ -11,6 +11,7 @@ pub(crate) mod freeze;
 pub(crate) mod holds;
 pub(crate) mod leases;
 pub(crate) mod people;
+pub(crate) mod requests;
 pub(crate) mod sessions;
 pub(crate) mod statements;
 pub(crate) mod world;
@@ -24,14 +25,15 @@ use tyer_core::facts::Facts;
 use tyer_core::hold::{Event, Next, StepError};
 use tyer_core::intent::{Acts, Digest, HoldId, Intent, SessionId, Timestamp};
 use tyer_core::policy::{Decision, Situation};
-use tyer_core::record::{ApprovalRecord, Record, RequestRecord, What, commit};
-use tyer_core::verdict::{Approvals, Basis, Clearance, Grant, LeafIndex, Needs, Outcome, Reason, Refusal, Verdict};
+use tyer_core::record::{ApprovalRecord, Record, What};
+use tyer_core::verdict::{
+    Approvals, Basis, Clearance, Grant, LeafIndex, Needs, Outcome, Reason, Refusal, Verdict,
+};
 
 use crate::clock;
 use crate::config::Config;
 use crate::gateway::leases::Leases;
 use crate::gateway::world::World;
-use crate::secret;
 use crate::sequencer::Sequencer;
 use crate::store::{Change, StoreError, Table};
 use crate::upstream::Upstreams;
@@ -39,6 +41,8 @@ use crate::upstream::Upstreams;
 /// News that pages and waiting doors follow; they look at the world themselves.
 const NEWS_MAX: usize = 256;
 
+/// Bytes of a request's text, parameters included, that is decided at all.
+const TEXT_BYTES_MAX: usize = 4 * tyer_core::limits::REQUEST_BYTES_MAX;
 /// The interlock's heart: one for the process.
 #[derive(Debug)]
 pub(crate) struct Gateway {
@@ -144,12 +148,22 @@ impl Gateway {
 
     /// Decides a request and, if it may run, makes that durable. A request that needs people is held;
     /// the wait is bounded by `patience`, and presenting the same request again later continues it.
-    pub(crate) async fn submit(&self, request: Request, mut patience: Patience) -> Result<Clearance, Refusal> {
+    pub(crate) async fn submit(
+        &self,
+        request: Request,
+        mut patience: Patience,
+    ) -> Result<Clearance, Refusal> {
+        if request.text.len() > TEXT_BYTES_MAX {
+            let message =
+                format!("a request of {} bytes is too long to be decided", request.text.len());
+            return Err(Refusal::new(Reason::TooMany, message, "split it, or send the rows by COPY"));
+        }
         let deadline = tokio::time::Instant::now() + patience.wait;
         let mut news = self.news();
         loop {
             match self.attempt(&request).await? {
                 Attempt::Cleared(clearance) => return Ok(clearance),
+                Attempt::Again => {}
                 Attempt::Waits(hold, needs) => {
                     let refusal = || self.held(&hold, needs);
                     if *patience.gone.borrow() {
@@ -174,7 +188,7 @@ impl Gateway {
             return Err(self.refuse(&intent, &basis, refusal, now).await);
         }
         let live = world.hold_of(&request.session, request.digest).map(|hold| hold.id().clone());
-        let decision = self.decide(&world, &intent, &Facts::default(), Approvals::default(), now);
+        let decision = self.decide(&world, &intent, (&Facts::default(), Approvals::default()), now);
         match decision.verdict {
             Verdict::Allow(grant) => {
                 drop(world);
@@ -197,8 +211,15 @@ impl Gateway {
 
     /// What the request means for its session, if that session still runs.
     fn intent(&self, world: &World, request: &Request, now: Timestamp) -> Result<Intent, Refusal> {
-        let session = world.sessions.get(&request.session).filter(|s| s.ended.is_none() && now < s.until);
-        let ended = || Refusal::new(Reason::Ended, "this session has ended", "ask your controller for a new session");
+        let session =
+            world.sessions.get(&request.session).filter(|s| s.ended.is_none() && now < s.until);
+        let ended = || {
+            Refusal::new(
+                Reason::Ended,
+                "this session has ended",
+                "ask your controller for a new session",
+            )
+        };
         let session = session.ok_or_else(ended)?;
         let upstream = self.config.upstreams.get(&session.upstream).ok_or_else(ended)?;
         Ok(Intent {
@@ -213,7 +234,13 @@ impl Gateway {
         })
     }
 
-    fn decide(&self, world: &World, intent: &Intent, facts: &Facts, given: Approvals, now: Timestamp) -> Decision {
+    fn decide(
+        &self,
+        world: &World,
+        intent: &Intent,
+        (facts, given): (&Facts, Approvals),
+        now: Timestamp,
+    ) -> Decision {
         let session = world.sessions.get(&intent.principal.session);
         let default = tyer_core::intent::Narrowing::default();
         self.config.policies.decide(
@@ -261,14 +288,14 @@ impl Gateway {
         if matches!(hold.state(), tyer_core::hold::State::Open) && now < hold.ends() {
             return Ok(Attempt::Waits(id, needs));
         }
-        let decision = self.decide(world, intent, &hold.card().facts, hold.counted(), now);
+        let decision = self.decide(world, intent, (&hold.card().facts, hold.counted()), now);
         let basis = decision.basis.clone();
         match hold.step(Event::Present { digest: intent.digest, verdict: decision.verdict }, now) {
             Next::Releases(hold, grant) => {
                 let approvals = self.approval_records(world, &hold);
                 let change = Change::default().put(Table::Hold, id.as_str(), &hold);
                 let facts = hold.card().facts.clone();
-                let clearance = self.clear(change, intent, grant, (facts, approvals), now).await?;
+                let clearance = self.clear(change, intent, grant, (facts, approvals)).await?;
                 world.holds.insert(id.clone(), hold);
                 self.note_asked(world, intent).await;
                 self.tell(News::Hold(id));
@@ -277,9 +304,11 @@ impl Gateway {
             Next::Stays(hold, _) => {
                 // It aged out just now: record that, and let the next attempt park a new hold.
                 self.end_hold(world, hold, now).await.map_err(|error| unrecorded(&error))?;
-                Ok(Attempt::Waits(id, needs))
+                Ok(Attempt::Again)
             }
-            Next::Refuses(_, StepError::RefusedNow(refusal)) => Err(self.refuse(intent, &basis, refusal, now).await),
+            Next::Refuses(_, StepError::RefusedNow(refusal)) => {
+                Err(self.refuse(intent, &basis, refusal, now).await)
+            }
             Next::Refuses(_, StepError::NeedsMore(needs)) => Ok(Attempt::Waits(id, needs)),
             Next::Refuses(_, _) => Ok(Attempt::Waits(id, needs)),
         }
@@ -295,7 +324,7 @@ impl Gateway {
     ) -> Result<Clearance, Refusal> {
         if intent.acts.worst() > tyer_core::intent::Effect::Read && !intent.acts.all_local() {
             let nobody = (Facts::default(), Vec::new());
-            return self.clear(Change::default(), intent, grant, nobody, now).await;
+            return self.clear(Change::default(), intent, grant, nobody).await;
         }
         let key = (request.session.clone(), request.shape, request.redacted.clone());
         if let Some(leaf) = self.leases.carry(&key, now) {
@@ -318,10 +347,9 @@ impl Gateway {
         intent: &Intent,
         grant: Grant,
         (facts, approvals): (Facts, Vec<ApprovalRecord>),
-        now: Timestamp,
     ) -> Result<Clearance, Refusal> {
         let (request, private) = self.request_record(intent, facts, grant.basis())?;
-        let record = Record::new(now, What::Cleared { request, approvals });
+        let record = Record::new(clock::now(), What::Cleared { request, approvals });
         let change = change
             .leaf(&record)
             .put_at_leaf(Table::Private, &private)
@@ -347,33 +375,23 @@ impl Gateway {
     }
 
     /// Records a refusal and hands it back. A refusal stands even if it cannot be recorded.
-    async fn refuse(&self, intent: &Intent, basis: &Basis, refusal: Refusal, now: Timestamp) -> Refusal {
-        let Ok((request, private)) = self.request_record(intent, Facts::default(), basis) else {
+    async fn refuse(
+        &self,
+        intent: &Intent,
+        basis: &Basis,
+        refusal: Refusal,
+        now: Timestamp,
+    ) -> Refusal {
+        // The full text is not kept: an agent that is refused must not be able to fill the disk.
+        let Ok((request, _)) = self.request_record(intent, Facts::default(), basis) else {
             return refusal;
         };
         let record = Record::new(now, What::Refused { request, reason: refusal.reason });
-        let change = Change::default().leaf(&record).put_at_leaf(Table::Private, &private);
+        let change = Change::default().leaf(&record);
         if let Err(error) = self.sequencer.commit(change).await {
             tracing::error!(%error, "a refusal was not recorded");
         }
         refusal
-    }
-
-    /// The request as leaves keep it, and what opens its commitment.
-    fn request_record(&self, intent: &Intent, facts: Facts, basis: &Basis) -> Result<(RequestRecord, Private), Refusal> {
-        let salt = secret::random::<32>().map_err(|_| not_recorded())?;
-        let record = RequestRecord {
-            principal: intent.principal.clone(),
-            upstream: intent.upstream.clone(),
-            environment: intent.environment.clone(),
-            digest: intent.digest,
-            redacted: intent.redacted.clone(),
-            commitment: commit(&salt, &intent.text),
-            acts: intent.acts.iter().cloned().collect(),
-            facts,
-            basis: basis.clone(),
-        };
-        Ok((record, Private { salt: Digest(salt), text: intent.text.clone() }))
     }
 
     /// Closes leases that ran out; called now and then.
@@ -392,15 +410,10 @@ impl Gateway {
     }
 }
 
-/// What opens a leaf's commitment; kept beside the ledger, never in it.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Private {
-    pub(crate) salt: Digest,
-    pub(crate) text: String,
-}
-
 enum Attempt {
     Cleared(Clearance),
+    /// The world has changed meanwhile.
+    Again,
     Waits(HoldId, Needs),
 }
 

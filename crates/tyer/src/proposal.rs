@@ -16,7 +16,7 @@ use tyer_wire::postgres::encode;
 use tyer_wire::postgres::identity::Scope;
 use tyer_wire::postgres::session::{Question, Session, Step};
 
-use crate::door::postgres::request;
+use crate::door::postgres::{raised, request};
 use crate::gateway::{Gateway, Patience};
 use crate::upstream::Connected;
 
@@ -44,24 +44,38 @@ pub(crate) async fn propose(
     let closed = Gateway::closed_by(&gateway.world().await.parts, &upstream);
     if !closed.is_empty() {
         let next = format!("people confirm it at {}/configuration", gateway.config.console.origin);
-        return Err(Refusal::new(Reason::Ended, format!("a change of {} waits for two people", closed.join(" and ")), next));
+        return Err(Refusal::new(
+            Reason::Ended,
+            format!("a change of {} waits for two people", closed.join(" and ")),
+            next,
+        ));
     }
     // The upstream's connection comes first: what a text means depends on the settings found there.
     let connected = gateway.upstreams.connect(&upstream, &[]).await.map_err(|error| {
         tracing::error!(%error, %upstream, "the upstream does not let Tyer in");
-        Refusal::new(Reason::Unsupported, "the database behind this session cannot be reached", "try again later")
+        Refusal::new(
+            Reason::Unsupported,
+            "the database behind this session cannot be reached",
+            "try again later",
+        )
     })?;
     let (mut relay, question) = question(gateway, &upstream, &connected, sql)?;
     let patience = Patience { wait: wait.min(WAIT_MAX), gone: watch::channel(false).1 };
-    let clearance = gateway.submit(request(session, &question), patience).await?;
+    let clearance = gateway.submit(request(session.clone(), &question), patience).await?;
     let leaf = clearance.leaf();
-    let broken = |_| Refusal::new(Reason::Unsupported, "the text cannot be run as it is", "propose plain SQL");
+    let (number, kill) = gateway.connections.opened(&session);
+    let broken =
+        |_| Refusal::new(Reason::Unsupported, "the text cannot be run as it is", "propose plain SQL");
     let run = relay.cleared(clearance.digest(), leaf).map_err(broken)?;
     let mut connected = connected;
     let proposed = match connected.writer.execute(clearance, &run) {
-        Ok(()) => carry_out(relay, connected).await,
-        Err(error) => Proposed { outcome: Outcome::Failed { code: "XX000".to_owned() }, message: Some(error.to_string()) },
+        Ok(()) => carry_out(gateway, &upstream, (relay, connected), kill).await,
+        Err(error) => Proposed {
+            outcome: Outcome::Failed { code: "XX000".to_owned() },
+            message: Some(error.to_string()),
+        },
     };
+    gateway.connections.closed(&session, number);
     if let Err(error) = gateway.settle(leaf, proposed.outcome.clone()).await {
         tracing::error!(%error, leaf = leaf.0, "an outcome was not recorded");
     }
@@ -71,7 +85,9 @@ pub(crate) async fn propose(
 async fn upstream_of(gateway: &Gateway, session: &SessionId) -> Result<Upstream, Refusal> {
     let world = gateway.world().await;
     let found = world.sessions.get(session).map(|session| session.upstream.clone());
-    found.ok_or_else(|| Refusal::new(Reason::Ended, "this session has ended", "ask your controller for a new session"))
+    found.ok_or_else(|| {
+        Refusal::new(Reason::Ended, "this session has ended", "ask your controller for a new session")
+    })
 }
 
 /// What the text would do, as the one message of a connection.
@@ -90,7 +106,9 @@ fn question(
     for (name, value) in &connected.parameters {
         relay.setting(name, value);
     }
-    let refuse = |message: String| Refusal::new(Reason::Unsupported, message, "correct the text and propose it again");
+    let refuse = |message: String| {
+        Refusal::new(Reason::Unsupported, message, "correct the text and propose it again")
+    };
     if sql.contains('\0') {
         return Err(refuse("the text contains a zero byte".to_owned()));
     }
@@ -106,8 +124,15 @@ fn question(
     }
 }
 
-/// Sends what was cleared and reads until the database is ready again.
-async fn carry_out(mut relay: Session, mut connected: Connected) -> Proposed {
+/// Sends what was cleared and reads until the database is ready again. A session that is ended meanwhile
+/// makes the database cancel it.
+async fn carry_out(
+    gateway: &Gateway,
+    upstream: &Upstream,
+    (mut relay, mut connected): (Session, Connected),
+    mut kill: watch::Receiver<bool>,
+) -> Proposed {
+    let mut is_cancelled = false;
     let mut decoder = Decoder::new(Side::Upstream);
     decoder.push(&connected.rest);
     let (mut bytes, mut message) = (vec![0; READ_BYTES], None);
@@ -123,6 +148,13 @@ async fn carry_out(mut relay: Session, mut connected: Connected) -> Proposed {
             }
         }
         tokio::select! {
+            () = raised(&mut kill), if !is_cancelled => {
+                is_cancelled = true;
+                connected.writer.discard();
+                if let Err(error) = gateway.upstreams.cancel(upstream, &connected.cancel).await {
+                    tracing::warn!(%error, "a proposal that runs could not be cancelled");
+                }
+            }
             sent = connected.writer.drain(), if connected.writer.is_pending() => {
                 if sent.is_err() { break }
             }

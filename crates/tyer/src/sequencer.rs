@@ -8,10 +8,11 @@
 use tokio::sync::{mpsc, oneshot, watch};
 use tyer_core::ledger;
 use tyer_core::ledger::checkpoint;
+use tyer_core::limits::LEAF_BYTES_MAX;
 use tyer_core::verdict::LeafIndex;
 
 use crate::clock;
-use crate::store::sqlite::{Sealed, Sqlite};
+use crate::store::sqlite::{Sealed, Sqlite, Stored};
 use crate::store::{Change, Head, StoreError};
 
 /// Changes committed together at most.
@@ -53,6 +54,15 @@ impl Sequencer {
     ///
     /// Once called, the change may become durable even if the caller stops waiting.
     pub(crate) async fn commit(&self, change: Change) -> Result<LeafIndex, StoreError> {
+        // One change that cannot become a leaf must not take others of its group down with it.
+        if let Some(leaf) =
+            change.leaves.iter().find(|leaf| leaf.len() > LEAF_BYTES_MAX || leaf.is_empty())
+        {
+            return Err(StoreError::Refused(format!(
+                "a leaf of {} bytes cannot be recorded",
+                leaf.len()
+            )));
+        }
         let (reply, answer) = oneshot::channel();
         self.jobs.send(Job { change, reply }).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
@@ -98,7 +108,7 @@ fn seal(
     changes: &[Change],
     before: u64,
     signer: &checkpoint::SigningKey,
-    stored: &dyn Fn(&[u64]) -> Result<Vec<[u8; 32]>, StoreError>,
+    stored: &Stored<'_>,
 ) -> Result<Sealed, StoreError> {
     let first = ledger::stored_hash_count(before);
     let mut fresh: Vec<[u8; 32]> = Vec::new();
@@ -127,7 +137,7 @@ fn read(
     positions: &[u64],
     first: u64,
     fresh: &[[u8; 32]],
-    stored: &dyn Fn(&[u64]) -> Result<Vec<[u8; 32]>, StoreError>,
+    stored: &Stored<'_>,
 ) -> Result<Vec<[u8; 32]>, StoreError> {
     let mut hashes = Vec::with_capacity(positions.len());
     for position in positions {

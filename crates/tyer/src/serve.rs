@@ -83,7 +83,8 @@ pub(crate) async fn run(data: &Path) -> Result<(), ServeError> {
     run_until_signal(&gateway).await?;
     tracing::info!("stopping; open connections may finish what they do");
     stop.send_replace(true);
-    let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
+    let drained =
+        tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
     if drained.is_err() {
         tracing::warn!("some connections did not finish in time");
     }
@@ -120,13 +121,21 @@ pub(crate) fn lock(data: &Path) -> Result<File, ServeError> {
 }
 
 /// Opens the store and starts the heart over it.
-async fn gateway(data: &Path, config: Config, upstreams: Upstreams) -> Result<Arc<Gateway>, ServeError> {
+async fn gateway(
+    data: &Path,
+    config: Config,
+    upstreams: Upstreams,
+) -> Result<Arc<Gateway>, ServeError> {
     let store = Sqlite::open(&data.join(STORE))?;
     let world = World::load(&store)?;
     let unsettled = store
         .documents(Table::Unsettled)?
         .into_iter()
-        .map(|(leaf, _)| leaf.parse().map(LeafIndex).map_err(|_| StoreError::Corrupt(format!("unsettled leaf {leaf}"))))
+        .map(|(leaf, _)| {
+            leaf.parse()
+                .map(LeafIndex)
+                .map_err(|_| StoreError::Corrupt(format!("unsettled leaf {leaf}")))
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let signer = signer(data, &store)?;
     let sequencer = Sequencer::start(store, signer)?;

@@ -95,6 +95,8 @@ impl UpstreamWriter {
         if clearance.leaf() != run.leaf() || clearance.digest() != run.digest() {
             return Err(ExecuteError::OtherRequest);
         }
+        // Used up.
+        drop(clearance);
         self.out.extend_from_slice(run.bytes());
         Ok(())
     }
@@ -121,6 +123,11 @@ impl UpstreamWriter {
             self.half.flush().await?;
         }
         Ok(())
+    }
+
+    /// Forgets what was not written yet.
+    pub(crate) fn discard(&mut self) {
+        self.out.clear();
     }
 
     /// Writes what waits and closes the sending side.

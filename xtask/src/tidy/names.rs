@@ -7,7 +7,8 @@ const BANNED: [&str; 10] =
     ["manager", "handler", "helper", "util", "common", "service", "engine", "data", "info", "base"];
 
 /// Terms that a specification gave, or that everybody uses for the thing; in snake case.
-const TERMS: [&str; 7] = [
+const TERMS: [&str; 8] = [
+    "connect_info",
     "data_row",
     "row_data",
     "copy_data",
@@ -27,16 +28,21 @@ pub(super) fn check(source: &Source) -> Vec<Finding> {
         Finding::new(&source.path, 0, format!("the file's name contains `{word}`, which says nothing"))
     }));
     for (line, text) in source.shipped.lines().enumerate() {
-        let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|w| !w.is_empty());
         let mut is_item = false;
-        for word in words {
+        for piece in text.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_')) {
+            let word = piece.trim_end_matches(|c: char| !(c.is_alphanumeric() || c == '_'));
+            if word.is_empty() {
+                // Anything but white space ends an item's head, such as the `=` of an attribute.
+                is_item &= piece.trim().is_empty();
+                continue;
+            }
             if is_item && !KEYWORDS.contains(&word) {
                 findings.extend(banned_in(word).map(|banned| {
                     let message = format!("`{word}` contains `{banned}`, which says nothing");
                     Finding::new(&source.path, line + 1, message)
                 }));
             }
-            is_item = KEYWORDS.contains(&word);
+            is_item = KEYWORDS.contains(&word) && piece.ends_with(char::is_whitespace);
         }
     }
     findings

@@ -1,3 +1,5 @@
+//! Ceremonies by a software authenticator, good and bad ones.
+
 use ciborium::Value;
 
 use super::authenticator::{ATTESTED, Authenticator, PRESENT, Parts, VERIFIED, header, to_cbor};

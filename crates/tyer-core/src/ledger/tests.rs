@@ -1,3 +1,5 @@
+//! Proofs of every size, compared with another implementation, and what a flipped bit does.
+
 use std::convert::Infallible;
 
 use expect_test::expect;

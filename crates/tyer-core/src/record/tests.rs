@@ -1,3 +1,5 @@
+//! The canonical form of every kind of leaf, pinned.
+
 use expect_test::{Expect, expect};
 
 use super::*;

@@ -48,11 +48,11 @@ impl Side {
         const STREAMED: usize = i32::MAX as usize;
         match (self, tag) {
             (Self::Agent, b'd') | (Self::Upstream, b'D' | b'd') => Some(STREAMED),
-            (Self::Agent, b'Q' | b'P' | b'B' | b'F' | b'f' | b'p')
+            (Self::Agent, b'Q' | b'P' | b'B' | b'F' | b'f')
             | (Self::Upstream, b'T' | b't' | b'E' | b'N' | b'A' | b'S' | b'R' | b'V' | b'v' | b'W') => {
                 Some(MESSAGE_BYTES_MAX)
             }
-            (Self::Agent, b'D' | b'E' | b'C' | b'H' | b'S' | b'X' | b'c')
+            (Self::Agent, b'D' | b'E' | b'C' | b'H' | b'S' | b'X' | b'c' | b'p')
             | (
                 Self::Upstream,
                 b'1' | b'2' | b'3' | b'n' | b'C' | b'I' | b's' | b'G' | b'H' | b'c' | b'Z' | b'K',
@@ -117,6 +117,8 @@ pub struct Decoder {
     side: Side,
     buffer: Vec<u8>,
     start: usize,
+    /// Bytes of the frame given out last.
+    last: usize,
     bulk: u8,
     left: usize,
 }
@@ -125,7 +127,7 @@ impl Decoder {
     /// A decoder for what that side sends after its start-up packets.
     #[must_use]
     pub fn new(side: Side) -> Self {
-        Self { side, buffer: Vec::new(), start: 0, bulk: 0, left: 0 }
+        Self { side, buffer: Vec::new(), start: 0, last: 0, bulk: 0, left: 0 }
     }
 
     /// Takes bytes as they were read. Call [`Decoder::frame`] until it is empty before the next one.
@@ -133,6 +135,7 @@ impl Decoder {
         if self.start > 0 {
             self.buffer.drain(..self.start);
             self.start = 0;
+            self.last = 0;
         }
         // A burst must not keep its memory for the rest of the connection.
         if self.buffer.is_empty() && self.buffer.capacity() > MESSAGE_BYTES_MAX / 16 {
@@ -164,6 +167,13 @@ impl Decoder {
         }
     }
 
+    /// Takes the whole message that was given out last back, to give it out again. Only right before
+    /// anything else is pushed or asked for.
+    pub fn put_back(&mut self) {
+        self.start = self.start.saturating_sub(self.last);
+        self.last = 0;
+    }
+
     /// Whether the frames given out so far end with a complete message; where not, nothing may be
     /// put between them and the next.
     #[must_use]
@@ -171,7 +181,7 @@ impl Decoder {
         self.left == 0
     }
 
-    /// The bytes not given out yet, for what follows the frames (none are left behind).
+    /// How many bytes were not given out yet.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.buffer.len() - self.start
@@ -207,6 +217,7 @@ impl Decoder {
     fn cut(&mut self, tag: u8, length: usize, piece: Piece) -> Option<Frame<'_>> {
         let from = self.start;
         self.start += length;
+        self.last = length;
         self.buffer.get(from..self.start).map(|bytes| Frame { tag, bytes, piece })
     }
 }
@@ -469,16 +480,6 @@ impl Complaint {
     pub fn is_fatal(&self) -> bool {
         matches!(self.severity.as_str(), "FATAL" | "PANIC")
     }
-}
-
-/// `Authentication…`: its kind and what follows.
-///
-/// # Errors
-/// The body does not have these fields.
-pub fn authentication(body: &[u8]) -> Result<(u32, &[u8]), DecodeError> {
-    let mut fields = Fields::new(body, "Authentication");
-    let kind = fields.u32()?;
-    Ok((kind, fields.rest()))
 }
 
 /// `SASLInitialResponse`: the mechanism and the client's first message.

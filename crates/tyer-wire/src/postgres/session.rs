@@ -17,26 +17,29 @@ mod pipeline;
 mod question;
 #[cfg(test)]
 mod tests;
+mod understood;
 mod upstream;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tyer_core::intent::{Digest, Kind, Resource};
+use tyer_core::intent::Digest;
 use tyer_core::limits::STATEMENTS_MAX;
 use tyer_core::verdict::LeafIndex;
 
-use self::expect::{Awaits, Expect, Known, Progress, Running};
+use self::expect::{Awaits, CopyData, Expect, Known, Progress, Running};
 pub use self::fatal::Fatal;
 use self::names::{Name, Names};
+use self::pipeline::not_utf8;
 pub use self::question::Question;
-use self::question::{Portal, Prepared, unclear};
+use self::question::{Portal, Prepared, unclear, unsettles};
+use self::understood::Understood;
 pub use self::upstream::{Pass, Relay};
 use super::decode::{self, Bind, Frame, Parse, Piece};
 use super::encode;
 use super::identity::{Parameters, Scope, Value, request_digest, request_text};
 use super::refuse::Answer;
-use super::understand::{Understanding, understand};
+use super::understand::Understanding;
 
 /// Names no column, so analysing it fails whatever the database holds.
 const REFUSED_SQL: &[u8] = b"SELECT \"tyer_refused\"";
@@ -102,6 +105,8 @@ impl Run {
 pub enum Step {
     /// Nothing yet.
     Nothing,
+    /// Not taken: hand in the same frame again after the upstream's next message.
+    Later,
     /// This goes to the upstream.
     Send(Chore),
     /// This is to be decided, and answered by [`Session::cleared`] or [`Session::refused`].
@@ -128,13 +133,6 @@ enum Skipping {
     Refused,
     /// The server reported an error with this code.
     Errored(String),
-}
-
-/// What becomes of `COPY` data: decided once for all pieces of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum CopyData {
-    Passed,
-    Dropped,
 }
 
 /// A message that waits for the decision on its pipeline.
@@ -176,6 +174,7 @@ pub struct Session {
     implicit: bool,
     /// Settings may have changed that the server has not reported yet.
     unsettled: bool,
+    understood: Understood,
 }
 
 impl Session {
@@ -198,6 +197,7 @@ impl Session {
             unsynced: false,
             implicit: true,
             unsettled: false,
+            understood: Understood::default(),
         }
     }
 
@@ -231,6 +231,9 @@ impl Session {
         }
         if self.expects.len() > IN_FLIGHT_MAX {
             return Err(Fatal::TooMany);
+        }
+        if let Some(step) = self.in_turn(frame.tag()) {
+            return Ok(step);
         }
         match frame.tag() {
             b'd' | b'c' | b'f' => Ok(self.copy(frame)),
@@ -471,11 +474,11 @@ impl Session {
         self.status == Status::Idle && answered && !self.unsynced
     }
 
-    fn understood(&self, sql: &str) -> Arc<Understanding> {
-        Arc::new(match self.unreadable() {
-            Some(why) => unclear(sql, why),
-            None => understand(sql),
-        })
+    fn understood(&mut self, sql: &str) -> Arc<Understanding> {
+        match self.unreadable() {
+            Some(why) => Arc::new(unclear(sql, why)),
+            None => self.understood.of(sql),
+        }
     }
 
     /// Why texts can't be read as the server will read them, if so.
@@ -491,17 +494,4 @@ impl Session {
             None
         }
     }
-}
-
-/// Whether changing it changes how later texts are read, or might.
-fn unsettles(resource: &Resource) -> bool {
-    resource.kind == Kind::Setting
-        && matches!(
-            resource.name.to_ascii_lowercase().as_str(),
-            "client_encoding" | "names" | "standard_conforming_strings" | "all" | "*" | ""
-        )
-}
-
-fn not_utf8() -> Answer {
-    Answer::new("22021", "the statement is not valid UTF-8")
 }

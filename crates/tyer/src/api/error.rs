@@ -130,6 +130,7 @@ impl From<SessionError> for ApiError {
             SessionError::NoUpstream(_)
             | SessionError::NoController(_)
             | SessionError::AgentName
+            | SessionError::Human
             | SessionError::Lasts
             | SessionError::Purpose => Self::bad(error.to_string()),
         }

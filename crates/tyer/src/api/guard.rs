@@ -110,6 +110,14 @@ pub(crate) fn paced(site: &Site, request: &Request) -> Result<(), ApiError> {
     })
 }
 
+/// Runs a call to its end even if the caller goes away: what has begun to be recorded is also applied.
+pub(crate) async fn detach(request: Request, next: Next) -> Response {
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
 /// Finds out who is calling, from the cookie.
 pub(crate) async fn identify(
     State(site): State<Arc<Site>>,

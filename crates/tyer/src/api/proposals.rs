@@ -65,6 +65,7 @@ fn refused(refusal: &Refusal) -> Response {
         | Reason::Rejected
         | Reason::Ended => StatusCode::FORBIDDEN,
     };
-    let error = json!({ "code": refusal.reason.as_str(), "message": refusal.message, "next": refusal.next });
+    let error =
+        json!({ "code": refusal.reason.as_str(), "message": refusal.message, "next": refusal.next });
     (status, Json(json!({ "hold": refusal.hold, "error": error }))).into_response()
 }

@@ -4,6 +4,7 @@ use axum::http::HeaderMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tyer_core::intent::{Environment, Upstream};
+use tyer_core::policy::counts_as_production;
 
 use super::bodies::{
     DoorBody, FreezeBody, HeadBody, HoldBody, PartBody, PersonBody, SessionBody, StatusBody,
@@ -99,14 +100,14 @@ impl Site {
     }
 
     fn has_production(&self) -> bool {
-        let production = Environment::production();
-        self.gateway.config.upstreams.values().any(|upstream| upstream.environment == production)
+        let mut upstreams = self.gateway.config.upstreams.values();
+        upstreams.any(|upstream| counts_as_production(&upstream.environment))
     }
 
     /// Whether this console, being beside the agent, cannot answer for production.
     pub(crate) fn cannot_answer(&self, environment: &str) -> bool {
         let console = &self.gateway.config.console;
-        environment == Environment::production().as_str()
+        counts_as_production(&Environment::new(environment))
             && console.is_loopback()
             && !console.allow_loopback_approvals
     }

@@ -171,9 +171,9 @@ preset = {preset}
 
 # How long things wait and live.
 [holds]
-# wait_seconds = 20      # a door waits this long for people, then refuses with "come again"
-# expire_minutes = 1440  # an unanswered hold
-# lapse_minutes = 15     # approvals that nobody uses
+# wait_seconds = 20       # a door waits this long for people, then refuses with "come again"
+# expire_seconds = 86400  # an unanswered hold
+# lapse_seconds = 900     # approvals that nobody uses
 
 # A database, and the door before it. Secrets are references, never values.
 {first}"#,

@@ -1,3 +1,5 @@
+//! Command lines, exit codes, founding and offline verification.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -179,7 +181,7 @@ fn enrol_everybody(data: &Path) {
         let id = person.id.clone();
         change = change.put(crate::store::Table::Person, id.as_str(), &person);
     }
-    let seal = |_: &dyn Fn(&[u64]) -> Result<Vec<[u8; 32]>, crate::store::StoreError>| {
+    let seal = |_: &crate::store::sqlite::Stored<'_>| {
         Ok(crate::store::sqlite::Sealed { hashes: Vec::new(), head: None })
     };
     store.apply(&[change], seal).expect("enrolled");
@@ -264,8 +266,8 @@ fn verification_finds_what_was_done_to_the_ledger() {
         }),
         ("reordered", &|copy| {
             copy.execute_batch(
-                "UPDATE leaf SET position = -1 WHERE position = 3;
-                 UPDATE leaf SET position = 3 WHERE position = 4;
+                "UPDATE leaf SET position = -1 WHERE position = 0;
+                 UPDATE leaf SET position = 0 WHERE position = 4;
                  UPDATE leaf SET position = 4 WHERE position = -1;",
             )
             .expect("reordered");

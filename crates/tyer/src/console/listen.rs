@@ -38,7 +38,11 @@ pub(super) struct Tls {
 
 impl Tls {
     /// Accepts and shakes hands beside whoever waits for connections.
-    pub(super) fn new(listener: TcpListener, config: Arc<ServerConfig>, closing: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(
+        listener: TcpListener,
+        config: Arc<ServerConfig>,
+        closing: watch::Receiver<bool>,
+    ) -> Self {
         let address = listener.local_addr();
         let (send, ready) = mpsc::channel(HANDSHAKES_MAX);
         tokio::spawn(accept_all(listener, TlsAcceptor::from(config), send, closing));
@@ -121,7 +125,8 @@ pub(super) fn server_tls(files: &TlsFiles) -> Result<Arc<ServerConfig>, ServeErr
     let chain = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| refuse(&files.certificate, error.to_string()))?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| refuse(&files.key, error.to_string()))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key)
+        .map_err(|error| refuse(&files.key, error.to_string()))?;
     let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

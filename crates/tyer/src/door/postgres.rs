@@ -23,7 +23,7 @@ use crate::secret;
 use crate::serve::ServeError;
 use crate::upstream::CancelKey;
 
-pub(crate) use self::relay::request;
+pub(crate) use self::relay::{raised, request};
 
 /// The door's certificate in the data directory.
 pub(crate) const CERTIFICATE: &str = "door.crt";
@@ -89,7 +89,7 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: Listener, mut stop: w
     let stopping = stop.clone();
     loop {
         tokio::select! {
-            () = relay::raised(&mut stop) => break,
+            () = raised(&mut stop) => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.tcp.accept() => match accepted {
                 Ok((tcp, _)) if connections.len() >= CONNECTIONS_MAX => drop(tcp),

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use tyer_core::intent::{Digest, PersonId, Timestamp, Upstream};
+use tyer_core::intent::{Digest, PersonId, Upstream};
 use tyer_core::record::{Record, What};
-use tyer_core::statement::{Decision, Signed};
+use tyer_core::statement::Decision;
 
 use crate::clock;
+use crate::gateway::statements::Word;
 use crate::gateway::world::{PARTS, Part, Person, World};
 use crate::gateway::{Gateway, News};
 use crate::store::{Change, StoreError, Table};
@@ -67,11 +68,11 @@ impl Gateway {
     pub(super) async fn confirm_part(
         &self,
         world: &mut World,
-        signed: Signed,
-        by: PersonId,
-        (name, digest): (String, Digest),
-        now: Timestamp,
+        word: Word,
+        name: String,
+        digest: Digest,
     ) -> Result<(), ConfirmError> {
+        let Word { signed, by, now, .. } = word;
         if !world.people.get(&by).is_some_and(Person::counts) {
             return Err(ConfirmError::DoesNotCount(by));
         }

@@ -2,9 +2,10 @@
 
 use tyer_core::intent::{PersonId, Timestamp};
 use tyer_core::record::{Record, What};
-use tyer_core::statement::{Decision, Signed};
+use tyer_core::statement::Decision;
 
 use crate::clock;
+use crate::gateway::statements::Word;
 use crate::gateway::world::{FREEZE, Freeze, Person, World};
 use crate::gateway::{Gateway, News};
 use crate::store::{Change, StoreError, Table};
@@ -50,11 +51,10 @@ impl Gateway {
     pub(super) async fn thaw(
         &self,
         world: &mut World,
-        signed: Signed,
-        by: PersonId,
+        word: Word,
         frozen: Timestamp,
-        now: Timestamp,
     ) -> Result<(), ThawError> {
+        let Word { signed, by, now, .. } = word;
         if !world.people.get(&by).is_some_and(Person::counts) {
             return Err(ThawError::DoesNotCount(by));
         }

@@ -5,10 +5,11 @@ use tyer_core::hold::{Approval, Changed, Event, Hold, Next, Standing, State, Ste
 use tyer_core::intent::{HoldId, Intent, PersonId, SessionId, Timestamp};
 use tyer_core::limits::{OPEN_HOLDS_PER_CONTROLLER, OPEN_HOLDS_PER_SESSION};
 use tyer_core::record::{ApprovalRecord, CardRecord, Record, What};
-use tyer_core::statement::{Decision, Signed, Subject};
+use tyer_core::statement::{Decision, Subject};
 use tyer_core::verdict::{Approvals, Basis, Needs, Reason, Refusal, Verdict};
 
 use crate::clock;
+use crate::gateway::statements::Word;
 use crate::gateway::world::{NEXT_HOLD, World};
 use crate::gateway::{Attempt, Gateway, News, Request, unrecorded};
 use crate::store::{Change, StoreError, Table};
@@ -41,14 +42,18 @@ pub(crate) enum AnswerError {
 
 impl Gateway {
     /// Parks a request: takes the facts, decides with them, makes the card and records it.
-    pub(super) async fn open_hold(&self, request: &Request, intent: Intent) -> Result<Attempt, Refusal> {
+    pub(super) async fn open_hold(
+        &self,
+        request: &Request,
+        intent: Intent,
+    ) -> Result<Attempt, Refusal> {
         let facts = self.upstreams.facts(&intent.upstream, &request.about).await;
         let now = clock::now();
         let mut world = self.world.lock().await;
         if let Some(hold) = world.hold_of(&request.session, request.digest) {
             return Ok(Attempt::Waits(hold.id().clone(), hold.card().needs));
         }
-        let decision = self.decide(&world, &intent, &facts, Approvals::default(), now);
+        let decision = self.decide(&world, &intent, (&facts, Approvals::default()), now);
         match decision.verdict {
             Verdict::Allow(grant) => {
                 drop(world);
@@ -67,8 +72,11 @@ impl Gateway {
     }
 
     async fn park(&self, world: &mut World, card: Card, now: Timestamp) -> Result<Attempt, Refusal> {
-        let basis =
-            Basis { policies: card.policies.clone(), policy_set: card.policy_set, hold: Some(card.hold.clone()) };
+        let basis = Basis {
+            policies: card.policies.clone(),
+            policy_set: card.policy_set,
+            hold: Some(card.hold.clone()),
+        };
         let (request, private) = self.request_record(&card.intent, card.facts.clone(), &basis)?;
         let (id, needs) = (card.hold.clone(), card.needs);
         let record = CardRecord::of(&card, request);
@@ -91,12 +99,10 @@ impl Gateway {
     pub(super) async fn approve(
         &self,
         world: &mut World,
-        signed: Signed,
+        word: Word,
         subject: &Subject,
-        comment: String,
-        now: Timestamp,
     ) -> Result<(), AnswerError> {
-        let person = PersonId::new(signed.statement.person.clone());
+        let Word { signed, by: person, comment, now } = word;
         let hold = self.answerable(world, &subject.hold, &person)?;
         let standing = self.standing(&person, &hold.card().intent);
         let approval = Approval { person: person.clone(), standing, at: now, comment, signed };
@@ -121,15 +127,13 @@ impl Gateway {
     pub(super) async fn reject(
         &self,
         world: &mut World,
-        signed: Signed,
+        word: Word,
         subject: &Subject,
-        reason: String,
-        now: Timestamp,
     ) -> Result<(), AnswerError> {
+        let Word { signed, by: person, comment: reason, now } = word;
         if reason.trim().is_empty() {
             return Err(AnswerError::NoReason);
         }
-        let person = PersonId::new(signed.statement.person.clone());
         let hold = self.answerable(world, &subject.hold, &person)?;
         let key = self.key_of(world, &person, &signed.credential);
         let key = key.ok_or_else(|| AnswerError::DoesNotCount(person.clone()))?;
@@ -176,7 +180,8 @@ impl Gateway {
         if *person == intent.principal.controller {
             return Standing::Controller;
         }
-        let owns = self.config.upstreams.get(&intent.upstream).is_some_and(|up| up.owners.contains(person));
+        let owns =
+            self.config.upstreams.get(&intent.upstream).is_some_and(|up| up.owners.contains(person));
         if owns { Standing::Owner } else { Standing::Peer }
     }
 
@@ -216,7 +221,8 @@ impl Gateway {
     /// Ends what ran out by `now`; called now and then.
     pub(crate) async fn tick_holds(&self, now: Timestamp) {
         let mut world = self.world.lock().await;
-        let live: Vec<Hold> = world.holds.values().filter(|hold| hold.is_live()).cloned().collect();
+        let live: Vec<Hold> =
+            world.holds.values().filter(|hold| hold.is_live() && hold.ends() <= now).cloned().collect();
         for hold in live {
             if let Next::Stays(hold, Changed::Yes) = hold.step(Event::Tick, now)
                 && let Err(error) = self.end_hold(&mut world, hold, now).await
@@ -227,7 +233,12 @@ impl Gateway {
     }
 
     /// Takes back the holds of a session that ended.
-    pub(super) async fn abandon_holds(&self, world: &mut World, session: &SessionId, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn abandon_holds(
+        &self,
+        world: &mut World,
+        session: &SessionId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let live = world.holds.values().filter(|hold| hold.is_live() && hold.session() == session);
         for hold in live.cloned().collect::<Vec<_>>() {
             if let Next::Stays(hold, Changed::Yes) = hold.step(Event::Abandon, now) {
@@ -238,7 +249,12 @@ impl Gateway {
     }
 
     /// Records the end of a hold that nothing left.
-    pub(super) async fn end_hold(&self, world: &mut World, hold: Hold, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn end_hold(
+        &self,
+        world: &mut World,
+        hold: Hold,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let what = What::HoldEnded { hold: hold.id().clone(), how: hold.state_word().to_owned() };
         self.keep(world, hold, Change::default().leaf(&Record::new(now, what))).await
     }
@@ -254,7 +270,12 @@ impl Gateway {
 
     /// The refusal of a request that somebody rejected, for as long as that lasts. It binds every
     /// session of the same controller on the same upstream, so asking elsewhere does not help.
-    pub(super) fn rejected(&self, world: &World, intent: &Intent, now: Timestamp) -> Option<(Refusal, Basis)> {
+    pub(super) fn rejected(
+        &self,
+        world: &World,
+        intent: &Intent,
+        now: Timestamp,
+    ) -> Option<(Refusal, Basis)> {
         world.holds.values().find_map(|hold| {
             let held = &hold.card().intent;
             let same = held.digest == intent.digest
@@ -286,7 +307,11 @@ impl Gateway {
     }
 
     /// What a person signs about a hold.
-    pub(super) fn hold_decision(world: &World, id: &HoldId, approve: bool) -> Result<Decision, AnswerError> {
+    pub(super) fn hold_decision(
+        world: &World,
+        id: &HoldId,
+        approve: bool,
+    ) -> Result<Decision, AnswerError> {
         let subject = Self::subject(world, id)?;
         Ok(if approve { Decision::Approve(subject) } else { Decision::Reject(subject) })
     }
@@ -310,7 +335,13 @@ fn within_bounds(world: &World, intent: &Intent) -> Result<(), Refusal> {
     ))
 }
 
-fn card(world: &World, intent: Intent, facts: Facts, (needs, basis): (Needs, Basis), now: Timestamp) -> Card {
+fn card(
+    world: &World,
+    intent: Intent,
+    facts: Facts,
+    (needs, basis): (Needs, Basis),
+    now: Timestamp,
+) -> Card {
     let session = world.sessions.get(&intent.principal.session);
     Card {
         hold: HoldId::new(format!("H-{}", world.next_hold)),

@@ -75,7 +75,8 @@ impl Leases {
         let mut open = self.lock();
         // A little grace, so that a read that is under way still finds its lease.
         let over = |lease: &Lease| now >= lease.until.plus(tyer_core::limits::LEASE_MS);
-        let leaves: Vec<_> = open.by_leaf.iter().filter(|(_, lease)| over(lease)).map(|(leaf, _)| *leaf).collect();
+        let leaves: Vec<_> =
+            open.by_leaf.iter().filter(|(_, lease)| over(lease)).map(|(leaf, _)| *leaf).collect();
         leaves.into_iter().filter_map(|leaf| open.close(leaf)).collect()
     }
 
@@ -83,7 +84,8 @@ impl Leases {
     pub(crate) fn of_session(&self, session: &SessionId) -> Vec<Closed> {
         let mut open = self.lock();
         let of = |lease: &Lease| lease.key.0 == *session;
-        let leaves: Vec<_> = open.by_leaf.iter().filter(|(_, lease)| of(lease)).map(|(leaf, _)| *leaf).collect();
+        let leaves: Vec<_> =
+            open.by_leaf.iter().filter(|(_, lease)| of(lease)).map(|(leaf, _)| *leaf).collect();
         leaves.into_iter().filter_map(|leaf| open.close(leaf)).collect()
     }
 

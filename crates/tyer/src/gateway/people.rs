@@ -7,10 +7,10 @@ use tyer_core::assertion::{self, Registration};
 use tyer_core::intent::{Digest, PersonId, Timestamp};
 use tyer_core::limits::{ENROLMENT_MS, NAME_CHARS_MAX};
 use tyer_core::record::{PublicKey, Record, What};
-use tyer_core::statement::{Decision, Signed, Statement};
+use tyer_core::statement::{Decision, Statement};
 
 use crate::clock;
-use crate::gateway::statements::{DecisionError, remember, take};
+use crate::gateway::statements::{DecisionError, Word, remember, take};
 use crate::gateway::world::{Link, Person, World};
 use crate::gateway::{Gateway, News};
 use crate::secret::{self, NoRandomness};
@@ -89,7 +89,7 @@ impl Gateway {
         let key = assertion::register(&self.config.console.relying_party, &statement, registration)
             .map_err(|error| PeopleError::Registration(error.to_string()))?;
         let taken = world.people.values().flat_map(|other| &other.keys);
-        if taken.into_iter().any(|other| other.credential == key.credential) {
+        if taken.into_iter().any(|other| other.credential == key.credential || other.cose == key.cose) {
             return Err(PeopleError::Registration("this passkey is enrolled already".to_owned()).into());
         }
         Ok(self.enrol(&mut world, person, key, now).await?)
@@ -120,15 +120,15 @@ impl Gateway {
     pub(super) async fn invite(
         &self,
         world: &mut World,
-        signed: Signed,
-        by: PersonId,
+        word: Word,
         guest: PersonId,
-        now: Timestamp,
     ) -> Result<String, PeopleError> {
+        let Word { signed, by, now, .. } = word;
         if !world.people.get(&by).is_some_and(Person::counts) {
             return Err(PeopleError::DoesNotCount(by));
         }
-        let waiting = world.people.get(&guest).is_some_and(|known| known.keys.is_empty() && !known.founder);
+        let waiting =
+            world.people.get(&guest).is_some_and(|known| known.keys.is_empty() && !known.founder);
         if !is_name(guest.as_str()) || (world.people.contains_key(&guest) && !waiting) {
             return Err(PeopleError::Name);
         }
@@ -152,11 +152,11 @@ impl Gateway {
     pub(super) async fn confirm(
         &self,
         world: &mut World,
-        signed: Signed,
-        by: PersonId,
-        (guest, credential): (PersonId, Digest),
-        now: Timestamp,
+        word: Word,
+        guest: PersonId,
+        credential: Digest,
     ) -> Result<(), PeopleError> {
+        let Word { signed, by, now, .. } = word;
         if !world.people.get(&by).is_some_and(Person::counts) {
             return Err(PeopleError::DoesNotCount(by));
         }
@@ -175,7 +175,12 @@ impl Gateway {
         self.keep_person(world, &person, Change::default().leaf(&Record::new(now, what))).await
     }
 
-    async fn keep_person(&self, world: &mut World, person: &Person, change: Change) -> Result<(), PeopleError> {
+    async fn keep_person(
+        &self,
+        world: &mut World,
+        person: &Person,
+        change: Change,
+    ) -> Result<(), PeopleError> {
         self.sequencer.commit(change.put(Table::Person, person.id.as_str(), person)).await?;
         world.people.insert(person.id.clone(), person.clone());
         self.tell(News::Rules);

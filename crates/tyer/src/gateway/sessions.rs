@@ -51,6 +51,8 @@ pub(crate) enum SessionError {
     NoController(PersonId),
     #[error("an agent's name is up to 64 letters, digits, `-`, `_` or `.`")]
     AgentName,
+    #[error("a human's session acts for that human alone: give both the same name")]
+    Human,
     #[error("a session lasts between a minute and seven days")]
     Lasts,
     #[error("a purpose is at most 2,000 characters")]
@@ -134,6 +136,9 @@ impl Gateway {
         if !is_name(&new.agent) {
             return Err(SessionError::AgentName);
         }
+        if new.human && new.agent != new.controller.as_str() {
+            return Err(SessionError::Human);
+        }
         if new.purpose.chars().count() > COMMENT_CHARS_MAX {
             return Err(SessionError::Purpose);
         }
@@ -147,8 +152,12 @@ impl Gateway {
             return Err(SessionError::NoController(new.controller));
         }
         let id = SessionId::new(format!("s-{}", secret::short_word::<8>()?));
-        let principal =
-            Principal { session: id.clone(), agent: new.agent, human: new.human, controller: new.controller };
+        let principal = Principal {
+            session: id.clone(),
+            agent: new.agent,
+            human: new.human,
+            controller: new.controller,
+        };
         let session = Session {
             principal,
             upstream: new.upstream,
@@ -161,7 +170,8 @@ impl Gateway {
             asked: std::collections::BTreeSet::new(),
         };
         let what = opened(&session, by);
-        let change = Change::default().leaf(&Record::new(now, what)).put(Table::Session, id.as_str(), &session);
+        let change =
+            Change::default().leaf(&Record::new(now, what)).put(Table::Session, id.as_str(), &session);
         self.sequencer.commit(change).await?;
         world.sessions.insert(id.clone(), session.clone());
         self.tell(News::Session(id));
@@ -170,7 +180,12 @@ impl Gateway {
 
     /// Ends a session: nothing new is decided for it, its holds are taken back, and its connections are
     /// closed and counted as they are seen to close. `how` is `ended`, `killed` or `expired`.
-    pub(crate) async fn end_session(&self, id: &SessionId, how: &str, by: &str) -> Result<Ending, SessionError> {
+    pub(crate) async fn end_session(
+        &self,
+        id: &SessionId,
+        how: &str,
+        by: &str,
+    ) -> Result<Ending, SessionError> {
         {
             let mut world = self.world().await;
             let session = world.sessions.get(id).filter(|session| session.ended.is_none());
@@ -207,7 +222,12 @@ impl Gateway {
         let over: Vec<SessionId> = {
             let world = self.world().await;
             let over = |session: &&Session| session.ended.is_none() && now >= session.until;
-            world.sessions.values().filter(over).map(|session| session.principal.session.clone()).collect()
+            world
+                .sessions
+                .values()
+                .filter(over)
+                .map(|session| session.principal.session.clone())
+                .collect()
         };
         for id in over {
             if let Err(error) = self.end_session(&id, "expired", "tyer").await {
@@ -217,7 +237,11 @@ impl Gateway {
     }
 
     /// The session that logs in under this name, if it runs: its SCRAM verifier.
-    pub(crate) async fn verifier(&self, user: &str, upstream: &Upstream) -> Option<(SessionId, Verifier)> {
+    pub(crate) async fn verifier(
+        &self,
+        user: &str,
+        upstream: &Upstream,
+    ) -> Option<(SessionId, Verifier)> {
         let world = self.world().await;
         let session = running(&world, user, clock::now())?;
         if session.upstream != *upstream {

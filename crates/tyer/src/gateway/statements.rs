@@ -44,6 +44,16 @@ pub(crate) struct Assertion {
     pub(crate) signature: String,
 }
 
+/// A person's word: a statement whose signature was verified against that person's enrolled key.
+#[derive(Clone, Debug)]
+pub(super) struct Word {
+    pub(super) signed: Signed,
+    pub(super) by: PersonId,
+    /// Their own words beside it.
+    pub(super) comment: String,
+    pub(super) now: Timestamp,
+}
+
 /// Why a decision is not accepted. Texts are for the person who made it.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum DecisionError {
@@ -81,7 +91,11 @@ pub(crate) enum Effected {
 
 impl Gateway {
     /// A statement for `person` (nobody yet, when signing in) to sign.
-    pub(crate) async fn prepare(&self, person: Option<&PersonId>, wish: Wish) -> Result<Statement, DecisionError> {
+    pub(crate) async fn prepare(
+        &self,
+        person: Option<&PersonId>,
+        wish: Wish,
+    ) -> Result<Statement, DecisionError> {
         let mut world = self.world().await;
         let what = match wish {
             Wish::Approve(hold) => Self::hold_decision(&world, &hold, true)?,
@@ -98,7 +112,11 @@ impl Gateway {
     }
 
     /// A statement over where the ledger stands now.
-    pub(super) fn statement(&self, person: Option<&PersonId>, what: Decision) -> Result<Statement, NoRandomness> {
+    pub(super) fn statement(
+        &self,
+        person: Option<&PersonId>,
+        what: Decision,
+    ) -> Result<Statement, NoRandomness> {
         let head = self.sequencer.head();
         Ok(Statement {
             origin: self.config.console.origin.clone(),
@@ -129,23 +147,24 @@ impl Gateway {
             client_data: assertion.client_data,
             signature: assertion.signature,
         };
-        let person = self.signer(&world, &signed)?;
+        let by = self.signer(&world, &signed)?;
         let what = signed.statement.what.clone();
+        let word = Word { signed, by, comment, now };
         match what {
-            Decision::Approve(subject) => self.approve(&mut world, signed, &subject, comment, now).await?,
-            Decision::Reject(subject) => self.reject(&mut world, signed, &subject, comment, now).await?,
+            Decision::Approve(subject) => self.approve(&mut world, word, &subject).await?,
+            Decision::Reject(subject) => self.reject(&mut world, word, &subject).await?,
             Decision::Invite { person: guest } => {
-                let token = self.invite(&mut world, signed, person, guest, now).await?;
+                let token = self.invite(&mut world, word, guest).await?;
                 return Ok(Effected::Invited { token });
             }
             Decision::Confirm { person: guest, credential } => {
-                self.confirm(&mut world, signed, person, (guest, credential), now).await?;
+                self.confirm(&mut world, word, guest, credential).await?;
             }
-            Decision::Thaw { frozen } => self.thaw(&mut world, signed, person, frozen, now).await?,
+            Decision::Thaw { frozen } => self.thaw(&mut world, word, frozen).await?,
             Decision::Configure { part, digest } => {
-                self.confirm_part(&mut world, signed, person, (part, digest), now).await?;
+                self.confirm_part(&mut world, word, part, digest).await?;
             }
-            Decision::SignIn => return Ok(Effected::SignedIn(person)),
+            Decision::SignIn => return Ok(Effected::SignedIn(word.by)),
             Decision::Enrol { .. } => return Err(DecisionError::Stale),
         }
         Ok(Effected::Done)
@@ -169,7 +188,12 @@ impl Gateway {
     }
 
     /// The enrolled key of a person by its credential id.
-    pub(super) fn key_of(&self, world: &World, person: &PersonId, credential: &str) -> Option<PublicKey> {
+    pub(super) fn key_of(
+        &self,
+        world: &World,
+        person: &PersonId,
+        credential: &str,
+    ) -> Option<PublicKey> {
         let keys = &world.people.get(person)?.keys;
         keys.iter().find(|key| key.credential == credential).cloned()
     }
@@ -180,7 +204,8 @@ pub(super) fn remember(world: &mut World, statement: Statement) {
     let now = clock::now();
     world.statements.retain(|_, kept| now < kept.expires);
     while world.statements.len() >= STATEMENTS_MAX {
-        let oldest = world.statements.values().min_by_key(|kept| kept.expires).map(|kept| kept.nonce.clone());
+        let oldest =
+            world.statements.values().min_by_key(|kept| kept.expires).map(|kept| kept.nonce.clone());
         let Some(oldest) = oldest else { break };
         world.statements.remove(&oldest);
     }

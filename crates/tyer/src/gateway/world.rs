@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use tyer_core::hold::Hold;
-use tyer_core::intent::{Digest, HoldId, Narrowing, PersonId, Principal, SessionId, Timestamp, Upstream};
+use tyer_core::intent::{
+    Digest, HoldId, Narrowing, PersonId, Principal, SessionId, Timestamp, Upstream,
+};
 use tyer_core::record::PublicKey;
 use tyer_core::statement::{Signed, Statement};
 
@@ -132,7 +134,10 @@ impl World {
     }
 }
 
-fn read_all<T: serde::de::DeserializeOwned>(store: &Sqlite, table: Table) -> Result<Vec<(String, T)>, StoreError> {
+fn read_all<T: serde::de::DeserializeOwned>(
+    store: &Sqlite,
+    table: Table,
+) -> Result<Vec<(String, T)>, StoreError> {
     store
         .documents(table)?
         .into_iter()
@@ -140,7 +145,10 @@ fn read_all<T: serde::de::DeserializeOwned>(store: &Sqlite, table: Table) -> Res
         .collect()
 }
 
-fn read_setting<T: serde::de::DeserializeOwned>(store: &Sqlite, key: &str) -> Result<Option<T>, StoreError> {
+fn read_setting<T: serde::de::DeserializeOwned>(
+    store: &Sqlite,
+    key: &str,
+) -> Result<Option<T>, StoreError> {
     let body = store.document(Table::Setting, key)?;
     body.map(|body| parse(Table::Setting, key, &body)).transpose()
 }

@@ -63,7 +63,7 @@ impl Sqlite {
     /// is given a way to read hashes that are stored already. Nothing is changed on an error.
     pub(crate) fn apply<F>(&mut self, changes: &[Change], seal: F) -> Result<Applied, StoreError>
     where
-        F: FnOnce(&dyn Fn(&[u64]) -> Result<Vec<[u8; 32]>, StoreError>) -> Result<Sealed, StoreError>,
+        F: FnOnce(&Stored<'_>) -> Result<Sealed, StoreError>,
     {
         let transaction = self.connection.transaction()?;
         let before = head_of(&transaction)?.map_or(0, |head| head.size);
@@ -71,7 +71,8 @@ impl Sqlite {
         let mut firsts = Vec::with_capacity(changes.len());
         let mut next = before;
         {
-            let mut insert = transaction.prepare_cached("INSERT INTO leaf (position, body) VALUES (?1, ?2)")?;
+            let mut insert =
+                transaction.prepare_cached("INSERT INTO leaf (position, body) VALUES (?1, ?2)")?;
             for change in changes {
                 firsts.push(LeafIndex(next));
                 for leaf in &change.leaves {
@@ -79,7 +80,8 @@ impl Sqlite {
                     next += 1;
                 }
             }
-            let mut insert = transaction.prepare_cached("INSERT INTO hash (position, body) VALUES (?1, ?2)")?;
+            let mut insert =
+                transaction.prepare_cached("INSERT INTO hash (position, body) VALUES (?1, ?2)")?;
             for (position, hash) in &sealed.hashes {
                 insert.execute(params![position.cast_signed(), hash.as_slice()])?;
             }
@@ -99,9 +101,8 @@ impl Sqlite {
 
     /// Every document of a kind, ordered by key.
     pub(crate) fn documents(&self, table: Table) -> Result<Vec<(String, String)>, StoreError> {
-        let mut query = self
-            .connection
-            .prepare("SELECT key, body FROM document WHERE kind = ?1 ORDER BY key")?;
+        let mut query =
+            self.connection.prepare("SELECT key, body FROM document WHERE kind = ?1 ORDER BY key")?;
         let rows = query.query_map([table.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -114,7 +115,11 @@ impl Sqlite {
     }
 
     /// The leaves from `first` on, at most `count`.
-    pub(crate) fn leaves(&self, first: u64, count: u64) -> Result<Vec<(LeafIndex, Vec<u8>)>, StoreError> {
+    pub(crate) fn leaves(
+        &self,
+        first: u64,
+        count: u64,
+    ) -> Result<Vec<(LeafIndex, Vec<u8>)>, StoreError> {
         let sql = "SELECT position, body FROM leaf WHERE position >= ?1 ORDER BY position LIMIT ?2";
         let mut query = self.connection.prepare_cached(sql)?;
         let rows = query.query_map([first.cast_signed(), count.cast_signed()], |row| {
@@ -135,6 +140,9 @@ impl Sqlite {
     }
 }
 
+/// Reads stored hashes by position.
+pub(crate) type Stored<'a> = dyn Fn(&[u64]) -> Result<Vec<[u8; 32]>, StoreError> + 'a;
+
 /// What `seal` made of the new leaves.
 #[derive(Debug)]
 pub(crate) struct Sealed {
@@ -153,7 +161,11 @@ pub(crate) struct Applied {
     pub(crate) head: Option<Head>,
 }
 
-fn write_documents(connection: &Connection, change: &Change, first: LeafIndex) -> Result<(), StoreError> {
+fn write_documents(
+    connection: &Connection,
+    change: &Change,
+    first: LeafIndex,
+) -> Result<(), StoreError> {
     for put in &change.puts {
         let key = match &put.key {
             Key::Name(name) => name.clone(),
@@ -161,7 +173,9 @@ fn write_documents(connection: &Connection, change: &Change, first: LeafIndex) -
         };
         match &put.body {
             Some(body) => connection
-                .prepare_cached("INSERT OR REPLACE INTO document (kind, key, body) VALUES (?1, ?2, ?3)")?
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO document (kind, key, body) VALUES (?1, ?2, ?3)",
+                )?
                 .execute([put.table.as_str(), &key, body])?,
             None => connection
                 .prepare_cached("DELETE FROM document WHERE kind = ?1 AND key = ?2")?

@@ -72,7 +72,10 @@ pub(super) async fn open(target: &Target) -> Result<Stream, DialError> {
 }
 
 /// Opens a stream and logs in.
-pub(super) async fn login(target: &Target, settings: &[(String, String)]) -> Result<Connected, DialError> {
+pub(super) async fn login(
+    target: &Target,
+    settings: &[(String, String)],
+) -> Result<Connected, DialError> {
     tokio::time::timeout(LOGIN_WAIT, log_in(target, settings)).await.map_err(|_| DialError::TooSlow)?
 }
 
@@ -123,7 +126,10 @@ impl Login {
         }
     }
 
-    async fn send(&mut self, write: impl FnOnce(&mut bytes::BytesMut) -> io::Result<()>) -> Result<(), DialError> {
+    async fn send(
+        &mut self,
+        write: impl FnOnce(&mut bytes::BytesMut) -> io::Result<()>,
+    ) -> Result<(), DialError> {
         let mut out = bytes::BytesMut::new();
         write(&mut out)?;
         self.stream.write_all(&out).await?;

@@ -15,7 +15,10 @@ use crate::gateway::About;
 /// How long all questions together may take.
 const FACTS_WAIT: Duration = Duration::from_secs(3);
 /// Relations that a card says more about.
-const RELATIONS_MAX: usize = 20;
+const RELATIONS_MAX: usize = 10;
+
+/// Dependents of one relation that a card lists.
+const DEPENDENTS_MAX: usize = 20;
 
 const SIZES: &str = "
     SELECT n.nspname || '.' || c.relname,
@@ -49,12 +52,18 @@ pub(super) async fn gather(target: &Target, about: &About) -> Facts {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::warn!(%error, "facts are incomplete");
-            facts.unknown.push("the database did not answer every question about the consequences".to_owned());
+            facts
+                .unknown
+                .push("the database did not answer every question about the consequences".to_owned());
         }
-        Err(_) => facts.unknown.push("the database took too long to answer about the consequences".to_owned()),
+        Err(_) => {
+            facts.unknown.push("the database took too long to answer about the consequences".to_owned())
+        }
     }
     if about.relations.len() > RELATIONS_MAX {
-        facts.unknown.push(format!("{} more tables are not described", about.relations.len() - RELATIONS_MAX));
+        facts
+            .unknown
+            .push(format!("{} more tables are not described", about.relations.len() - RELATIONS_MAX));
     }
     facts
 }
@@ -86,7 +95,8 @@ async fn ask(target: &Target, about: &About, facts: &mut Facts) -> Result<(), As
             facts.unknown.push(format!("{name} is not a table that Tyer's role can see"));
             continue;
         };
-        let count = |at: usize| row.get::<_, Option<i64>>(at).and_then(|value| u64::try_from(value).ok());
+        let count =
+            |at: usize| row.get::<_, Option<i64>>(at).and_then(|value| u64::try_from(value).ok());
         let (rows, bytes) = (count(1), count(2));
         let dependents = client.query(DEPENDENTS, &[name]).await?;
         facts.relations.push(RelationFacts {
@@ -94,8 +104,12 @@ async fn ask(target: &Target, about: &About, facts: &mut Facts) -> Result<(), As
             rows,
             touched: None,
             bytes,
-            dependents: dependents.iter().map(|row| row.get(0)).collect(),
+            dependents: dependents.iter().take(DEPENDENTS_MAX).map(|row| row.get(0)).collect(),
         });
+        if dependents.len() > DEPENDENTS_MAX {
+            let more = dependents.len() - DEPENDENTS_MAX;
+            facts.unknown.push(format!("{more} more objects depend on {name} and are not listed"));
+        }
     }
     if let (Some(statement), [only]) = (&about.explain, facts.relations.as_mut_slice()) {
         match explain(&client, statement).await {

@@ -22,7 +22,11 @@ async fn a_hold_survives_and_is_released_after_the_restart() {
     bed.bob.sign_in().await.expect("sign-ins end with the process");
     bed.alice.sign_in().await.expect("sign-ins end with the process");
     let agent = bed.connect(&login).await;
-    assert_eq!(ask(&agent, DELETE).await.unwrap_err().hold(), hold, "the same hold, still one approval short");
+    assert_eq!(
+        ask(&agent, DELETE).await.unwrap_err().hold(),
+        hold,
+        "the same hold, still one approval short"
+    );
     bed.bob.approve(&hold).await.expect("bob");
     bed.tyer.kill();
     bed.tyer.resume().expect("another restart");
@@ -71,7 +75,11 @@ async fn killed_between_the_leaf_and_the_execution() {
     assert_eq!(settled.len(), 1);
     assert_eq!(record(&settled[0])["outcome"]["is"], "unknown", "{}", settled[0]);
     let agent = bed.connect(&login).await;
-    assert_ne!(ask(&agent, DELETE).await.unwrap_err().hold(), hold, "the grant was taken with the leaf");
+    assert_ne!(
+        ask(&agent, DELETE).await.unwrap_err().hold(),
+        hold,
+        "the grant was taken with the leaf"
+    );
     assert_eq!(bed.truth("SELECT count(*) FROM payments"), before, "nothing ran");
     bed.verify();
 }
@@ -80,7 +88,8 @@ async fn killed_between_the_leaf_and_the_execution() {
 async fn a_lost_upstream_is_an_unknown_outcome_and_a_clear_error() {
     let mut bed = Bed::new(Shape { environment: "staging", ..Shape::default() }).await;
     let agent = bed.agent().await;
-    let slow = "UPDATE customers SET name = name WHERE id IN (SELECT 1 FROM generate_series(1, 300000000))";
+    let slow =
+        "UPDATE customers SET name = name WHERE id IN (SELECT 1 FROM generate_series(1, 300000000))";
     let running = tokio::spawn(async move { ask(&agent, slow).await });
     for _ in 0..200 {
         if !bed.leaves_of("cleared").is_empty() {

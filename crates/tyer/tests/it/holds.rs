@@ -15,7 +15,10 @@ async fn rejected_is_refused_with_the_reason() {
     assert!(bed.bob.reject(&hold, "").await.is_err(), "a rejection needs a reason");
     bed.bob.reject(&hold, "the books").await.expect("bob rejects");
     let refused = ask(&agent, DELETE).await.unwrap_err();
-    assert!(refused.message.contains("bob rejected") && refused.message.contains("the books"), "{refused:?}");
+    assert!(
+        refused.message.contains("bob rejected") && refused.message.contains("the books"),
+        "{refused:?}"
+    );
     assert!(bed.alice.approve(&hold).await.is_err(), "a rejected hold takes no approval");
     // Asking from another session of the same controller does not help.
     let elsewhere = bed.agent().await;
@@ -76,7 +79,10 @@ async fn two_peers_without_an_owner_are_not_enough() {
     let agent = bed.agent().await;
     let refused = ask(&agent, DELETE).await.unwrap_err();
     assert!(refused.message.contains("an owner"), "{refused:?}");
-    assert!(!refused.message.contains("held as"), "a need that nobody can meet is no hold: {refused:?}");
+    assert!(
+        !refused.message.contains("held as"),
+        "a need that nobody can meet is no hold: {refused:?}"
+    );
     let other = bed.tyer.session("kiro", "alice", &[]).expect("a session for alice");
     let other = bed.connect(&other).await;
     let hold = ask(&other, DELETE).await.unwrap_err().hold();
@@ -116,7 +122,12 @@ async fn a_signature_is_good_once_and_for_its_own_hold() {
     let statement = bed.alice.statement(&json!({ "approve": first })).await.expect("a statement");
     bed.alice.answer(&statement, "").await.expect("alice");
     assert!(bed.alice.answer(&statement, "").await.is_err(), "used");
-    let (status, _) = bed.tyer.http().post("/api/v1/statements", &json!({ "approve": first })).await.expect("an answer");
+    let (status, _) = bed
+        .tyer
+        .http()
+        .post("/api/v1/statements", &json!({ "approve": first }))
+        .await
+        .expect("an answer");
     assert!(!status.is_success(), "nobody is signed in: {status}");
     bed.verify();
 }

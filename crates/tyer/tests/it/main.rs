@@ -2,12 +2,15 @@
 //!
 //! One binary, so that everything is linked once. Each test has a cluster and a Tyer of its own.
 
+#[cfg(test)]
 mod bed;
 mod browser;
 mod crash;
 mod holds;
 mod people;
+#[cfg(test)]
 mod proxy;
+#[cfg(test)]
 mod scenarios;
 mod sessions;
 mod story;

@@ -11,7 +11,12 @@ async fn only_minted_credentials_open_the_door() {
     let login = bed.session(&[]);
     let check = |user: String, password: String| {
         let port = bed.tyer.door;
-        async move { connect(port, &user, &password).await.map(drop).map_err(|e| crate::bed::Refused::of(&e).code) }
+        async move {
+            connect(port, &user, &password)
+                .await
+                .map(drop)
+                .map_err(|e| crate::bed::Refused::of(&e).code)
+        }
     };
     let wrong = Err("28P01".to_owned());
     assert_eq!(check(login.session.clone(), login.password.clone()).await, Ok(()));
@@ -19,8 +24,10 @@ async fn only_minted_credentials_open_the_door() {
     assert_eq!(check("nobody".to_owned(), login.password.clone()).await, wrong);
     // The database's real credential is of no use here.
     assert_eq!(check("tyer".to_owned(), bed.cluster.password().to_owned()).await, wrong);
-    let ended: Value =
-        serde_json::from_str(&bed.tyer.run(&["--json", "session", "end", &login.session]).expect("end")).expect("json");
+    let ended: Value = serde_json::from_str(
+        &bed.tyer.run(&["--json", "session", "end", &login.session]).expect("end"),
+    )
+    .expect("json");
     assert_eq!(ended["open"], ended["closed"], "{ended}");
     assert_eq!(check(login.session, login.password).await, wrong);
 }
@@ -47,7 +54,8 @@ async fn a_narrowed_session_stays_narrow() {
     let agent = bed.connect(&login).await;
     assert!(ask(&agent, "SELECT 1 FROM customers LIMIT 1").await.is_ok());
     assert!(ask(&agent, "UPDATE customers SET name = name WHERE id = 1").await.is_ok());
-    for sql in ["SELECT 1 FROM payments", "DELETE FROM customers WHERE id = 1", "DROP TABLE customers"] {
+    for sql in ["SELECT 1 FROM payments", "DELETE FROM customers WHERE id = 1", "DROP TABLE customers"]
+    {
         let refused = ask(&agent, sql).await.unwrap_err();
         assert!(refused.message.contains("narrowed"), "{sql}: {refused:?}");
     }
@@ -58,7 +66,10 @@ async fn a_narrowed_session_stays_narrow() {
 async fn a_session_ends_by_itself() {
     let bed = Bed::new(Shape::default()).await;
     assert!(bed.tyer.session("kiro", "carol", &["--until", "1s"]).is_err(), "too short to be of use");
-    assert!(bed.tyer.session("kiro", "carol", &["--until", "8d"]).is_err(), "longer than a session may last");
+    assert!(
+        bed.tyer.session("kiro", "carol", &["--until", "8d"]).is_err(),
+        "longer than a session may last"
+    );
     assert!(bed.tyer.session("kiro", "carol", &["--upstream", "nowhere"]).is_err());
 }
 
@@ -78,7 +89,11 @@ async fn refusals_leave_the_session_usable() {
     ] {
         let refused = ask(&agent, sql).await.unwrap_err();
         assert!(refused.message.contains("held as") || refused.code == "42501", "{sql}: {refused:?}");
-        assert_eq!(ask(&agent, "SELECT 7").await, Ok(vec!["7".to_owned(), "#1".to_owned()]), "after {sql}");
+        assert_eq!(
+            ask(&agent, "SELECT 7").await,
+            Ok(vec!["7".to_owned(), "#1".to_owned()]),
+            "after {sql}"
+        );
     }
     assert_eq!(ask(&agent, "SELEC 1").await.unwrap_err().code, "42601");
     assert_eq!(ask(&agent, "SELECT 7").await, Ok(vec!["7".to_owned(), "#1".to_owned()]));
@@ -90,8 +105,62 @@ async fn a_running_query_is_cancelled() {
     let bed = Bed::new(Shape { environment: "staging", ..Shape::default() }).await;
     let agent = bed.agent().await;
     let cancel = agent.cancel_token();
-    let running = tokio::spawn(async move { ask(&agent, "SELECT count(*) FROM generate_series(1, 3000000000)").await });
+    let running = tokio::spawn(async move {
+        ask(&agent, "SELECT count(*) FROM generate_series(1, 3000000000)").await
+    });
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     cancel.cancel_query(tokio_postgres::NoTls).await.expect("a cancel request");
     assert_eq!(running.await.expect("the agent").unwrap_err().code, "57014");
+}
+
+#[tokio::test]
+async fn kill_stops_what_runs() {
+    let bed = Bed::new(Shape { environment: "staging", ..Shape::default() }).await;
+    let login = bed.session(&[]);
+    let agent = bed.connect(&login).await;
+    let running = tokio::spawn(async move {
+        ask(&agent, "SELECT count(*) FROM generate_series(1, 3000000000)").await
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let killed = bed.tyer.run(&["--json", "session", "kill", &login.session]).expect("kill");
+    let killed: Value = serde_json::from_str(&killed).expect("json");
+    assert_eq!((killed["open"].as_u64(), killed["closed"].as_u64()), (Some(1), Some(1)), "{killed}");
+    let active = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'tyer' AND state = 'active'";
+    assert_eq!(bed.truth(active), "0", "closed means that nothing runs any more");
+    assert!(running.await.expect("the agent").is_err());
+}
+
+#[tokio::test]
+async fn a_portal_that_fetch_could_run_is_not_bound_unasked() {
+    let bed = Bed::new(Shape::default()).await;
+    let mut agent = bed.agent().await;
+    let transaction = agent.transaction().await.expect("begin");
+    let statement =
+        transaction.prepare("UPDATE customers SET name = 'x' RETURNING id").await.expect("prepare");
+    let bound = transaction.bind(&statement, &[]).await;
+    assert!(bound.is_err(), "FETCH would run it without a question");
+}
+
+#[tokio::test]
+async fn callers_that_hang_up_leave_store_and_memory_as_one() {
+    use std::io::Write as _;
+    let bed = Bed::new(Shape::default()).await;
+    let body = r#"{"agent":"kiro","controller":"carol","upstream":"orders"}"#;
+    let request = format!(
+        "POST /api/v1/sessions HTTP/1.1\r\nHost: localhost:{port}\r\nOrigin: http://localhost:{port}\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}",
+        port = bed.tyer.console,
+        length = body.len(),
+    );
+    for pause in 0..60 {
+        let socket = bed.tyer.directory().join("tyer.sock");
+        let mut stream = std::os::unix::net::UnixStream::connect(socket).expect("the socket");
+        stream.write_all(request.as_bytes()).expect("a request");
+        std::thread::sleep(std::time::Duration::from_micros(pause * 40));
+    }
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let listed = bed.tyer.run(&["--json", "session", "list"]).expect("the sessions");
+    let durable = bed.leaves_of("session_opened").len();
+    assert!(durable > 0);
+    assert_eq!(listed.matches("\"s-").count().min(durable), durable, "{listed}");
 }

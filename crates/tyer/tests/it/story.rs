@@ -19,7 +19,11 @@ async fn held_approved_by_two_executed_once_recorded_verified() {
     assert_eq!(ask(&agent, DELETE).await.unwrap_err().hold(), hold, "the same request joins the hold");
 
     bed.alice.approve(&hold).await.expect("alice approves");
-    assert_eq!(ask(&agent, DELETE).await.unwrap_err().hold(), hold, "one approval of two is not enough");
+    assert_eq!(
+        ask(&agent, DELETE).await.unwrap_err().hold(),
+        hold,
+        "one approval of two is not enough"
+    );
     assert!(bed.alice.approve(&hold).await.is_err(), "one human is one vote");
     assert_eq!(bed.truth("SELECT count(*) FROM payments"), before);
     bed.bob.approve(&hold).await.expect("bob approves");
@@ -77,7 +81,10 @@ async fn a_door_waits_a_bounded_time_and_releases_while_it_waits() {
     let started = std::time::Instant::now();
     let refused = ask(&agent, "DELETE FROM orders").await.unwrap_err();
     assert!(refused.message.contains("held as"), "{refused:?}");
-    assert!(started.elapsed() < std::time::Duration::from_secs(20), "it must not wait in a transaction");
+    assert!(
+        started.elapsed() < std::time::Duration::from_secs(20),
+        "it must not wait in a transaction"
+    );
     assert_eq!(ask(&agent, "SELECT 1").await.unwrap_err().code, "25P02", "the transaction is aborted");
     ask(&agent, "ROLLBACK").await.expect("rollback");
     assert_eq!(ask(&agent, "SELECT 1").await, Ok(vec!["1".to_owned(), "#1".to_owned()]));
@@ -87,15 +94,16 @@ async fn a_door_waits_a_bounded_time_and_releases_while_it_waits() {
 async fn prepared_statements_are_bound_to_their_parameters() {
     let mut bed = Bed::new(Shape::default()).await;
     let agent = bed.agent().await;
-    let statement = agent.prepare("DELETE FROM customers WHERE id = $1").await.expect("prepare");
-    let held = |result: Result<u64, tokio_postgres::Error>| crate::bed::Refused::of(&result.unwrap_err());
-    let first = held(agent.execute(&statement, &[&1_i32]).await).hold();
-    let second = held(agent.execute(&statement, &[&2_i32]).await).hold();
+    let statement = agent.prepare("DELETE FROM payments WHERE id = $1").await.expect("prepare");
+    let held =
+        |result: Result<u64, tokio_postgres::Error>| crate::bed::Refused::of(&result.unwrap_err());
+    let first = held(agent.execute(&statement, &[&1_i64]).await).hold();
+    let second = held(agent.execute(&statement, &[&2_i64]).await).hold();
     assert_ne!(first, second, "other parameters are another request");
     bed.alice.approve(&second).await.expect("alice");
     bed.bob.approve(&second).await.expect("bob");
-    assert_eq!(held(agent.execute(&statement, &[&1_i32]).await).hold(), first);
-    assert_eq!(agent.execute(&statement, &[&2_i32]).await.expect("it runs"), 1);
-    assert_eq!(bed.truth("SELECT count(*) FROM customers WHERE id IN (1, 2)"), "1");
+    assert_eq!(held(agent.execute(&statement, &[&1_i64]).await).hold(), first);
+    assert_eq!(agent.execute(&statement, &[&2_i64]).await.expect("it runs"), 1);
+    assert_eq!(bed.truth("SELECT count(*) FROM payments WHERE id IN (1, 2)"), "1");
     bed.verify();
 }

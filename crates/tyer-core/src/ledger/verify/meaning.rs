@@ -227,12 +227,12 @@ impl Meaning {
                 Err(why) => wrong.push(why),
             }
         }
-        let released = self.released(place, hold, request, &counted);
-        wrong.extend(released.err());
+        let enough = self.enough(place, hold, request, &counted);
+        wrong.extend(enough.err());
         wrong
     }
 
-    fn released(
+    fn enough(
         &mut self,
         place: &Place<'_>,
         hold: &HoldId,

@@ -1,3 +1,5 @@
+//! One broken ledger for each rule of the audit.
+
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 

@@ -58,6 +58,8 @@ pub(super) struct Progress {
     pub(super) refused: Option<Box<Answer>>,
     pub(super) done: Option<(String, Option<u64>)>,
     pub(super) failed: Option<String>,
+    /// The server takes `COPY` data, and swallows `Sync` and `Flush` until that ends.
+    pub(super) copying: bool,
 }
 
 impl Progress {
@@ -104,4 +106,11 @@ pub(super) struct Known {
 /// The rows that a command's tag counts: its last word, if that is a number.
 pub(super) fn rows_of(tag: &str) -> Option<u64> {
     tag.rsplit(' ').next().and_then(|word| word.parse().ok())
+}
+
+/// What becomes of `COPY` data: decided once for all pieces of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CopyData {
+    Passed,
+    Dropped,
 }

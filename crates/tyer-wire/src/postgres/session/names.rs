@@ -83,6 +83,11 @@ impl<T: Clone> Names<T> {
         }
     }
 
+    /// Whether anything is planned that the server has not confirmed.
+    pub(super) fn has_plans(&self) -> bool {
+        self.wiped.is_some() || !self.planned.is_empty()
+    }
+
     /// Drops every plan; the caller makes those anew that still hold.
     pub(super) fn drop_plans(&mut self) {
         self.planned.clear();

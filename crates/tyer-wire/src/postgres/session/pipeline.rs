@@ -12,6 +12,32 @@ use crate::postgres::encode;
 use crate::postgres::refuse::Answer;
 
 impl Session {
+    /// What becomes of a message before anything else is looked at: taken (`None`), to come again, or
+    /// nothing at all.
+    ///
+    /// A message has to wait for the answers to an earlier pipeline: an error there makes the server skip
+    /// what comes after it, so what a name means at the next `Sync` is known only once the answers are
+    /// here. Behind a `Query` even `Sync` waits, since the server swallows it while it takes `COPY` data,
+    /// and then there is no answer to it.
+    pub(super) fn in_turn(&self, tag: u8) -> Option<Step> {
+        if matches!(tag, b'd' | b'c' | b'f' | b'X') {
+            return None;
+        }
+        let query = self.expects.iter().find_map(|expect| match &expect.what {
+            Awaits::Query(progress) => Some(progress),
+            _ => None,
+        });
+        match (query, tag) {
+            (Some(progress), b'S' | b'H') if progress.copying => return Some(Step::Nothing),
+            (Some(_), _) => return Some(Step::Later),
+            (None, b'S') => return None,
+            (None, _) => {}
+        }
+        let at_boundary = !self.unsynced && self.held.is_empty() && self.skipping.is_none();
+        let unsure = self.statements.has_plans() || self.portals.has_plans();
+        (at_boundary && unsure).then_some(Step::Later)
+    }
+
     pub(super) fn expect(&mut self, what: Awaits) -> Expect {
         self.sent += 1;
         Expect { at: self.sent, what, leaf: None }
@@ -65,11 +91,16 @@ impl Session {
         (0..self.held.len()).find(|at| self.is_grave(*at))
     }
 
-    /// Where the last `Bind` of that portal is held back.
+    /// Where the last `Bind` of that portal is held back, unless it is closed again behind it.
     pub(super) fn bind_of(&self, name: &Name) -> Option<usize> {
-        self.held.iter().rposition(
-            |held| matches!(&held.expect.what, Awaits::Bind { name: bound, .. } if bound == name),
-        )
+        let about = |held: &Held| match &held.expect.what {
+            Awaits::Bind { name: bound, .. } => bound == name,
+            Awaits::Close { target: Target::Portal, name: closed } => closed == name,
+            _ => false,
+        };
+        let at = self.held.iter().rposition(about)?;
+        let is_bind = |held: &Held| matches!(held.expect.what, Awaits::Bind { .. });
+        self.held.get(at).is_some_and(is_bind).then_some(at)
     }
 
     pub(super) fn refuse_here(&mut self, answer: Answer) -> Step {
@@ -156,4 +187,8 @@ impl Session {
 fn bound_unasked() -> Answer {
     Answer::new("0A000", "this statement cannot be bound without being executed in the same pipeline")
         .hint("Send Bind and Execute together, before Flush, Sync or another Execute.")
+}
+
+pub(super) fn not_utf8() -> Answer {
+    Answer::new("22021", "the statement is not valid UTF-8")
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tyer_core::intent::{Act, Acts, Digest};
+use tyer_core::intent::{Act, Acts, Digest, Kind, Resource};
 use tyer_core::verdict::LeafIndex;
 
 use crate::postgres::identity::{Parameters, Value};
@@ -59,9 +59,10 @@ impl Portal {
         Self { prepared, values: values.into(), suspended: None }
     }
 
-    /// Whether the server may run code that nobody agreed to by merely planning it.
+    /// Whether it must not reach the server before it is decided: planning may run code, and `FETCH` runs
+    /// a bound portal without an `Execute`.
     pub(super) fn is_grave(&self) -> bool {
-        self.prepared.understanding.acts.worst().is_dangerous()
+        !self.prepared.understanding.acts.all_local()
     }
 }
 
@@ -78,4 +79,13 @@ pub(super) fn unclear(sql: &str, why: &str) -> Understanding {
         relations: Vec::new(),
         explainable: false,
     }
+}
+
+/// Whether changing it changes how later texts are read, or might.
+pub(super) fn unsettles(resource: &Resource) -> bool {
+    resource.kind == Kind::Setting
+        && matches!(
+            resource.name.to_ascii_lowercase().as_str(),
+            "client_encoding" | "names" | "standard_conforming_strings" | "all" | "*" | ""
+        )
 }

@@ -147,6 +147,7 @@ impl Play {
         match line.split_once(' ').unwrap_or((line, "")) {
             (">", rest) => self.agent(&message(Side::Agent, rest)),
             ("<", rest) => self.upstream(&message(Side::Upstream, rest)),
+            ("clear" | "refuse", _) if self.question.is_none() => vec!["nothing is asked".to_owned()],
             ("clear", _) => {
                 self.leaf += 1;
                 let digest = self.question.take().unwrap().digest;
@@ -180,6 +181,7 @@ impl Play {
         };
         match step {
             Ok(Step::Nothing) => vec![],
+            Ok(Step::Later) => vec!["later".to_owned()],
             Ok(Step::Send(chore)) => vec![format!("chore: {}", shown(Side::Agent, chore.bytes()))],
             Ok(Step::Finish(chore)) => vec![format!("finish: {}", shown(Side::Agent, chore.bytes()))],
             Ok(Step::Ask(question)) => {

@@ -82,7 +82,12 @@ impl Session {
                 Ok(())
             }
             (_, Awaits::Query(progress)) if progress.refused.is_some() => Err(Fatal::Upstream(tag)),
+            (b'G', Awaits::Query(progress)) => {
+                progress.copying = true;
+                Ok(())
+            }
             (b'C', Awaits::Query(progress)) => {
+                progress.copying = false;
                 progress.complete(decode::command_tag(frame.body())?);
                 Ok(())
             }
@@ -90,7 +95,7 @@ impl Session {
                 progress.complete(String::new());
                 Ok(())
             }
-            (b'T' | b'D' | b'G' | b'H' | b'd' | b'c', Awaits::Query(_))
+            (b'T' | b'D' | b'H' | b'd' | b'c', Awaits::Query(_))
             | (b'D' | b'H' | b'd' | b'c', Awaits::Execute(_)) => Ok(()),
             (b'G', Awaits::Execute(running)) => {
                 running.copying = true;
@@ -235,6 +240,7 @@ impl Session {
         };
         match self.expects.front_mut().map(|expect| &mut expect.what) {
             Some(Awaits::Query(progress)) => {
+                progress.copying = false;
                 progress.failed.get_or_insert_with(|| code.clone());
                 self.take_back(&code);
             }

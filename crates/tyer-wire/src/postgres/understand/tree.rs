@@ -59,9 +59,9 @@ impl See for pb::Node {
 macro_rules! kids {
     ($kind:ident [$($kid:ident)*] [$($rest:ident)*]) => {
         impl Kids for pb::$kind {
-            #[expect(clippy::allow_attributes, reason = "not every type has nodes below it")]
-            #[allow(unused_variables, reason = "not every type has nodes below it")]
             fn kids(&self, walk: &mut Walk) {
+                // Not every type has nodes below it.
+                let _ = &walk;
                 let Self { $($kid,)* $($rest: _,)* } = self;
                 $($kid.see(walk);)*
             }

@@ -1,3 +1,5 @@
+//! Streams of requests: order, malformed lines, limits.
+
 use serde_json::{Value, json};
 
 use super::stream::{Ended, explain_lines};

@@ -9,10 +9,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tyer_core::intent::SessionId;
 use tyer_wire::postgres::decode::{Decoder, Side, sasl_initial};
+use tyer_wire::postgres::encode;
 use tyer_wire::postgres::refuse::Answer;
 use tyer_wire::postgres::scram::{Challenge, MECHANISM, Verifier};
 use tyer_wire::postgres::startup::{First, NO, Start, YES, first};
-use tyer_wire::postgres::encode;
 
 use super::Door;
 use crate::gateway::Gateway;
@@ -66,11 +66,14 @@ async fn let_in(door: &Door, tcp: TcpStream) -> Result<Option<Agent>, LoginError
                 return Ok(None);
             }
             First::Gss | First::Tls => stream.write_all(NO).await?,
-            First::DirectTls => return Err(refuse(&mut stream, &Answer::new("08P01", "TLS inside TLS")).await),
+            First::DirectTls => {
+                return Err(refuse(&mut stream, &Answer::new("08P01", "TLS inside TLS")).await);
+            }
         }
     };
     if !secure && !is_local {
-        let answer = Answer::new("28000", "this door speaks only TLS").hint("connect with sslmode=verify-full");
+        let answer =
+            Answer::new("28000", "this door speaks only TLS").hint("connect with sslmode=verify-full");
         return Err(refuse(&mut stream, &answer).await);
     }
     if let Some(negotiate) = &start.negotiate {
@@ -130,7 +133,7 @@ async fn peek(tcp: &TcpStream, head: &mut [u8; 8]) -> Result<usize, LoginError> 
         if seen == 0 || seen == head.len() || head.first() == Some(&0x16) {
             return Ok(seen);
         }
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
@@ -163,7 +166,8 @@ async fn authenticate(
     user: &str,
 ) -> Result<SessionId, LoginError> {
     let known = door.gateway.verifier(user, &door.upstream).await;
-    let verifier = known.as_ref().map_or_else(|| Verifier::mock(&door.mock, user), |(_, known)| known.clone());
+    let verifier =
+        known.as_ref().map_or_else(|| Verifier::mock(&door.mock, user), |(_, known)| known.clone());
     stream.write_all(&encode::authentication_sasl(&[MECHANISM])).await?;
     let initial = password_message(stream, decoder).await?;
     let nonce = secret::token().map_err(|error| LoginError::Refused(error.to_string()))?;
@@ -198,7 +202,9 @@ async fn password_message(stream: &mut Stream, decoder: &mut Decoder) -> Result<
         match decoder.frame() {
             Ok(Some(frame)) if frame.tag() == b'p' => return Ok(frame.body().to_vec()),
             Ok(Some(_)) | Err(_) => {
-                return Err(refuse(stream, &Answer::new("08P01", "a password message was expected")).await);
+                return Err(
+                    refuse(stream, &Answer::new("08P01", "a password message was expected")).await
+                );
             }
             Ok(None) => {}
         }
@@ -222,7 +228,8 @@ async fn check_open(gateway: &Gateway, door: &Door, start: &Start) -> Result<(),
     if closed.is_empty() {
         return Ok(());
     }
-    let message = format!("this door is closed: a change of {} waits for two people", closed.join(" and "));
+    let message =
+        format!("this door is closed: a change of {} waits for two people", closed.join(" and "));
     let hint = format!("people confirm it at {}/configuration", gateway.config.console.origin);
     Err(Answer::new("57P03", &message).hint(&hint))
 }

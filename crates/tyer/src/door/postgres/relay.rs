@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
-use tyer_core::verdict::{Clearance, LeafIndex, Outcome, Refusal};
+use tyer_core::intent::Upstream;
+use tyer_core::verdict::{Clearance, LeafIndex, Outcome, Reason, Refusal};
 use tyer_wire::postgres::decode::{Decoder, Side};
 use tyer_wire::postgres::encode;
 use tyer_wire::postgres::identity::Scope;
@@ -20,7 +21,7 @@ use super::login::Agent;
 use super::{Cancel, Door};
 use crate::gateway::{About, Gateway, Patience, Request};
 use crate::secret;
-use crate::upstream::{Connected, ExecuteError, Stream, UpstreamWriter};
+use crate::upstream::{CancelKey, Connected, ExecuteError, Stream, UpstreamWriter};
 
 /// Bytes that may wait for a slow side before the other is no longer read.
 const BUFFER_MAX: usize = 256 * 1024;
@@ -28,6 +29,10 @@ const BUFFER_MAX: usize = 256 * 1024;
 const READ_BYTES: usize = 16 * 1024;
 /// Outcomes that may wait to be recorded before the connection waits for them.
 const OUTCOMES_MAX: usize = 256;
+/// How long a cancelled statement may take to be seen stopped.
+const CANCEL_WAIT: Duration = Duration::from_secs(4);
+/// The code of a request that was cleared when its connection had ended, so that it never left.
+const NOT_SENT: &str = "57P01";
 /// How long a farewell may take to be written.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -100,10 +105,12 @@ impl From<Fatal> for Ending {
     }
 }
 
-type Decided = Result<Clearance, Refusal>;
+/// A question that the gateway is answering, in a task of its own so that it is always answered whole.
+type Answering = tokio::task::JoinHandle<Result<Clearance, Refusal>>;
 
 struct Relay<'a> {
     gateway: &'a Arc<Gateway>,
+    upstream: Upstream,
     session_id: tyer_core::intent::SessionId,
     session: Session,
     agent_in: ReadHalf<Stream>,
@@ -116,8 +123,10 @@ struct Relay<'a> {
     outcomes: mpsc::Sender<(LeafIndex, Outcome)>,
     settling: tokio::task::JoinHandle<()>,
     cancelled: watch::Receiver<u64>,
+    cancel: CancelKey,
     gone: watch::Sender<bool>,
     agent_closed: bool,
+    question: Option<Answering>,
 }
 
 impl<'a> Relay<'a> {
@@ -138,6 +147,7 @@ impl<'a> Relay<'a> {
         let settling = tokio::spawn(settle_all(Arc::clone(&door.gateway), queue));
         Self {
             gateway: &door.gateway,
+            upstream: door.upstream.clone(),
             session_id: agent.session,
             session,
             agent_in,
@@ -150,29 +160,30 @@ impl<'a> Relay<'a> {
             outcomes,
             settling,
             cancelled,
+            cancel: upstream.cancel,
             gone: watch::channel(false).0,
             agent_closed: false,
+            question: None,
         }
     }
 
     async fn run(&mut self, mut signals: Signals) -> Ending {
         let (mut agent_bytes, mut upstream_bytes) = (vec![0; READ_BYTES], vec![0; READ_BYTES]);
-        // At most one question is open; its future lives here, apart from what it must not borrow.
-        let mut question: Option<std::pin::Pin<Box<dyn Future<Output = Decided> + Send>>> = None;
         loop {
-            if question.is_none() {
+            if self.question.is_none() {
                 match self.agent_messages() {
-                    Ok(Asked::Question(asked)) => question = Some(self.submit(*asked)),
+                    Ok(Asked::Question(asked)) => self.question = Some(self.submit(&asked)),
                     Ok(Asked::Nothing) => {}
                     Ok(Asked::Finish) => return Ending::Agent,
                     Err(ending) => return ending,
                 }
             }
-            if self.agent_closed && question.is_none() && !self.upstream_out.is_pending() {
+            if self.agent_closed && self.question.is_none() && !self.upstream_out.is_pending() {
                 return Ending::Agent;
             }
-            let room_up = self.upstream_out.pending() < BUFFER_MAX && self.from_agent.pending() < BUFFER_MAX;
-            let is_asking = question.is_some();
+            let room_up =
+                self.upstream_out.pending() < BUFFER_MAX && self.from_agent.pending() < BUFFER_MAX;
+            let is_asking = self.question.is_some();
             tokio::select! {
                 read = self.agent_in.read(&mut agent_bytes), if !self.agent_closed && (room_up || !is_asking) => {
                     self.agent_read(read.ok().and_then(|count| agent_bytes.get(..count)));
@@ -199,8 +210,8 @@ impl<'a> Relay<'a> {
                         return Ending::Upstream;
                     }
                 }
-                decided = answer(&mut question), if is_asking => {
-                    question = None;
+                decided = answer(&mut self.question), if is_asking => {
+                    self.question = None;
                     if let Err(ending) = self.answered(decided) {
                         return ending;
                     }
@@ -229,6 +240,10 @@ impl<'a> Relay<'a> {
             let Some(frame) = self.from_agent.frame().map_err(Fatal::from)? else { break };
             match self.session.agent(&frame)? {
                 Step::Nothing => {}
+                Step::Later => {
+                    self.from_agent.put_back();
+                    break;
+                }
                 Step::Send(chore) => self.upstream_out.chore(&chore),
                 Step::Ask(question) => return Ok(Asked::Question(question)),
                 Step::Finish(chore) => {
@@ -240,17 +255,17 @@ impl<'a> Relay<'a> {
         Ok(Asked::Nothing)
     }
 
-    fn submit(&mut self, question: Question) -> std::pin::Pin<Box<dyn Future<Output = Decided> + Send>> {
+    fn submit(&mut self, question: &Question) -> Answering {
         self.cancelled.mark_unchanged();
         self.gone.send_replace(self.agent_closed);
-        let request = request(self.session_id.clone(), &question);
+        let request = request(self.session_id.clone(), question);
         let wait = if question.may_wait { self.gateway.config.holds.wait } else { Duration::ZERO };
         let patience = Patience { wait, gone: self.gone.subscribe() };
         let gateway = Arc::clone(self.gateway);
-        Box::pin(async move { gateway.submit(request, patience).await })
+        tokio::spawn(async move { gateway.submit(request, patience).await })
     }
 
-    fn answered(&mut self, decided: Decided) -> Result<(), Ending> {
+    fn answered(&mut self, decided: Result<Clearance, Refusal>) -> Result<(), Ending> {
         match decided {
             Ok(clearance) => {
                 let run = self.session.cleared(clearance.digest(), clearance.leaf())?;
@@ -282,8 +297,48 @@ impl<'a> Relay<'a> {
         Ok(())
     }
 
+    /// Stops what still runs: nothing more is sent, the server is asked to cancel, and what it says is
+    /// looked at for a while, so that outcomes are seen rather than guessed.
+    async fn stop_upstream(&mut self) {
+        self.upstream_out.discard();
+        if self.session.is_at_rest() {
+            return;
+        }
+        let upstreams = &self.gateway.upstreams;
+        if let Err(error) = upstreams.cancel(&self.upstream, &self.cancel).await {
+            tracing::warn!(%error, "what runs on a connection that ends could not be cancelled");
+        }
+        let watched = tokio::time::timeout(CANCEL_WAIT, async {
+            let mut bytes = vec![0; READ_BYTES];
+            while !self.session.is_at_rest() {
+                match self.upstream_in.read(&mut bytes).await.ok().and_then(|count| bytes.get(..count))
+                {
+                    Some(read) if !read.is_empty() => self.from_upstream.push(read),
+                    _ => return,
+                }
+                if self.upstream_messages().await.is_err() {
+                    return;
+                }
+                self.to_agent.clear();
+            }
+        });
+        watched.await.ok();
+    }
+
+    /// A question that was open may have been answered by yes meanwhile; nothing was sent for it.
+    async fn unsent(&mut self) {
+        self.gone.send_replace(true);
+        if self.question.is_some()
+            && let Ok(clearance) = answer(&mut self.question).await
+        {
+            let outcome = Outcome::Failed { code: NOT_SENT.to_owned() };
+            self.outcomes.send((clearance.leaf(), outcome)).await.ok();
+        }
+    }
+
     /// Ends both sides and records what is left without an outcome.
     async fn end(mut self, ending: Ending) {
+        let is_lost = matches!(ending, Ending::Upstream);
         let (farewell, why) = match ending {
             Ending::Agent => (None, "the agent left before the outcome was seen"),
             Ending::Upstream => (
@@ -291,17 +346,29 @@ impl<'a> Relay<'a> {
                 "the connection to the database was lost before the outcome was seen",
             ),
             Ending::Killed => (
-                Some(Answer::new("57P01", "this session was ended").hint("ask your controller for a new session")),
+                Some(
+                    Answer::new("57P01", "this session was ended")
+                        .hint("ask your controller for a new session"),
+                ),
                 "the session was ended before the outcome was seen",
             ),
-            Ending::Stopping => (Some(Answer::new("57P01", "Tyer is stopping")), "Tyer stopped before the outcome was seen"),
-            Ending::Broken(answer) => (Some(answer), "the connection was ended before the outcome was seen"),
+            Ending::Stopping => (
+                Some(Answer::new("57P01", "Tyer is stopping")),
+                "Tyer stopped before the outcome was seen",
+            ),
+            Ending::Broken(answer) => {
+                (Some(answer), "the connection was ended before the outcome was seen")
+            }
         };
         if let Some(answer) = farewell
             && self.from_upstream.is_between()
         {
             self.to_agent.extend_from_slice(&answer.fatal());
         }
+        if !is_lost {
+            self.stop_upstream().await;
+        }
+        self.unsent().await;
         // What cannot be written in a second is not waited for: the connection is over.
         tokio::time::timeout(FAREWELL, self.agent_out.write_all_buf(&mut self.to_agent)).await.ok();
         tokio::time::timeout(FAREWELL, self.agent_out.shutdown()).await.ok();
@@ -321,18 +388,19 @@ enum Asked {
 }
 
 /// Waits until the flag is raised, or for ever if nobody can raise it any more.
-pub(super) async fn raised(flag: &mut watch::Receiver<bool>) {
+pub(crate) async fn raised(flag: &mut watch::Receiver<bool>) {
     if flag.wait_for(|raised| *raised).await.is_err() {
         std::future::pending().await
     }
 }
 
 /// Waits for the open question's answer; for ever if none is open.
-async fn answer(question: &mut Option<std::pin::Pin<Box<dyn Future<Output = Decided> + Send>>>) -> Decided {
-    match question {
-        Some(question) => question.await,
-        None => std::future::pending().await,
-    }
+async fn answer(question: &mut Option<Answering>) -> Result<Clearance, Refusal> {
+    let Some(question) = question else { return std::future::pending().await };
+    question.await.unwrap_or_else(|_| {
+        let message = "this could not be decided, so it does not run";
+        Err(Refusal::new(Reason::NotRecorded, message, "try again later; the operator has been told"))
+    })
 }
 
 /// Records outcomes in the order in which they were seen.

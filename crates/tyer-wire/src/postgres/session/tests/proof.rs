@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::postgres::decode::Target;
+use crate::postgres::understand::understand;
 
 /// A server that runs nothing but `SELECT 1`-like reads it was cleared for.
 #[derive(Debug, Default)]
@@ -151,7 +152,7 @@ fn agent_line() -> impl Strategy<Value = String> {
             "select 1",
             "delete from orders",
             "deallocate a",
-            "prepare a as",
+            "prepare a as select 1",
             "fail now",
             "selec x",
         ])
@@ -183,8 +184,15 @@ fn play(lines: &[String], clears: &[bool], reads: &[usize]) -> Result<(), TestCa
         let bytes = message(Side::Agent, line.strip_prefix("> ").unwrap());
         let mut decoder = Decoder::new(Side::Agent);
         decoder.push(&bytes);
-        match session.agent(&decoder.frame().unwrap().unwrap()).unwrap() {
+        let frame = decoder.frame().unwrap().unwrap();
+        let mut step = session.agent(&frame).unwrap();
+        if step == Step::Later {
+            relay(&mut session, &mut model, usize::MAX, &mut settled)?;
+            step = session.agent(&frame).unwrap();
+        }
+        match step {
             Step::Nothing => {}
+            Step::Later => panic!("it waits for answers that nobody owes"),
             Step::Send(chore) => model.take(chore.bytes(), None),
             Step::Ask(question) if *clears.next().unwrap() => {
                 leaf += 1;
@@ -279,4 +287,29 @@ proptest! {
         }
         drop(session.lost("gone"));
     }
+}
+
+/// A name that a later pipeline uses means what the server confirmed, however the earlier one ended.
+#[test]
+fn an_error_in_an_earlier_pipeline_cannot_swap_a_statement() {
+    let lines = |all: &[&str]| all.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    for earlier in [
+        ["> Parse b|delete from orders", "> Parse b|select 1"].as_slice(),
+        ["> Parse |delete from orders", "> Parse c|selec x", "> Parse |select 1"].as_slice(),
+    ] {
+        let mut all = lines(earlier);
+        let name = if earlier.len() == 2 { "b" } else { "" };
+        all.extend(lines(&["> Sync"]));
+        all.push(format!("> Bind |{name}"));
+        all.push("> Execute |0".to_owned());
+        // Nothing of the server is read until the door has to.
+        play(&all, &[true], &[0]).unwrap();
+    }
+}
+
+/// What is bound, closed and then executed is not what was asked about.
+#[test]
+fn a_portal_closed_before_its_execution_is_not_planned() {
+    let lines = ["> Parse a|delete from orders", "> Bind b|a", "> Close Pb", "> Execute b|0"];
+    play(&lines.map(str::to_owned), &[true], &[0]).unwrap();
 }

@@ -1,0 +1,86 @@
+//! Requests as leaves keep them: literals redacted, everything bounded, the full text only committed to.
+
+use tyer_core::facts::Facts;
+use tyer_core::intent::{Act, Acts, Digest, Intent, Kind, Resource};
+use tyer_core::record::{RequestRecord, commit};
+use tyer_core::verdict::{Basis, Refusal};
+
+use super::{Gateway, not_recorded};
+use crate::secret;
+
+/// Characters of redacted text that a leaf keeps.
+const REDACTED_CHARS_MAX: usize = 3_000;
+/// Acts that a leaf lists.
+const ACTS_MAX: usize = 40;
+/// Characters of one name or explanation that a leaf keeps.
+const WORDS_CHARS_MAX: usize = 120;
+
+/// What opens a leaf's commitment; kept beside the ledger, never in it.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Private {
+    pub(crate) salt: Digest,
+    pub(crate) text: String,
+}
+
+impl Gateway {
+    /// The request as leaves keep it, and what opens its commitment.
+    pub(super) fn request_record(
+        &self,
+        intent: &Intent,
+        facts: Facts,
+        basis: &Basis,
+    ) -> Result<(RequestRecord, Private), Refusal> {
+        let salt = secret::random::<32>().map_err(|_| not_recorded())?;
+        let record = RequestRecord {
+            principal: intent.principal.clone(),
+            upstream: intent.upstream.clone(),
+            environment: intent.environment.clone(),
+            digest: intent.digest,
+            redacted: shortened(&intent.redacted),
+            commitment: commit(&salt, &intent.text),
+            acts: gravest(&intent.acts),
+            facts,
+            basis: basis.clone(),
+        };
+        Ok((record, Private { salt: Digest(salt), text: intent.text.clone() }))
+    }
+}
+
+/// The redacted text as far as a leaf has room for it; the commitment covers all of it.
+fn shortened(redacted: &str) -> String {
+    let kept: String = redacted.chars().take(REDACTED_CHARS_MAX).collect();
+    if kept.len() == redacted.len() {
+        kept
+    } else {
+        format!("{kept} ... ({} bytes in all)", redacted.len())
+    }
+}
+
+/// The acts as far as a leaf has room for them: all, or the gravest and how many more there are.
+fn gravest(acts: &Acts) -> Vec<Act> {
+    let mut all: Vec<Act> = acts.iter().map(recorded).collect();
+    if all.len() <= ACTS_MAX {
+        return all;
+    }
+    all.sort_by_key(|act| std::cmp::Reverse(act.effect));
+    let rest = all.split_off(ACTS_MAX);
+    all.extend(rest.first().cloned().map(|next| Act {
+        resource: Resource::upstream(),
+        why: format!("and {} more acts, none graver than this", rest.len()),
+        ..next
+    }));
+    all
+}
+
+/// An act as leaves keep it. Names of files and programs are literals of the request, which leaves
+/// redact; the card shows them.
+fn recorded(act: &Act) -> Act {
+    let short = |text: &str| text.chars().take(WORDS_CHARS_MAX).collect::<String>();
+    let is_literal = matches!(act.resource.kind, Kind::File | Kind::Program);
+    let (name, why) = if is_literal {
+        ("?".to_owned(), format!("reaches a {} on the database's host", act.resource.kind.as_str()))
+    } else {
+        (short(&act.resource.name), short(&act.why))
+    };
+    Act { resource: Resource { name, ..act.resource.clone() }, why, ..act.clone() }
+}
