@@ -103,7 +103,10 @@ impl Bed {
     /// Waits until the hold is in that state.
     pub(crate) async fn until(&mut self, id: &str, state: &str) {
         for _ in 0..200 {
-            if self.hold(id).await.to_string().contains(&format!("\"{state}\"")) {
+            // There may be none yet.
+            let path = format!("/api/v1/holds/{id}");
+            let (_, hold) = self.alice.http().get(&path).await.expect("an answer");
+            if hold.to_string().contains(&format!("\"{state}\"")) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -1,9 +1,10 @@
-//! The black-box tests: the built program, a real PostgreSQL, real drivers, software passkeys.
+//! The black-box tests: the built program, a real PostgreSQL, real drivers, software passkeys, Chromium.
 //!
 //! One binary, so that everything is linked once. Each test has a cluster and a Tyer of its own.
 
 #[cfg(test)]
 mod bed;
+#[cfg(test)]
 mod browser;
 mod crash;
 mod holds;
