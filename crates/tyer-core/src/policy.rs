@@ -84,8 +84,8 @@ pub struct Situation<'a> {
 pub struct Decision {
     /// May it run.
     pub verdict: Verdict,
-    /// Allow: the policies that permit. Hold, and deny because nobody can agree: those that would
-    /// permit. Any other deny: those that forbid or failed; none if merely nothing permits.
+    /// Allow: the policies that permit. Hold: those that forbid now and those that would permit. Deny
+    /// because nobody can agree: those that would permit. Any other deny: those that forbid or failed; none if merely nothing permits.
     pub basis: Basis,
 }
 
@@ -149,7 +149,7 @@ impl Policies {
         // Approvals only ever help, so what all of them together cannot permit, none of them can.
         let most = panel.answer(supposed(&panel.thresholds.most()), frozen)?;
         if most.permitted {
-            return self.hold(&panel, intent, situation);
+            return self.hold(&panel, intent, (situation, now.policies));
         }
         let thawed = frozen && panel.answer(supposed(&panel.thresholds.most()), false)?.permitted;
         let controller = &intent.principal.controller;
@@ -168,18 +168,18 @@ impl Policies {
         &self,
         panel: &Panel<'_>,
         intent: &Intent,
-        situation: &Situation<'_>,
+        (situation, mut asking): (&Situation<'_>, Vec<String>),
     ) -> Result<Decision, Failed> {
         let can = reachable(situation);
         let (within, beyond): (Vec<Needs>, Vec<Needs>) =
             panel.thresholds.ascending().into_iter().partition(|needs| needs.met_by(&can));
         for needs in within {
             if panel.permits(supposed(&needs), situation.frozen)? {
-                let answer = panel.answer(supposed(&needs), situation.frozen)?;
-                return Ok(Decision {
-                    verdict: Verdict::Hold(needs),
-                    basis: self.basis(answer.policies),
-                });
+                // Those that forbid now ask for people as much as those that would permit then.
+                asking.extend(panel.answer(supposed(&needs), situation.frozen)?.policies);
+                asking.sort_unstable();
+                asking.dedup();
+                return Ok(Decision { verdict: Verdict::Hold(needs), basis: self.basis(asking) });
             }
         }
         for needs in beyond {

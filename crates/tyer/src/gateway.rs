@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, MutexGuard, broadcast, watch};
+use tokio::sync::{Mutex, MutexGuard, RwLock, broadcast, watch};
 use tyer_core::facts::Facts;
 use tyer_core::hold::{Event, Next, StepError};
 use tyer_core::intent::{Acts, Digest, HoldId, Intent, SessionId, Timestamp};
@@ -50,6 +50,9 @@ pub(crate) struct Gateway {
     pub(crate) upstreams: Upstreams,
     pub(crate) sequencer: Sequencer,
     world: Mutex<World>,
+    /// Held shared from a decision to its durable leaf, and alone while a freeze begins, so that no
+    /// decision from before a freeze is recorded after it.
+    pub(super) gate: RwLock<()>,
     leases: Leases,
     pub(crate) connections: sessions::Connections,
     /// Leaves that cleared something whose outcome has not been seen.
@@ -118,6 +121,7 @@ impl Gateway {
             upstreams,
             sequencer,
             world: Mutex::new(world),
+            gate: RwLock::new(()),
             leases: Leases::default(),
             connections: sessions::Connections::default(),
             unsettled: std::sync::Mutex::new(unsettled.iter().copied().collect()),
@@ -180,6 +184,7 @@ impl Gateway {
     }
 
     async fn attempt(&self, request: &Request) -> Result<Attempt, Refusal> {
+        let gate = self.gate.read().await;
         let now = clock::now();
         let mut world = self.world.lock().await;
         let intent = self.intent(&world, request, now)?;
@@ -201,7 +206,7 @@ impl Gateway {
             Verdict::Hold(needs) => match live {
                 Some(hold) => self.present(&mut world, &intent, hold, now).await,
                 None => {
-                    drop(world);
+                    drop((world, gate));
                     tracing::debug!(needs = needs.in_words(), "a request needs people");
                     self.open_hold(request, intent).await
                 }

@@ -93,11 +93,7 @@ impl Sql {
                 }
                 let hold = at(&answer.body, "/hold");
                 if told.as_ref() != Some(&hold) {
-                    print::note(format!(
-                        "held as {}: {}",
-                        one_line(&hold),
-                        one_line(&needs(&answer.body))
-                    ));
+                    print::note(one_line(&needs(&answer.body)));
                     told = Some(hold);
                 }
                 let pause = PAUSE.saturating_sub(begun.elapsed());
@@ -181,7 +177,7 @@ fn tell(call: &Call, answer: Answer, stand: Stand) -> Result<Exit, Failure> {
     match stand {
         Stand::Held => {
             call.print(&answer, |body| {
-                print::line(one_line(&format!("held as {}: {}", at(body, "/hold"), needs(body))))?;
+                print::line(one_line(&needs(body)))?;
                 print::line("present the same text again after approval")
             })?;
             Ok(Exit::Held)

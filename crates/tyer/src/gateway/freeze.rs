@@ -26,6 +26,7 @@ pub(crate) enum ThawError {
 impl Gateway {
     /// Freezes all changes. Freezing what is frozen keeps the first freeze.
     pub(crate) async fn freeze(&self, by: &str, reason: &str) -> Result<Freeze, StoreError> {
+        let _gate = self.gate.write().await;
         let now = clock::now();
         let mut world = self.world().await;
         if let Some(freeze) = &world.freeze {

@@ -48,6 +48,7 @@ impl Gateway {
         intent: Intent,
     ) -> Result<Attempt, Refusal> {
         let facts = self.upstreams.facts(&intent.upstream, &request.about).await;
+        let _gate = self.gate.read().await;
         let now = clock::now();
         let mut world = self.world.lock().await;
         if let Some(hold) = world.hold_of(&request.session, request.digest) {
