@@ -257,16 +257,19 @@ mod tests {
             stream.write_all(answer.as_bytes()).await.expect("an answer");
             String::from_utf8_lossy(&seen[..count]).into_owned()
         });
-        let client =
-            Client::of_socket(directory.path()).with_login("s-1", Secret::new("pw".to_owned()));
+        let client = Client::of_socket(directory.path())
+            .with_login("s-1", Secret::new("minted-and-shown-once".to_owned()));
         let body = serde_json::json!({ "sql": "SELECT 1" });
         let answer = client.send("POST", "/api/v1/proposals", Some(&body)).await.expect("an answer");
         assert_eq!((answer.status, answer.body["hold"].as_str()), (202, Some("H-1")));
         let seen = server.await.expect("the server");
         assert!(seen.starts_with("POST /api/v1/proposals HTTP/1.1\r\n"), "{seen}");
-        assert!(seen.contains("authorization: Basic cy0xOnB3\r\n"), "{seen}");
+        assert!(
+            seen.contains("authorization: Basic cy0xOm1pbnRlZC1hbmQtc2hvd24tb25jZQ==\r\n"),
+            "{seen}"
+        );
         assert!(seen.ends_with("{\"sql\":\"SELECT 1\"}"), "{seen}");
-        assert!(!format!("{client:?}").contains("pw"));
+        assert!(!format!("{client:?}").contains("minted-and-shown-once"));
     }
 
     #[tokio::test]

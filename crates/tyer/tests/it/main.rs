@@ -10,6 +10,8 @@ mod crash;
 mod holds;
 mod people;
 #[cfg(test)]
+mod proposals;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod scenarios;
