@@ -29,6 +29,10 @@ pub struct Shape {
     pub wait_seconds: u64,
     /// Further lines for the `[holds]` section.
     pub holds: &'static str,
+    /// Further lines for the upstream's section.
+    pub upstream: &'static str,
+    /// Further sections.
+    pub sections: &'static str,
 }
 
 impl Default for Shape {
@@ -39,6 +43,8 @@ impl Default for Shape {
             owners: &["bob"],
             wait_seconds: 0,
             holds: "",
+            upstream: "",
+            sections: "",
         }
     }
 }
@@ -151,7 +157,12 @@ password = {{ file = "orders.password" }}
 tls = "disable"
 environment = "{environment}"
 owners = [{owners}]
+{upstream}
+
+{sections}
 "#,
+            upstream = shape.upstream,
+            sections = shape.sections,
             console = self.console,
             preset = shape.preset,
             wait = shape.wait_seconds,

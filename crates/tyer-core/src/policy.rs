@@ -20,7 +20,7 @@ pub use question::counts_as_production;
 use crate::facts::Facts;
 use crate::intent::{Digest, Effect, Intent, Narrowing, Timestamp};
 use crate::limits::GRANT_MS_MAX;
-use crate::verdict::{Approvals, Basis, Grant, Needs, Reason, Refusal, Verdict};
+use crate::verdict::{Approvals, Basis, Grant, Needs, Observed, Reason, Refusal, Verdict};
 use approvals::Thresholds;
 use question::{Answer, Failed, Question};
 
@@ -139,6 +139,27 @@ impl Policies {
         })
     }
 
+    /// The decision where an upstream is only observed: whatever the policies said is written down, and the
+    /// intent runs. What a session was narrowed to, and a freeze, still bind.
+    pub fn observe_only(&self, intent: &Intent, decided: Decision, now: Timestamp) -> Decision {
+        let observed = match &decided.verdict {
+            Verdict::Allow(_) => Observed::Allow,
+            Verdict::Hold(needs) => Observed::Hold { needs: *needs },
+            Verdict::Deny(refusal) => match refusal.reason {
+                Reason::Narrowed | Reason::Frozen => return decided,
+                reason => Observed::Deny { reason },
+            },
+        };
+        let basis = Basis { observed: Some(observed), ..decided.basis };
+        let grant = Grant::decided(
+            intent.digest,
+            intent.principal.session.clone(),
+            now.plus(GRANT_MS_MAX),
+            basis.clone(),
+        );
+        Decision { verdict: Verdict::Allow(grant), basis }
+    }
+
     fn weigh(&self, intent: &Intent, situation: &Situation<'_>) -> Result<Decision, Failed> {
         let panel = self.panel(intent, situation)?;
         let frozen = situation.frozen;
@@ -221,7 +242,7 @@ impl Policies {
     }
 
     fn basis(&self, policies: Vec<String>) -> Basis {
-        Basis { policies, policy_set: self.hash, hold: None }
+        Basis { policies, policy_set: self.hash, hold: None, observed: None }
     }
 }
 

@@ -22,7 +22,7 @@ pub enum Verdict {
 }
 
 /// The people whose agreement is missing from nothing: the least that would permit the intent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Hash)]
 pub struct Needs {
     /// The controller's own agreement.
     pub controller: bool,
@@ -95,6 +95,39 @@ pub struct Basis {
     pub policy_set: Digest,
     /// The hold through which people agreed, if any.
     pub hold: Option<HoldId>,
+    /// What the policies said, if that was only written down because the upstream is observed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Observed>,
+}
+
+/// What the policies said of a request that ran all the same, because its upstream is only observed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
+#[serde(rename_all = "lowercase", tag = "is")]
+pub enum Observed {
+    /// It would have run.
+    Allow,
+    /// It would have waited for these people.
+    Hold {
+        /// Whose agreement it would have needed.
+        needs: Needs,
+    },
+    /// It would have been refused.
+    Deny {
+        /// For a reason of this class.
+        reason: Reason,
+    },
+}
+
+impl Observed {
+    /// What would have become of it, in words.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Allow => "it would have run".to_owned(),
+            Self::Hold { needs } => format!("it would have been held: needs {}", needs.in_words()),
+            Self::Deny { reason } => format!("it would have been refused ({})", reason.as_str()),
+        }
+    }
 }
 
 /// The right to run exactly one request, once, before it lapses.
@@ -202,7 +235,7 @@ pub enum Outcome {
 }
 
 /// Why a request does not run, as a class that a caller can branch on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Hash)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// No policy permits it, whoever agrees.
@@ -316,8 +349,12 @@ mod tests {
     #[test]
     fn a_released_grant_is_bound_and_lapses_no_later_than_either() {
         let check = |decided: i64, released: i64, last: i64| {
-            let basis =
-                Basis { policies: vec!["p".to_owned()], policy_set: Digest::of(b"set"), hold: None };
+            let basis = Basis {
+                policies: vec!["p".to_owned()],
+                policy_set: Digest::of(b"set"),
+                hold: None,
+                observed: None,
+            };
             let session = SessionId::new("s-1");
             let grant = Grant::decided(Digest::of(b"r"), session, Timestamp(decided), basis)
                 .released(HoldId::new("H-1"), Timestamp(released));

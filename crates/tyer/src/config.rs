@@ -84,6 +84,7 @@ pub(crate) struct UpstreamConfig {
     pub(crate) tls: UpstreamTls,
     pub(crate) environment: Environment,
     pub(crate) owners: BTreeSet<PersonId>,
+    pub(crate) mode: Mode,
 }
 
 /// How the real database is reached.
@@ -175,6 +176,26 @@ struct RawUpstream {
     environment: String,
     #[serde(default)]
     owners: BTreeSet<String>,
+    // Not written when it is the usual one, so that the part's digest stays what it was confirmed as.
+    #[serde(default, skip_serializing_if = "Mode::is_enforce")]
+    mode: Mode,
+}
+
+/// Whether the policies bind at an upstream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mode {
+    /// They do.
+    #[default]
+    Enforce,
+    /// Everything runs, and leaves say what the policies would have said; for trying Tyer out.
+    Observe,
+}
+
+impl Mode {
+    fn is_enforce(&self) -> bool {
+        *self == Self::Enforce
+    }
 }
 
 /// Where a secret is; never the secret itself.
@@ -361,6 +382,7 @@ fn upstream_config(
         tls,
         environment: Environment::new(raw.environment),
         owners: raw.owners.into_iter().map(PersonId::new).collect(),
+        mode: raw.mode,
     })
 }
 
@@ -411,9 +433,12 @@ owners = ["alice"]
             ("[\"alice\"]", "[\"mallory\"]"),
             ("127.0.0.1:5432", "127.0.0.1:5433"),
             ("user = \"tyer\"", "user = \"postgres\""),
+            ("tls = \"disable\"", "tls = \"disable\"\nmode = \"observe\""),
         ] {
             assert_ne!(digest(GOOD), digest(&GOOD.replace(from, to)), "{from} -> {to}");
         }
+        let usual = GOOD.replace("tls = \"disable\"", "tls = \"disable\"\nmode = \"enforce\"");
+        assert_eq!(digest(GOOD), digest(&usual));
     }
 
     #[test]
@@ -426,6 +451,7 @@ owners = ["alice"]
         check("listen = \"127.0.0.1:6432\"", "listen = 6432", "line 8");
         check("protocol = \"postgres\"", "protocol = \"mysql\"", "upstream.orders.protocol");
         check("tls = \"disable\"", "tls = \"prefer\"", "upstream.orders.tls");
+        check("tls = \"disable\"", "tls = \"disable\"\nmode = \"off\"", "line 13");
         check("tls = \"disable\"", "tls = \"verify-full\"", "authorities");
         check("{ file = \"password\" }", "\"s3cret\"", "line 12");
         check("{ file = \"password\" }", "{ env = \"TYER_NO_SUCH\" }", "TYER_NO_SUCH is not set");

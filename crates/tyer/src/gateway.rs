@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard, RwLock, broadcast, watch};
 use tyer_core::facts::Facts;
 use tyer_core::hold::{Event, Next, StepError};
-use tyer_core::intent::{Acts, Digest, HoldId, Intent, SessionId, Timestamp};
+use tyer_core::intent::{Acts, Digest, HoldId, Intent, SessionId, Timestamp, Upstream};
 use tyer_core::policy::{Decision, Situation};
 use tyer_core::record::{ApprovalRecord, Record, What};
 use tyer_core::verdict::{
@@ -31,8 +31,8 @@ use tyer_core::verdict::{
 };
 
 use crate::clock;
-use crate::config::Config;
-use crate::gateway::leases::Leases;
+use crate::config::{Config, Mode};
+use crate::gateway::leases::{LeaseKey, Leases};
 use crate::gateway::world::World;
 use crate::sequencer::Sequencer;
 use crate::store::{Change, StoreError, Table};
@@ -188,12 +188,17 @@ impl Gateway {
         let now = clock::now();
         let mut world = self.world.lock().await;
         let intent = self.intent(&world, request, now)?;
-        if let Some((refusal, basis)) = self.rejected(&world, &intent, now) {
+        let observes = self.observes(&intent.upstream);
+        if let Some((refusal, basis)) = self.rejected(&world, &intent, now).filter(|_| !observes) {
             drop(world);
             return Err(self.refuse(&intent, &basis, refusal, now).await);
         }
         let live = world.hold_of(&request.session, request.digest).map(|hold| hold.id().clone());
-        let decision = self.decide(&world, &intent, (&Facts::default(), Approvals::default()), now);
+        let mut decision = self.decide(&world, &intent, (&Facts::default(), Approvals::default()), now);
+        // During a freeze everything is enforced.
+        if observes && world.freeze.is_none() {
+            decision = self.config.policies.observe_only(&intent, decision, now);
+        }
         match decision.verdict {
             Verdict::Allow(grant) => {
                 drop(world);
@@ -212,6 +217,11 @@ impl Gateway {
                 }
             },
         }
+    }
+
+    /// Whether the policies only observe at this upstream, except during a freeze.
+    pub(crate) fn observes(&self, upstream: &Upstream) -> bool {
+        self.config.upstreams.get(upstream).is_some_and(|upstream| upstream.mode == Mode::Observe)
     }
 
     /// What the request means for its session, if that session still runs.
@@ -331,7 +341,12 @@ impl Gateway {
             let nobody = (Facts::default(), Vec::new());
             return self.clear(Change::default(), intent, grant, nobody).await;
         }
-        let key = (request.session.clone(), request.shape, request.redacted.clone());
+        let key = LeaseKey {
+            session: request.session.clone(),
+            shape: request.shape,
+            redacted: request.redacted.clone(),
+            observed: grant.basis().observed,
+        };
         if let Some(leaf) = self.leases.carry(&key, now) {
             return Ok(assert_recorded(grant, leaf));
         }

@@ -88,7 +88,8 @@ fn approval(hold: &Hold, word: &str, now: Timestamp) -> Approval {
 }
 
 fn allow(digest: Digest, session: &str, lapses: Timestamp) -> Verdict {
-    let basis = Basis { policies: Vec::new(), policy_set: Digest::of(b"policies"), hold: None };
+    let basis =
+        Basis { policies: Vec::new(), policy_set: Digest::of(b"policies"), hold: None, observed: None };
     Verdict::Allow(Grant::decided(digest, SessionId::new(session), lapses, basis))
 }
 

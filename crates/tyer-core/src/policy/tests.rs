@@ -703,3 +703,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_only_observed_runs_and_the_verdict_is_written_down() {
+    let policies = Policies::preset(Preset::Guarded).expect("the preset");
+    let check = |effect: Effect, around: &Around, expect: Result<Observed, Reason>| {
+        let intent = intent("production", &[act(effect, "orders")]);
+        let decided = policies.decide(&intent, &around.situation());
+        let observed = policies.observe_only(&intent, decided, NOW);
+        match (observed.verdict, expect) {
+            (Verdict::Allow(grant), Ok(expect)) => {
+                assert_eq!(grant.basis().observed, Some(expect), "{effect}");
+                assert_eq!(
+                    (grant.digest(), grant.session()),
+                    (intent.digest, &intent.principal.session)
+                );
+            }
+            (Verdict::Deny(refusal), Err(reason)) => assert_eq!(refusal.reason, reason, "{effect}"),
+            (verdict, expect) => panic!("{effect}: {verdict:?} and not {expect:?}"),
+        }
+    };
+    let two = Needs { controller: false, peers: 2, owners: 1 };
+    let one = Needs { controller: false, peers: 1, owners: 0 };
+    check(Effect::Read, &Around::default(), Ok(Observed::Allow));
+    check(Effect::Create, &Around::default(), Ok(Observed::Hold { needs: one }));
+    check(Effect::Destroy, &Around::default(), Ok(Observed::Hold { needs: two }));
+    let alone = Around { possible: NOBODY, ..Around::default() };
+    check(Effect::Destroy, &alone, Ok(Observed::Deny { reason: Reason::NobodyCan }));
+    let frozen = Around { frozen: true, ..Around::default() };
+    check(Effect::Destroy, &frozen, Err(Reason::Frozen));
+    let may = vec![Effect::Read];
+    let narrowed = Around { narrowing: Narrowing { may, ..Narrowing::default() }, ..Around::default() };
+    check(Effect::Create, &narrowed, Err(Reason::Narrowed));
+}

@@ -80,7 +80,12 @@ fn request() -> RequestRecord {
         commitment: commit(&[9; 32], "DELETE FROM orders WHERE id = 1"),
         acts: vec![act()],
         facts: facts(),
-        basis: Basis { policies: vec!["ask-1".into()], policy_set: Digest([3; 32]), hold: None },
+        basis: Basis {
+            policies: vec!["ask-1".into()],
+            policy_set: Digest([3; 32]),
+            hold: None,
+            observed: None,
+        },
     }
 }
 

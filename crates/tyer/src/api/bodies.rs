@@ -10,6 +10,7 @@ use tyer_core::ledger::verify::Report;
 use tyer_core::statement::Statement;
 
 pub(crate) use self::holds::{ActBody, CardBody, FactsBody, HoldBody, RelationBody, standing_word};
+use crate::config::Mode;
 use crate::gateway::world::{Freeze, Person, Session};
 
 /// A moment; RFC 3339 in UTC on the wire.
@@ -56,6 +57,8 @@ pub(crate) struct DoorBody {
     pub(crate) upstream: String,
     pub(crate) listen: String,
     pub(crate) environment: String,
+    /// `observe` where policies are written down and do not bind.
+    pub(crate) mode: Mode,
     pub(crate) open: bool,
     /// The changed parts of the configuration that two people have not confirmed yet.
     pub(crate) closed_by: Vec<String>,

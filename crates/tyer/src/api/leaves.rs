@@ -49,7 +49,9 @@ pub(crate) fn words(what: &What) -> String {
                 "session {session} was {how} by {by}; {closed} of {open} connections were seen to close"
             )
         }
-        What::ReadLease { request, .. } => format!("{} may read: {}", of(request), request.redacted),
+        What::ReadLease { request, .. } => {
+            format!("{} may read{}: {}", of(request), observed(request), request.redacted)
+        }
         What::LeaseClosed { leaf, uses, failed } => {
             format!("the reads of leaf {} are over: {uses} reads, {failed} failed", leaf.0)
         }
@@ -60,7 +62,7 @@ pub(crate) fn words(what: &What) -> String {
         What::Rejected { hold, person, reason, .. } => format!("{person} rejected {hold}: {reason}"),
         What::HoldEnded { hold, how } => format!("{hold} {how}"),
         What::Cleared { request, approvals } if approvals.is_empty() => {
-            format!("{} may run: {}", of(request), request.redacted)
+            format!("{} may run{}: {}", of(request), observed(request), request.redacted)
         }
         What::Cleared { request, approvals } => {
             let who: Vec<String> = approvals.iter().map(approver).collect();
@@ -95,6 +97,12 @@ pub(crate) fn outcome_words(outcome: &Outcome) -> String {
 fn of(request: &RequestRecord) -> String {
     let principal = &request.principal;
     format!("a request of {} for {} on {}", principal.agent, principal.controller, request.upstream)
+}
+
+/// What the policies said, where they are only observed.
+fn observed(request: &RequestRecord) -> String {
+    let observed = request.basis.observed.map(|observed| observed.in_words());
+    observed.map_or_else(String::new, |words| format!(" (only observed; {words})"))
 }
 
 fn approver(approval: &ApprovalRecord) -> String {

@@ -14,6 +14,7 @@ use super::pace::Pace;
 use super::sign_ins::SignIns;
 use crate::archive::Archive;
 use crate::clock;
+use crate::config::Mode;
 use crate::gateway::Gateway;
 use crate::gateway::world::World;
 
@@ -77,6 +78,7 @@ impl Site {
                 upstream: name.to_string(),
                 listen: upstream.listen.to_string(),
                 environment: upstream.environment.to_string(),
+                mode: upstream.mode,
                 open: closed_by.is_empty(),
                 closed_by,
             }
@@ -96,6 +98,8 @@ impl Site {
         }
         let closed = doors.iter().filter(|door| !door.open);
         words.extend(closed.map(|door| format!("door_closed {}", door.upstream)));
+        let observed = doors.iter().filter(|door| door.mode == Mode::Observe);
+        words.extend(observed.map(|door| format!("only_observes {}", door.upstream)));
         words
     }
 

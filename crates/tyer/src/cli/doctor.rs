@@ -13,7 +13,7 @@ use super::call::{Call, waiting};
 use super::failure::{Exit, Failure};
 use super::plain::one_line;
 use super::print;
-use crate::config::{self, Config, UpstreamConfig, UpstreamTls};
+use crate::config::{self, Config, Mode, UpstreamConfig, UpstreamTls};
 use crate::founding::{self, DOOR_CERTIFICATE, DOOR_KEY};
 use crate::local::Client;
 use crate::serve::{KEY, STORE};
@@ -163,6 +163,9 @@ fn transport(lines: &mut Lines, name: &Upstream, one: &UpstreamConfig) {
         lines.warn(format!(
             "upstream {name}: the real password travels in clear to {host}; use verify-full"
         ));
+    }
+    if one.mode == Mode::Observe {
+        lines.warn(format!("upstream {name}: policies only observe; everything that is asked runs"));
     }
     if one.owners.is_empty() && counts_as_production(&one.environment) {
         lines.warn(format!(

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::escape::Line;
 use super::words;
 use crate::api::bodies::{DoorBody, PartBody};
+use crate::config::Mode;
 
 pub(super) fn main(parts: &[PartBody], doors: &[DoorBody], me: &str) -> Markup {
     let pending = parts.iter().filter(|part| part.pending.is_some()).count();
@@ -25,6 +26,9 @@ pub(super) fn main(parts: &[PartBody], doors: &[DoorBody], me: &str) -> Markup {
                         }
                         h3 { (Line(&door.upstream)) }
                         p { "Agents connect at " code { (door.listen) } "." }
+                        @if door.mode == Mode::Observe {
+                            p.notice { "Only observed: everything runs, and the ledger says what the policies would have said." }
+                        }
                         @if !door.open {
                             p.notice { "Closed until two people have confirmed: " (Line(&door.closed_by.join(", "))) "." }
                         }

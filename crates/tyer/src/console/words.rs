@@ -96,6 +96,9 @@ pub(super) fn posture(word: &str) -> String {
         Some(("door_closed", upstream)) => format!(
             "The door to {upstream} is closed: its configuration was changed by hand and waits for two people."
         ),
+        Some(("only_observes", upstream)) => format!(
+            "Policies only observe at {upstream}: everything that is asked runs, except during a freeze."
+        ),
         _ => match word {
             "loopback_console_approves_production" => {
                 "This console is on the agent's own machine and may approve production \

@@ -77,6 +77,7 @@ impl Gateway {
             policies: card.policies.clone(),
             policy_set: card.policy_set,
             hold: Some(card.hold.clone()),
+            observed: None,
         };
         let (request, private) = self.request_record(&card.intent, card.facts.clone(), &basis)?;
         let (id, needs) = (card.hold.clone(), card.needs);
@@ -292,6 +293,7 @@ impl Gateway {
                 policies: Vec::new(),
                 policy_set: self.config.policies.hash(),
                 hold: Some(hold.id().clone()),
+                observed: None,
             };
             Some((Refusal::new(Reason::Rejected, message, next), basis))
         })

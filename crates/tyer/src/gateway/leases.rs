@@ -7,10 +7,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tyer_core::intent::{Digest, SessionId, Timestamp};
 use tyer_core::limits::LEASE_USES_MAX;
-use tyer_core::verdict::{LeafIndex, Outcome};
+use tyer_core::verdict::{LeafIndex, Observed, Outcome};
 
-/// Which reads a lease carries: session, shape and redacted text.
-pub(crate) type LeaseKey = (SessionId, Digest, String);
+/// Which reads a lease carries.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct LeaseKey {
+    pub(crate) session: SessionId,
+    pub(crate) shape: Digest,
+    pub(crate) redacted: String,
+    /// What the policies said, where they are only observed: the lease's leaf says so of each read.
+    pub(crate) observed: Option<Observed>,
+}
 
 /// The open leases of this process.
 #[derive(Debug, Default)]
@@ -83,7 +90,7 @@ impl Leases {
     /// Closes and returns the leases of a session that ended.
     pub(crate) fn of_session(&self, session: &SessionId) -> Vec<Closed> {
         let mut open = self.lock();
-        let of = |lease: &Lease| lease.key.0 == *session;
+        let of = |lease: &Lease| lease.key.session == *session;
         let leaves: Vec<_> =
             open.by_leaf.iter().filter(|(_, lease)| of(lease)).map(|(leaf, _)| *leaf).collect();
         leaves.into_iter().filter_map(|leaf| open.close(leaf)).collect()

@@ -8,6 +8,7 @@ mod bed;
 mod browser;
 mod crash;
 mod holds;
+mod observe;
 mod people;
 #[cfg(test)]
 mod proposals;

@@ -227,6 +227,7 @@ pub(super) fn request(effect: Effect, hold: Option<&str>) -> RequestRecord {
             policies: vec!["guarded-3".to_owned()],
             policy_set: Digest([3; 32]),
             hold: hold.map(HoldId::new),
+            observed: None,
         },
     }
 }
