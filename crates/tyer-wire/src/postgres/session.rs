@@ -17,6 +17,7 @@ mod pipeline;
 mod question;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod understood;
 mod upstream;
 
@@ -27,12 +28,13 @@ use tyer_core::intent::Digest;
 use tyer_core::limits::STATEMENTS_MAX;
 use tyer_core::verdict::LeafIndex;
 
-use self::expect::{Awaits, CopyData, Expect, Known, Progress, Running};
+use self::expect::{Awaits, CopyData, Course, Expect, Known, Progress, Running};
 pub use self::fatal::Fatal;
 use self::names::{Name, Names};
 use self::pipeline::not_utf8;
 pub use self::question::Question;
 use self::question::{Portal, Prepared, unclear, unsettles};
+use self::transaction::Savepoints;
 use self::understood::Understood;
 pub use self::upstream::{Pass, Relay};
 use super::decode::{self, Bind, Frame, Parse, Piece};
@@ -166,6 +168,8 @@ pub struct Session {
     skipping: Option<Skipping>,
     asked: Option<Asked>,
     known: Vec<Known>,
+    /// The marks of the open transaction.
+    savepoints: Savepoints,
     /// What becomes of the `CopyData` that is coming in pieces.
     copy_data: CopyData,
     /// Whether something of the pipeline was sent and no `Sync` yet.
@@ -193,6 +197,7 @@ impl Session {
             skipping: None,
             asked: None,
             known: Vec::new(),
+            savepoints: Savepoints::default(),
             copy_data: CopyData::Dropped,
             unsynced: false,
             implicit: true,
@@ -266,8 +271,8 @@ impl Session {
     pub fn cleared(&mut self, digest: Digest, leaf: LeafIndex) -> Result<Run, Fatal> {
         let asked = self.asked.take().filter(|asked| asked.digest == digest).ok_or(Fatal::OutOfTurn)?;
         if let Some(Skipping::Errored(code)) = &self.skipping {
-            let outcome = tyer_core::verdict::Outcome::Failed { code: code.clone() };
-            self.known.push(Known { leaf, outcome, is_final: true });
+            let known = Known::failed(self.sent, leaf, code);
+            self.known.push(known);
             return Ok(Run { digest, leaf, bytes: Vec::new() });
         }
         let mut bytes = Vec::new();
@@ -311,8 +316,8 @@ impl Session {
         if let Some(error) = &understanding.syntax_error {
             return Ok(self.refuse_query(Answer::new("42601", error)));
         }
-        let prepares = understanding.prepares.clone();
-        let what = Awaits::Query(Progress { prepares, ..Progress::default() });
+        let course = Course::of(&understanding);
+        let what = Awaits::Query(Progress { course, ..Progress::default() });
         Ok(self.ask(frame, sql.into(), understanding, (Parameters::default(), what)))
     }
 
@@ -367,9 +372,9 @@ impl Session {
     fn execute(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
         let (name, rows_max) = decode::execute(frame.body())?;
         let name = Name::new(name);
-        if let Some(continues) = self.portals.settled_mut(&name).and_then(|portal| portal.suspended) {
-            let running =
-                Running { portal: name, prepares: Vec::new(), rows_max, continues, copying: false };
+        let settled = self.portals.settled_mut(&name);
+        if let Some((course, continues)) = settled.and_then(|portal| portal.suspended_course()) {
+            let running = Running { portal: name, course, rows_max, continues, copying: false };
             return Ok(self.go_on(frame, running));
         }
         let spared = self.bind_of(&name);
@@ -384,8 +389,8 @@ impl Session {
             None => Arc::clone(&prepared.understanding),
         };
         let parameters = Parameters { types: prepared.types.clone(), values: portal.values.to_vec() };
-        let prepares = understanding.prepares.clone();
-        let running = Running { portal: name, prepares, rows_max, continues: None, copying: false };
+        let course = Course::of(&understanding);
+        let running = Running { portal: name, course, rows_max, continues: None, copying: false };
         let what = Awaits::Execute(running);
         Ok(self.ask(frame, Arc::clone(&prepared.sql), understanding, (parameters, what)))
     }

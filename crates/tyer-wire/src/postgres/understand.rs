@@ -11,6 +11,7 @@ mod calls;
 mod create;
 mod drops;
 mod grants;
+mod lasting;
 mod names;
 mod rows;
 mod session;
@@ -42,8 +43,11 @@ pub struct Understanding {
     pub syntax_error: Option<String>,
     /// How many statements the text has.
     pub statements: usize,
-    /// Set if the text is one statement that controls the transaction.
-    pub control: Option<Control>,
+    /// The statements that control the transaction, in order.
+    pub controls: Vec<Control>,
+    /// Whether a rollback takes all of it back, as far as the text shows: no code that cannot be seen
+    /// through, nothing outside this database, no statement that commits by itself.
+    pub transactional: bool,
     /// Names that PREPARE and DEALLOCATE touch; `*` for all.
     pub prepares: Vec<String>,
     /// Relations that would lose or change rows, as written and dotted.
@@ -54,7 +58,7 @@ pub struct Understanding {
 }
 
 /// A statement that controls the transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Control {
     /// BEGIN, START TRANSACTION.
     Begin,
@@ -68,12 +72,29 @@ pub enum Control {
         /// AND CHAIN was written.
         chain: bool,
     },
-    /// SAVEPOINT.
-    Savepoint,
-    /// RELEASE SAVEPOINT.
-    Release,
-    /// ROLLBACK TO SAVEPOINT.
-    RollbackTo,
+    /// SAVEPOINT, with its name.
+    Savepoint(String),
+    /// RELEASE SAVEPOINT, with its name.
+    Release(String),
+    /// ROLLBACK TO SAVEPOINT, with its name.
+    RollbackTo(String),
+    /// PREPARE TRANSACTION: the first of two steps.
+    Prepare,
+}
+
+impl Understanding {
+    /// Whether running it may commit what was done before it, as far as the text shows.
+    #[must_use]
+    pub fn may_commit(&self) -> bool {
+        let commits = |control: &Control| matches!(control, Control::Commit { .. } | Control::Prepare);
+        !self.transactional || self.controls.iter().any(commits)
+    }
+
+    /// Whether there is nothing in it that a rollback would have to take back.
+    #[must_use]
+    pub fn only_reads(&self) -> bool {
+        !self.acts.worst().is_write() || self.acts.all_local()
+    }
 }
 
 /// Understands one text of SQL, of any number of statements.
@@ -90,7 +111,8 @@ pub fn understand(sql: &str) -> Understanding {
                 acts,
                 syntax_error,
                 statements: 0,
-                control: None,
+                controls: Vec::new(),
+                transactional: false,
                 prepares: Vec::new(),
                 relations: Vec::new(),
                 explainable: false,
@@ -146,6 +168,7 @@ fn understood(tree: &pg_query::ParseResult, texts: Texts) -> Understanding {
         [lone] => lone.node.as_ref(),
         _ => None,
     };
+    let nodes = || statements.iter().filter_map(|statement| statement.node.as_ref());
     let (acts, relations, prepares) = walk.finish();
     let harmless = |act: &Act| match act.effect {
         Effect::Read | Effect::Create | Effect::Change => true,
@@ -157,7 +180,8 @@ fn understood(tree: &pg_query::ParseResult, texts: Texts) -> Understanding {
         redacted: texts.redacted,
         syntax_error: None,
         statements: statements.len(),
-        control: lone.and_then(session::control),
+        controls: nodes().filter_map(session::control).collect(),
+        transactional: acts.iter().all(lasting::is_undone) && !nodes().any(lasting::commits_itself),
         explainable: lone.is_some_and(rows::is_plain) && acts.iter().all(harmless),
         prepares,
         relations,

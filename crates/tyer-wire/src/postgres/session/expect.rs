@@ -1,5 +1,6 @@
 //! What the upstream still owes answers for.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tyer_core::verdict::{LeafIndex, Outcome};
@@ -8,6 +9,7 @@ use super::names::Name;
 use super::question::{Portal, Prepared};
 use crate::postgres::decode::Target;
 use crate::postgres::refuse::Answer;
+use crate::postgres::understand::{Control, Understanding};
 
 /// One message that was sent, or is held back, and the place of its answer.
 #[derive(Debug)]
@@ -49,11 +51,36 @@ pub(super) enum Awaits {
     CopyEnd,
 }
 
+/// What a text says that matters while it runs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Course {
+    /// Statements that it may redefine.
+    pub(super) prepares: Vec<String>,
+    /// Transaction control that is still to come, in order.
+    pub(super) controls: VecDeque<Control>,
+    /// Whether it may commit what was done before it.
+    pub(super) may_commit: bool,
+    /// Whether there is nothing in it that a rollback would take back.
+    pub(super) only_reads: bool,
+}
+
+impl Course {
+    pub(super) fn of(understanding: &Understanding) -> Self {
+        Self {
+            prepares: understanding.prepares.clone(),
+            controls: understanding.controls.iter().cloned().collect(),
+            may_commit: understanding.may_commit(),
+            only_reads: understanding.only_reads(),
+        }
+    }
+}
+
 /// How far a `Query` has come.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// Statements that it may redefine.
-    pub(super) prepares: Vec<String>,
+    pub(super) course: Course,
+    /// Part of it stands apart from the rest: it ended a transaction, or marked a point to go back to.
+    pub(super) is_mixed: bool,
     /// What replaces the server's error, if it was made to fail.
     pub(super) refused: Option<Box<Answer>>,
     pub(super) done: Option<(String, Option<u64>)>,
@@ -75,6 +102,10 @@ impl Progress {
 
     pub(super) fn outcome(self) -> Option<Outcome> {
         match (self.failed, self.done) {
+            (Some(_), _) if self.is_mixed => {
+                let why = "part of it may have been committed before it failed".to_owned();
+                Some(Outcome::Unknown { why })
+            }
             (Some(code), _) => Some(Outcome::Failed { code }),
             (None, Some((tag, rows))) => Some(Outcome::Done { tag, rows }),
             (None, None) => None,
@@ -86,7 +117,7 @@ impl Progress {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) portal: Name,
-    pub(super) prepares: Vec<String>,
+    pub(super) course: Course,
     pub(super) rows_max: u32,
     /// The leaf of the execution that it continues.
     pub(super) continues: Option<LeafIndex>,
@@ -97,10 +128,22 @@ pub(super) struct Running {
 /// What is known of a leaf before its transaction is known to have ended well.
 #[derive(Debug)]
 pub(super) struct Known {
+    /// The number of the message that it was.
+    pub(super) at: u64,
     pub(super) leaf: LeafIndex,
     pub(super) outcome: Outcome,
-    /// Whether nothing later in the pipeline can take it back.
+    /// Whether nothing later can take it back.
     pub(super) is_final: bool,
+    /// Whether there is nothing in it to take back.
+    pub(super) only_reads: bool,
+}
+
+impl Known {
+    /// What did not come to be, or no longer is.
+    pub(super) fn failed(at: u64, leaf: LeafIndex, code: &str) -> Self {
+        let outcome = Outcome::Failed { code: code.to_owned() };
+        Self { at, leaf, outcome, is_final: true, only_reads: true }
+    }
 }
 
 /// The rows that a command's tag counts: its last word, if that is a number.

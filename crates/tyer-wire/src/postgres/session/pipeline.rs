@@ -154,9 +154,9 @@ impl Session {
             Awaits::Query(progress) => {
                 self.statements.plan(at, &Name::default(), None);
                 self.portals.plan(at, &Name::default(), None);
-                self.plan_unknown(at, &progress.prepares);
+                self.plan_unknown(at, &progress.course.prepares);
             }
-            Awaits::Execute(running) => self.plan_unknown(at, &running.prepares),
+            Awaits::Execute(running) => self.plan_unknown(at, &running.course.prepares),
             Awaits::Describe
             | Awaits::Refused(_)
             | Awaits::Sync { .. }

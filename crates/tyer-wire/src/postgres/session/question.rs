@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tyer_core::intent::{Act, Acts, Digest, Kind, Resource};
 use tyer_core::verdict::LeafIndex;
 
+use super::expect::Course;
 use crate::postgres::identity::{Parameters, Value};
 use crate::postgres::understand::Understanding;
 
@@ -59,6 +60,12 @@ impl Portal {
         Self { prepared, values: values.into(), suspended: None }
     }
 
+    /// What goes on if more rows of a cleared execution are asked for, and the leaf of that execution.
+    pub(super) fn suspended_course(&self) -> Option<(Course, Option<LeafIndex>)> {
+        let leaf = self.suspended?;
+        Some((Course { prepares: Vec::new(), ..Course::of(&self.prepared.understanding) }, leaf))
+    }
+
     /// Whether it must not reach the server before it is decided: planning may run code, and `FETCH` runs
     /// a bound portal without an `Execute`.
     pub(super) fn is_grave(&self) -> bool {
@@ -74,7 +81,8 @@ pub(super) fn unclear(sql: &str, why: &str) -> Understanding {
         redacted: format!("-- {why}"),
         syntax_error: None,
         statements: 0,
-        control: None,
+        controls: Vec::new(),
+        transactional: false,
         prepares: vec!["*".to_owned()],
         relations: Vec::new(),
         explainable: false,

@@ -263,6 +263,11 @@ fn names_of_statements() {
 }
 
 #[test]
+fn transactions() {
+    check("transactions");
+}
+
+#[test]
 fn copy() {
     check("copy");
 }

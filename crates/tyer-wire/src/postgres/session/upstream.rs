@@ -4,7 +4,7 @@ use tyer_core::verdict::{LeafIndex, Outcome};
 
 use super::expect::{Awaits, Expect, Known, Progress, Running, rows_of};
 use super::names::Name;
-use super::{Fatal, Session, Skipping, Status};
+use super::{Fatal, Session, Skipping, Status, transaction};
 use crate::postgres::decode::{self, Complaint, Frame, Piece, Target};
 
 /// What follows from a message of the upstream.
@@ -56,18 +56,6 @@ impl Session {
         }
     }
 
-    /// The connection is gone: every leaf whose outcome was not seen, with what is known of it.
-    #[must_use]
-    pub fn lost(self, why: &str) -> Vec<(LeafIndex, Outcome)> {
-        let unknown = || Outcome::Unknown { why: why.to_owned() };
-        let seen = self.known.into_iter().map(|known| {
-            let taken_back = !known.is_final && matches!(known.outcome, Outcome::Done { .. });
-            (known.leaf, if taken_back { unknown() } else { known.outcome })
-        });
-        let open = self.expects.into_iter().filter_map(|expect| expect.leaf);
-        seen.chain(open.map(|leaf| (leaf, unknown()))).collect()
-    }
-
     /// A message that answers, in whole or in part, what stands first.
     fn progressed(&mut self, frame: &Frame<'_>) -> Result<(), Fatal> {
         let tag = frame.tag();
@@ -88,7 +76,12 @@ impl Session {
             }
             (b'C', Awaits::Query(progress)) => {
                 progress.copying = false;
-                progress.complete(decode::command_tag(frame.body())?);
+                let tag = decode::command_tag(frame.body())?;
+                progress.complete(tag.clone());
+                let control = transaction::next_control(&mut progress.course, &tag);
+                progress.is_mixed |= transaction::divides(&tag);
+                let at = front.at;
+                self.transacted(at, &tag, control);
                 Ok(())
             }
             (b'I', Awaits::Query(progress)) => {
@@ -128,17 +121,19 @@ impl Session {
             b'I' => String::new(),
             _ => "PortalSuspended".to_owned(),
         };
-        let Some(Expect { at, what: Awaits::Execute(running), leaf }) = self.expects.pop_front() else {
+        let Some(Expect { at, what: Awaits::Execute(mut running), leaf }) = self.expects.pop_front()
+        else {
             return Err(Fatal::Upstream(frame.tag()));
         };
-        self.confirm_unknown(at, &running.prepares);
+        self.confirm_unknown(at, &running.course.prepares);
         let suspended = frame.tag() == b's';
         if let Some(portal) = self.portals.settled_mut(&running.portal) {
             portal.suspended = suspended.then_some(leaf.or(running.continues));
         }
         let rows = if suspended { Some(u64::from(running.rows_max)) } else { rows_of(&tag) };
-        self.note(leaf, &running, (tag.clone(), rows));
-        self.transacted(&tag);
+        self.note((at, leaf), &running, (tag.clone(), rows));
+        let control = transaction::next_control(&mut running.course, &tag);
+        self.transacted(at, &tag, control);
         if running.copying {
             // What stood between the data was swallowed.
             if let Some(end) = self.expects.iter().position(|it| matches!(it.what, Awaits::CopyEnd)) {
@@ -149,28 +144,22 @@ impl Session {
         Ok(())
     }
 
-    fn note(&mut self, leaf: Option<LeafIndex>, running: &Running, (tag, rows): (String, Option<u64>)) {
+    fn note(
+        &mut self,
+        (at, leaf): (u64, Option<LeafIndex>),
+        running: &Running,
+        (tag, rows): (String, Option<u64>),
+    ) {
         if let Some(leaf) = leaf {
-            self.known.push(Known { leaf, outcome: Outcome::Done { tag, rows }, is_final: false });
+            let only_reads = running.course.only_reads;
+            let outcome = Outcome::Done { tag, rows };
+            self.known.push(Known { at, leaf, outcome, is_final: false, only_reads });
             return;
         }
         let known = self.known.iter_mut().find(|known| Some(known.leaf) == running.continues);
         if let Some(Known { outcome: Outcome::Done { tag: told, rows: sum }, .. }) = known {
             *told = tag;
             *sum = Some(sum.unwrap_or(0).saturating_add(rows.unwrap_or(0)));
-        }
-    }
-
-    /// What a command's tag says of the transaction.
-    fn transacted(&mut self, tag: &str) {
-        match tag {
-            "BEGIN" | "START TRANSACTION" => self.implicit = false,
-            "COMMIT" | "PREPARE TRANSACTION" => {
-                self.known.iter_mut().for_each(|known| known.is_final = true);
-                self.implicit = true;
-                self.portals.forget();
-            }
-            _ => {}
         }
     }
 
@@ -189,9 +178,11 @@ impl Session {
                 let unnamed = Name::default();
                 self.statements.confirm(at, &unnamed, None);
                 self.portals.confirm(at, &unnamed, None);
-                self.confirm_unknown(at, &progress.prepares);
+                self.confirm_unknown(at, &progress.course.prepares);
+                let (only_reads, is_mixed) = (progress.course.only_reads, progress.is_mixed);
                 let outcome = progress.outcome().ok_or(Fatal::Upstream(b'Z'))?;
-                self.known.extend(leaf.map(|leaf| Known { leaf, outcome, is_final: true }));
+                let is_final = is_mixed || !matches!(outcome, Outcome::Done { .. });
+                self.known.extend(leaf.map(|leaf| Known { at, leaf, outcome, is_final, only_reads }));
             }
             Awaits::Sync { doubtful } => {
                 let neighbours = self.expects.iter_mut().map_while(|expect| match &mut expect.what {
@@ -203,6 +194,7 @@ impl Session {
             }
             _ => return Err(Fatal::Upstream(b'Z')),
         }
+        let settled = self.settled_now();
         self.implicit = self.status == Status::Idle;
         if self.implicit {
             self.portals.forget();
@@ -212,7 +204,6 @@ impl Session {
         }
         self.trim();
         self.unsettled &= !self.expects.is_empty();
-        let settled = self.known.drain(..).map(|known| (known.leaf, known.outcome)).collect();
         Ok(Relay { pass: Pass::Same, settled })
     }
 
@@ -255,7 +246,7 @@ impl Session {
     fn skip(&mut self, code: &str) {
         self.take_back(code);
         let Some(first) = self.expects.pop_front() else { return };
-        self.fail_leaf(first.leaf, code);
+        self.fail_leaf(first.at, first.leaf, code);
         if matches!(&first.what, Awaits::Execute(running) if running.copying) {
             self.doubt();
         }
@@ -268,7 +259,7 @@ impl Session {
                     break;
                 }
                 Awaits::Sync { doubtful: true } => doubtful.push(expect),
-                _ => self.fail_leaf(expect.leaf, code),
+                _ => self.fail_leaf(expect.at, expect.leaf, code),
             }
         }
         if self.expects.is_empty() {
@@ -289,7 +280,7 @@ impl Session {
                 if let Some(portal) = self.portals.settled_mut(&running.portal) {
                     portal.suspended = None;
                 }
-                self.confirm_unknown(at, &running.prepares);
+                self.confirm_unknown(at, &running.course.prepares);
             }
             _ => {}
         }
@@ -306,19 +297,8 @@ impl Session {
         }
     }
 
-    /// An error takes back what the pipeline has done so far, unless a transaction was begun for it.
-    fn take_back(&mut self, code: &str) {
-        if !self.implicit {
-            return;
-        }
-        for known in self.known.iter_mut().filter(|known| !known.is_final) {
-            known.outcome = Outcome::Failed { code: code.to_owned() };
-        }
-    }
-
-    fn fail_leaf(&mut self, leaf: Option<LeafIndex>, code: &str) {
-        let outcome = Outcome::Failed { code: code.to_owned() };
-        self.known.extend(leaf.map(|leaf| Known { leaf, outcome, is_final: true }));
+    fn fail_leaf(&mut self, at: u64, leaf: Option<LeafIndex>, code: &str) {
+        self.known.extend(leaf.map(|leaf| Known::failed(at, leaf, code)));
     }
 
     fn confirm_unknown(&mut self, at: u64, names: &[String]) {

@@ -17,9 +17,10 @@ pub(super) fn control(node: &NodeEnum) -> Option<Control> {
         Kind::TransStmtBegin | Kind::TransStmtStart => Control::Begin,
         Kind::TransStmtCommit => Control::Commit { chain: statement.chain },
         Kind::TransStmtRollback => Control::Rollback { chain: statement.chain },
-        Kind::TransStmtSavepoint => Control::Savepoint,
-        Kind::TransStmtRelease => Control::Release,
-        Kind::TransStmtRollbackTo => Control::RollbackTo,
+        Kind::TransStmtSavepoint => Control::Savepoint(statement.savepoint_name.clone()),
+        Kind::TransStmtRelease => Control::Release(statement.savepoint_name.clone()),
+        Kind::TransStmtRollbackTo => Control::RollbackTo(statement.savepoint_name.clone()),
+        Kind::TransStmtPrepare => Control::Prepare,
         _ => return None,
     })
 }

@@ -153,18 +153,57 @@ fn shapes() {
 
 #[test]
 fn control_of_transactions() {
-    let check = |sql: &str, expect| assert_eq!(understand(sql).control, expect, "{sql}");
-    check("BEGIN", Some(Control::Begin));
-    check("START TRANSACTION READ ONLY", Some(Control::Begin));
-    check("END", Some(Control::Commit { chain: false }));
-    check("COMMIT AND CHAIN", Some(Control::Commit { chain: true }));
-    check("ABORT", Some(Control::Rollback { chain: false }));
-    check("SAVEPOINT a", Some(Control::Savepoint));
-    check("RELEASE a", Some(Control::Release));
-    check("ROLLBACK TO a", Some(Control::RollbackTo));
-    check("PREPARE TRANSACTION 'x'", None);
-    check("BEGIN; COMMIT", None);
-    check("SELECT 1", None);
+    let check = |sql: &str, expect: &[Control]| assert_eq!(understand(sql).controls, expect, "{sql}");
+    check("BEGIN", &[Control::Begin]);
+    check("START TRANSACTION READ ONLY", &[Control::Begin]);
+    check("END", &[Control::Commit { chain: false }]);
+    check("COMMIT AND CHAIN", &[Control::Commit { chain: true }]);
+    check("ABORT", &[Control::Rollback { chain: false }]);
+    check("SAVEPOINT A", &[Control::Savepoint("a".into())]);
+    check("RELEASE \"A\"", &[Control::Release("A".into())]);
+    check("ROLLBACK TO a", &[Control::RollbackTo("a".into())]);
+    check("PREPARE TRANSACTION 'a'", &[Control::Prepare]);
+    check("SELECT 1", &[]);
+    check("BEGIN; DELETE FROM t; COMMIT", &[Control::Begin, Control::Commit { chain: false }]);
+}
+
+#[test]
+fn what_a_rollback_takes_back() {
+    let check = |sql: &str, expect: bool| assert_eq!(understand(sql).transactional, expect, "{sql}");
+    for sql in [
+        "DELETE FROM t WHERE id = 1",
+        "BEGIN; ALTER TABLE t DROP COLUMN c; DROP TABLE u; COMMIT",
+        "CREATE INDEX i ON t (a)",
+        "TRUNCATE t",
+        "COPY t FROM STDIN",
+        "GRANT SELECT ON t TO r",
+        "INSERT INTO t SELECT nextval('s')",
+        "SET LOCAL statement_timeout = 5000",
+    ] {
+        check(sql, true);
+    }
+    for sql in [
+        "VACUUM t",
+        "CREATE INDEX CONCURRENTLY i ON t (a)",
+        "DROP INDEX CONCURRENTLY i",
+        "REINDEX TABLE t",
+        "ALTER TABLE t DETACH PARTITION p CONCURRENTLY",
+        "ALTER SYSTEM SET work_mem = 1",
+        "DROP DATABASE d",
+        "COPY t TO '/tmp/x'",
+        "SELECT pg_terminate_backend(1)",
+        "DELETE FROM t; SELECT dblink_exec('a', 'b')",
+        "SELECT f()",
+        "CALL p()",
+        "DO $$ BEGIN COMMIT; END $$",
+        "EXECUTE p",
+        "selec",
+        "NOTIFY c",
+        "SELECT pg_advisory_lock(1)",
+        "CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p",
+    ] {
+        check(sql, false);
+    }
 }
 
 #[test]
