@@ -2,7 +2,8 @@
 //!
 //! [`Hold::step`] consumes the hold and returns the next one, so an old state cannot be used again. Time
 //! is an argument. INVARIANTS: one human is one approval; the controller is never a peer or an owner
-//! approval; at most one grant ever leaves a hold, and none after it expired, was rejected or lapsed.
+//! approval; at most one grant of a hold is out at any time, none leaves after it expired, was rejected or
+//! lapsed, and none after one of them was used.
 
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +58,12 @@ pub enum State {
     Expired,
     /// The requester or the end of its session took it back.
     Abandoned,
-    /// The one grant has left.
+    /// The one grant has left, and what came of it has not been seen yet.
+    Taken {
+        /// When the approvals lapse, should the grant come back.
+        lapses: Timestamp,
+    },
+    /// The grant was used.
     Spent,
 }
 
@@ -118,6 +124,10 @@ pub enum Event {
         /// The decision made just now.
         verdict: Verdict,
     },
+    /// What ran with its grant was observed to be rolled back, all of it: the grant comes back.
+    Undone,
+    /// What ran with its grant stands, or may.
+    Used,
     /// The requester or the end of its session takes it back.
     Abandon,
     /// Time has passed.
@@ -196,6 +206,8 @@ impl Hold {
             Event::Approve(approval) => hold.approve(*approval, now),
             Event::Reject { by, reason } => hold.reject(by, reason, now),
             Event::Present { digest, verdict } => hold.present(digest, verdict, now),
+            Event::Undone => hold.came_back(now),
+            Event::Used => hold.used(),
             Event::Abandon => hold.abandon(),
         }
     }
@@ -204,7 +216,11 @@ impl Hold {
         let over = match self.state {
             State::Open => now >= self.expires,
             State::Approved { lapses } => now >= lapses,
-            State::Rejected { .. } | State::Expired | State::Abandoned | State::Spent => false,
+            State::Rejected { .. }
+            | State::Expired
+            | State::Abandoned
+            | State::Taken { .. }
+            | State::Spent => false,
         };
         if over {
             self.state = State::Expired;
@@ -269,11 +285,26 @@ impl Hold {
                 Next::Refuses(self, StepError::OtherRequest)
             }
             Verdict::Allow(grant) => {
-                self.state = State::Spent;
+                self.state = State::Taken { lapses };
                 let grant = grant.released(self.card.hold.clone(), lapses);
                 Next::Releases(self, grant)
             }
         }
+    }
+
+    fn came_back(mut self, now: Timestamp) -> Next {
+        let State::Taken { lapses } = self.state else { return Next::Stays(self, Changed::No) };
+        // With nothing left of its time it could not be used again.
+        self.state = if now < lapses { State::Approved { lapses } } else { State::Spent };
+        Next::Stays(self, Changed::Yes)
+    }
+
+    fn used(mut self) -> Next {
+        if !matches!(self.state, State::Taken { .. }) {
+            return Next::Stays(self, Changed::No);
+        }
+        self.state = State::Spent;
+        Next::Stays(self, Changed::Yes)
     }
 
     fn abandon(mut self) -> Next {
@@ -356,6 +387,7 @@ impl Hold {
             State::Rejected { .. } => "rejected",
             State::Expired => "expired",
             State::Abandoned => "abandoned",
+            State::Taken { .. } => "taken",
             State::Spent => "spent",
         }
     }
@@ -382,7 +414,7 @@ impl Hold {
     #[must_use]
     pub fn ends(&self) -> Timestamp {
         match self.state {
-            State::Approved { lapses } => lapses,
+            State::Approved { lapses } | State::Taken { lapses } => lapses,
             _ => self.expires,
         }
     }

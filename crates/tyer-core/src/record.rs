@@ -189,6 +189,9 @@ pub enum What {
         leaf: LeafIndex,
         /// What was observed.
         outcome: Outcome,
+        /// All of it was rolled back and the grant came back to its hold.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        returned: bool,
     },
     /// A request was refused.
     Refused {

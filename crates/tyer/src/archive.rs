@@ -179,7 +179,7 @@ fn search(store: &Sqlite, hold: &HoldId) -> Result<Option<(LeafIndex, Option<Out
                 Ok(What::Cleared { request, .. }) if request.basis.hold.as_ref() == Some(hold) => {
                     found = Some(index);
                 }
-                Ok(What::Settled { leaf, outcome }) if Some(leaf) == found => {
+                Ok(What::Settled { leaf, outcome, .. }) if Some(leaf) == found => {
                     return Ok(Some((leaf, Some(outcome))));
                 }
                 _ => {}

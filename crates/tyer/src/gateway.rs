@@ -10,13 +10,14 @@ pub(crate) mod configuration;
 pub(crate) mod freeze;
 pub(crate) mod holds;
 pub(crate) mod leases;
+mod outcomes;
 pub(crate) mod people;
 pub(crate) mod requests;
 pub(crate) mod sessions;
 pub(crate) mod statements;
 pub(crate) mod world;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ use tyer_core::verdict::{
 use crate::clock;
 use crate::config::{Config, Mode};
 use crate::gateway::leases::{LeaseKey, Leases};
+use crate::gateway::outcomes::Taken;
 use crate::gateway::world::World;
 use crate::sequencer::Sequencer;
 use crate::store::{Change, StoreError, Table};
@@ -56,7 +58,7 @@ pub(crate) struct Gateway {
     leases: Leases,
     pub(crate) connections: sessions::Connections,
     /// Leaves that cleared something whose outcome has not been seen.
-    unsettled: std::sync::Mutex<BTreeSet<LeafIndex>>,
+    unsettled: std::sync::Mutex<BTreeMap<LeafIndex, Option<Taken>>>,
     news: broadcast::Sender<News>,
 }
 
@@ -84,6 +86,8 @@ pub(crate) struct Request {
     pub(crate) text: String,
     /// What leaves keep.
     pub(crate) redacted: String,
+    /// Whether a rollback takes all of it back.
+    pub(crate) transactional: bool,
     /// What to find out about its consequences.
     pub(crate) about: About,
 }
@@ -124,13 +128,14 @@ impl Gateway {
             gate: RwLock::new(()),
             leases: Leases::default(),
             connections: sessions::Connections::default(),
-            unsettled: std::sync::Mutex::new(unsettled.iter().copied().collect()),
+            unsettled: std::sync::Mutex::new(unsettled.iter().map(|leaf| (*leaf, None)).collect()),
             news,
         };
         for leaf in unsettled {
             let why = "Tyer stopped before the outcome was seen".to_owned();
             gateway.settle(leaf, Outcome::Unknown { why }).await?;
         }
+        gateway.spend_taken().await?;
         gateway.compare_configuration().await?;
         Ok(Arc::new(gateway))
     }
@@ -209,7 +214,7 @@ impl Gateway {
                 Err(self.refuse(&intent, &decision.basis, refusal, now).await)
             }
             Verdict::Hold(needs) => match live {
-                Some(hold) => self.present(&mut world, &intent, hold, now).await,
+                Some(hold) => self.present(&mut world, (&intent, request), hold, now).await,
                 None => {
                     drop((world, gate));
                     tracing::debug!(needs = needs.in_words(), "a request needs people");
@@ -292,7 +297,7 @@ impl Gateway {
     async fn present(
         &self,
         world: &mut World,
-        intent: &Intent,
+        (intent, request): (&Intent, &Request),
         id: HoldId,
         now: Timestamp,
     ) -> Result<Attempt, Refusal> {
@@ -311,6 +316,8 @@ impl Gateway {
                 let change = Change::default().put(Table::Hold, id.as_str(), &hold);
                 let facts = hold.card().facts.clone();
                 let clearance = self.clear(change, intent, grant, (facts, approvals)).await?;
+                let taken = Taken { hold: id.clone(), transactional: request.transactional };
+                self.unsettled().insert(clearance.leaf(), Some(taken));
                 world.holds.insert(id.clone(), hold);
                 self.note_asked(world, intent).await;
                 self.tell(News::Hold(id));
@@ -375,23 +382,26 @@ impl Gateway {
             .put_at_leaf(Table::Private, &private)
             .put_at_leaf(Table::Unsettled, &intent.principal.session);
         let leaf = self.sequencer.commit(change).await.map_err(|error| unrecorded(&error))?;
-        self.unsettled().insert(leaf);
+        self.unsettled().insert(leaf, None);
         Ok(assert_recorded(grant, leaf))
     }
 
-    fn unsettled(&self) -> std::sync::MutexGuard<'_, BTreeSet<LeafIndex>> {
+    fn unsettled(&self) -> std::sync::MutexGuard<'_, BTreeMap<LeafIndex, Option<Taken>>> {
         self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records what came of a clearance. For a read carried by a lease, only counts.
     pub(crate) async fn settle(&self, leaf: LeafIndex, outcome: Outcome) -> Result<(), StoreError> {
-        if !self.unsettled().remove(&leaf) {
-            self.leases.settle(leaf, &outcome);
-            return Ok(());
+        // Not kept locked while it is awaited.
+        let taken = self.unsettled().remove(&leaf);
+        match taken {
+            None => {
+                self.leases.settle(leaf, &outcome);
+                Ok(())
+            }
+            Some(None) => self.sequencer.commit(settled(leaf, outcome, false)).await.map(|_| ()),
+            Some(Some(taken)) => self.settle_hold(leaf, outcome, taken).await,
         }
-        let record = Record::new(clock::now(), What::Settled { leaf, outcome });
-        let change = Change::default().leaf(&record).remove(Table::Unsettled, &leaf.0.to_string());
-        self.sequencer.commit(change).await.map(|_| ())
     }
 
     /// Records a refusal and hands it back. A refusal stands even if it cannot be recorded.
@@ -428,6 +438,12 @@ impl Gateway {
             tracing::error!(%error, "the totals of a read lease were not recorded");
         }
     }
+}
+
+/// The leaf of an outcome.
+fn settled(leaf: LeafIndex, outcome: Outcome, returned: bool) -> Change {
+    let record = Record::new(clock::now(), What::Settled { leaf, outcome, returned });
+    Change::default().leaf(&record).remove(Table::Unsettled, &leaf.0.to_string())
 }
 
 enum Attempt {

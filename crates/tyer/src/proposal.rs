@@ -141,10 +141,15 @@ async fn carry_out(
             if frame.tag() == b'E' && message.is_none() {
                 message = Complaint::decode(frame.body()).ok().map(|complaint| complaint.message);
             }
+            let is_ready = frame.tag() == b'Z';
             let Ok(relayed) = relay.upstream(&frame) else { break };
             if let Some((_, outcome)) = relayed.settled.into_iter().next() {
                 connected.writer.close().await;
                 return Proposed { outcome, message };
+            }
+            if is_ready {
+                connected.writer.close().await;
+                return left_open(relay, message);
             }
         }
         tokio::select! {
@@ -166,4 +171,13 @@ async fn carry_out(
     }
     let why = "the connection to the database was lost before the outcome was seen".to_owned();
     Proposed { outcome: Outcome::Unknown { why }, message }
+}
+
+/// A text that opens a transaction and does not end it: with its connection it is rolled back.
+fn left_open(relay: Session, message: Option<String>) -> Proposed {
+    let why = "the text left its transaction open";
+    let outcome = relay.lost(why).into_iter().next().map(|(_, outcome)| outcome);
+    let unknown = || Outcome::Unknown { why: why.to_owned() };
+    let message = message.or_else(|| Some(format!("{why}, so it was rolled back; end it by COMMIT")));
+    Proposed { outcome: outcome.unwrap_or_else(unknown), message }
 }

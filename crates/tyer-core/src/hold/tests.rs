@@ -113,6 +113,8 @@ fn event(hold: &Hold, word: &str, now: Timestamp) -> Event {
         Some('-') => Event::Reject { by: PersonId::new(name), reason: "no".to_owned() },
         Some('?') => present(name, now),
         Some('x') => Event::Abandon,
+        Some('<') => Event::Undone,
+        Some('!') => Event::Used,
         _ => Event::Tick,
     }
 }
@@ -211,7 +213,7 @@ fn what_was_signed() {
 
 #[test]
 fn what_is_presented() {
-    check(ONE, "+bob ? ? +carol", "approved released !spent !spent");
+    check(ONE, "+bob ? ? +carol ! ? +carol", "approved released !taken !taken spent !spent !spent");
     check(ONE, "+bob ?other ?", "approved !other-request released");
     check(ONE, "+bob ?session ?", "approved !other-request released");
     check(ONE, "+bob ?lapsed ?", "approved !other-request released");
@@ -252,12 +254,27 @@ fn no_and_never_mind() {
     check(ONE, "+bob -carol ?", "approved rejected !rejected");
     check(ONE, "-alice +bob", "rejected !rejected");
     check(ONE, "-bob x @5000 . ?", "rejected same same !rejected");
-    check(ONE, "+bob ? -carol", "approved released !spent");
+    check(ONE, "+bob ? -carol", "approved released !taken");
     check(ONE, "x +bob ? x", "abandoned !abandoned !abandoned same");
     check(ONE, "+bob x ?", "approved abandoned !abandoned");
     let (hold, _) = run(ONE, "@7 -bob @5000 .");
     let State::Rejected { by, until, .. } = hold.state() else { panic!("{hold:?}") };
     assert_eq!((by.as_str(), *until), ("bob", Timestamp(7 + REJECTED_MS)));
+}
+
+#[test]
+fn a_grant_comes_back_from_what_was_rolled_back() {
+    check(ONE, "+bob ? < ? ! ?", "approved released approved released spent !spent");
+    check(ONE, "+bob ? < < ?", "approved released approved same released");
+    check(ONE, "+bob ? ! < ?", "approved released spent same !spent");
+    check(ONE, "+bob < ! ?", "approved same same released");
+    check(ONE, "+bob ? < -carol ?", "approved released approved rejected !rejected");
+    check(ONE, "+bob ? x < ?", "approved released same approved released");
+    // Its time goes on while it is out, and is not renewed.
+    let late = (GRANT_MS - 1, GRANT_MS);
+    check(ONE, &format!("+bob ? @{} < ?", late.0), "approved released approved released");
+    check(ONE, &format!("+bob ? @{} < ?", late.1), "approved released spent !spent");
+    check(ONE, &format!("+bob ? @5 < @{} ?", late.1), "approved released approved expired");
 }
 
 #[test]
@@ -287,7 +304,9 @@ fn what_was_stored_cannot_make_a_controller_a_peer() {
 /// What a script says that happened, kept apart from the hold's own bookkeeping.
 #[derive(Default)]
 struct Witness {
-    releases: u32,
+    /// A grant is out.
+    is_out: bool,
+    used: bool,
     refused: bool,
     said_yes: Vec<(String, bool)>,
     last_yes: Option<i64>,
@@ -304,7 +323,13 @@ impl Witness {
                 }
                 self.last_yes = Some(now);
             }
-            Some('-' | 'x') => self.refused = true,
+            // While a grant is out there is nothing to refuse any more.
+            Some('-' | 'x') if !self.is_out => self.refused = true,
+            Some('<') => self.is_out = false,
+            Some('!') => {
+                self.used |= self.is_out;
+                self.is_out = false;
+            }
             _ => {}
         }
     }
@@ -325,7 +350,7 @@ fn words() -> impl Strategy<Value = Vec<(String, i64)>> {
     let yes = (people, prop::sample::select(vec!["", "", "*", "*", "=", "~", "^"]))
         .prop_map(|(name, how)| format!("+{name}{how}"));
     let rest = prop::sample::select(vec![
-        "?", "?", "?", "?deny", "?hold", "?other", "?session", "?lapsed", ".", "-bob", "x",
+        "?", "?", "?", "?deny", "?hold", "?other", "?session", "?lapsed", ".", "-bob", "x", "<", "!",
     ])
     .prop_map(ToOwned::to_owned);
     let pause = prop_oneof![4 => 0..20_i64, 1 => 0..400_i64];
@@ -336,7 +361,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn at_most_one_grant_and_only_in_time_and_by_enough_people(
+    fn at_most_one_grant_at_a_time_and_only_in_time_and_by_enough_people(
         controller: bool, peers in 0..4_u32, owners in 0..3_u32, words in words(),
     ) {
         prop_assume!(controller || peers > 0);
@@ -349,7 +374,8 @@ proptest! {
             let (next, _, grant) = step(hold, &word, Timestamp(now));
             hold = next;
             if let Some(grant) = grant {
-                seen.releases += 1;
+                prop_assert!(!seen.is_out && !seen.used, "one at a time, and none after one was used");
+                seen.is_out = true;
                 let approved = matches!(was, State::Approved { .. });
                 prop_assert!(approved && !ended && !seen.refused);
                 prop_assert!(seen.could_be_enough(needs));
@@ -360,8 +386,8 @@ proptest! {
             }
             let over = matches!(was, State::Rejected { .. } | State::Expired | State::Abandoned | State::Spent);
             prop_assert!(!over || *hold.state() == was, "{:?} became {:?}", was, hold.state());
-            prop_assert!(!ended || over || *hold.state() == State::Expired);
+            let out = matches!(was, State::Taken { .. }) || matches!(hold.state(), State::Taken { .. });
+            prop_assert!(!ended || over || out || *hold.state() == State::Expired);
         }
-        prop_assert!(seen.releases <= 1);
     }
 }

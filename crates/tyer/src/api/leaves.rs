@@ -68,7 +68,12 @@ pub(crate) fn words(what: &What) -> String {
             let who: Vec<String> = approvals.iter().map(approver).collect();
             format!("{} may run, approved by {}: {}", of(request), who.join(", "), request.redacted)
         }
-        What::Settled { leaf, outcome } => format!("leaf {}: {}", leaf.0, outcome_words(outcome)),
+        What::Settled { leaf, outcome, returned: false } => {
+            format!("leaf {}: {}", leaf.0, outcome_words(outcome))
+        }
+        What::Settled { leaf, outcome, returned: true } => {
+            format!("leaf {}: {}; its hold is approved as before", leaf.0, outcome_words(outcome))
+        }
         What::Refused { request, reason } => {
             format!("{} was refused ({}): {}", of(request), reason.as_str(), request.redacted)
         }

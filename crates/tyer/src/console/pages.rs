@@ -108,7 +108,7 @@ async fn hold_page(
     let body = site.gateway.world().await.holds.get(&id).map(|hold| CardBody::of(hold, now()));
     let Some(body) = body else { return Ok(missing(&status, &caller)) };
     let outcome = match body.hold.state {
-        "spent" => site.archive.outcome(&id).await?,
+        "spent" | "taken" => site.archive.outcome(&id).await?,
         _ => None,
     };
     let outcome = outcome.map(|(leaf, outcome)| {

@@ -86,6 +86,7 @@ pub(super) fn state(word: &str) -> &str {
     match word {
         "open" => "waits for people",
         "approved" => "approved, not used yet",
+        "taken" => "approved, and running now",
         "spent" => "approved and used",
         "expired" => "ran out of time",
         "abandoned" => "taken back",

@@ -124,13 +124,14 @@ impl World {
         self.people.values().filter(|person| person.counts())
     }
 
-    /// The hold of this session for this request that is live or was rejected, newest first.
+    /// The live hold of this session for this request: one that people have agreed to before one that
+    /// waits for them, then the newest.
     pub(crate) fn hold_of(&self, session: &SessionId, digest: Digest) -> Option<&Hold> {
         self.holds
             .values()
             .filter(|hold| hold.session() == session && hold.card().intent.digest == digest)
             .filter(|hold| hold.is_live())
-            .max_by_key(|hold| hold.opened())
+            .max_by_key(|hold| (hold.state_word() == "approved", hold.opened()))
     }
 }
 

@@ -14,6 +14,7 @@ mod people;
 mod proposals;
 #[cfg(test)]
 mod proxy;
+mod rollback;
 #[cfg(test)]
 mod scenarios;
 mod sessions;

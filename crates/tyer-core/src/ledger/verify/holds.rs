@@ -70,6 +70,16 @@ impl Holds {
         self.live(hold)?.ended = Some(how.to_owned());
         Ok(())
     }
+
+    /// The one grant of a hold came back, so that it can leave once more.
+    pub(super) fn reopen(&mut self, hold: &HoldId) -> Result<(), String> {
+        let parked = self.get(hold)?;
+        if parked.ended.as_deref() != Some("cleared") {
+            return Err(format!("a grant came back to hold {hold}, which had not given one"));
+        }
+        parked.ended = None;
+        Ok(())
+    }
 }
 
 impl Parked {

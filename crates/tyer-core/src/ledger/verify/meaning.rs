@@ -12,6 +12,7 @@ use crate::intent::{Digest, HoldId, PersonId, Timestamp};
 use crate::limits::{GRANT_MS_MAX, HOLD_MS_MAX};
 use crate::record::{ApprovalRecord, PublicKey, RequestRecord, What};
 use crate::statement::{Decision, Signed};
+use crate::verdict::{LeafIndex, Outcome};
 
 /// How much later a leaf may be dated than the check that led to it.
 const SLACK_MS: i64 = 10_000;
@@ -35,7 +36,7 @@ pub(super) struct Meaning {
     people: People,
     holds: Holds,
     /// Cleared and not settled.
-    running: BTreeSet<u64>,
+    running: BTreeMap<u64, Option<HoldId>>,
     /// Leases that are not closed, with the reads that they allow.
     leases: BTreeMap<u64, u64>,
     /// When the freezes that hold now began.
@@ -86,13 +87,7 @@ impl Meaning {
                 }
                 Some(_) => Ok(()),
             },
-            What::Settled { leaf, .. } => {
-                let was = self.running.remove(&leaf.0);
-                let no = || {
-                    format!("it settles leaf {}, which cleared nothing or was settled before", leaf.0)
-                };
-                if was { Ok(()) } else { Err(no()) }
-            }
+            What::Settled { leaf, outcome, returned } => self.settled(*leaf, outcome, *returned),
             What::Frozen { .. } => {
                 self.freezes.push(place.at);
                 Ok(())
@@ -113,7 +108,7 @@ impl Meaning {
 
     /// The leaves that were cleared and not settled.
     pub(super) fn unsettled(&self) -> Vec<u64> {
-        self.running.iter().copied().collect()
+        self.running.keys().copied().collect()
     }
 
     fn person(&mut self, place: &Place<'_>, what: &What) -> Result<(), String> {
@@ -212,7 +207,7 @@ impl Meaning {
         request: &RequestRecord,
         approvals: &[ApprovalRecord],
     ) -> Vec<String> {
-        self.running.insert(place.index);
+        self.running.insert(place.index, request.basis.hold.clone());
         let Some(hold) = &request.basis.hold else {
             let why = "it carries approvals, but names no hold";
             return if approvals.is_empty() { Vec::new() } else { vec![why.to_owned()] };
@@ -251,6 +246,23 @@ impl Meaning {
                 Err("it ran after its approvals had lapsed".to_owned())
             }
             _ => Ok(()),
+        }
+    }
+
+    fn settled(&mut self, leaf: LeafIndex, outcome: &Outcome, returned: bool) -> Result<(), String> {
+        let Some(hold) = self.running.remove(&leaf.0) else {
+            return Err(format!(
+                "it settles leaf {}, which cleared nothing or was settled before",
+                leaf.0
+            ));
+        };
+        match (returned, hold, outcome) {
+            (false, ..) => Ok(()),
+            (true, Some(hold), Outcome::Failed { .. }) => self.holds.reopen(&hold),
+            (true, Some(hold), _) => {
+                Err(format!("the grant of {hold} came back from what was not seen to fail"))
+            }
+            (true, None, _) => Err("a grant came back that no hold had given".to_owned()),
         }
     }
 

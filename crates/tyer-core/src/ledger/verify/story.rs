@@ -155,7 +155,7 @@ impl Story {
 
     pub(super) fn settle(&mut self, leaf: u64) {
         let outcome = Outcome::Done { tag: "DELETE 4".to_owned(), rows: Some(4) };
-        self.write(What::Settled { leaf: LeafIndex(leaf), outcome });
+        self.write(What::Settled { leaf: LeafIndex(leaf), outcome, returned: false });
     }
 
     /// A hold that bob and carol approve, and that runs once.

@@ -9,7 +9,7 @@ use crate::assertion::authenticator::Authenticator;
 use crate::hold::Standing::{Controller, Owner, Peer};
 use crate::intent::{Effect, HoldId, Timestamp};
 use crate::statement::Decision;
-use crate::verdict::LeafIndex;
+use crate::verdict::{LeafIndex, Outcome};
 
 /// Writes on after the founding (leaves 0 to 5: founded, alice, bob, carol invited, enrolled and
 /// confirmed) and compares all findings.
@@ -745,6 +745,33 @@ fn what_runs_was_held() {
         story.clear(Some("H-1"), given);
     };
     check(lapsed, &expect!["leaf 9: it ran after its approvals had lapsed"]);
+}
+
+#[test]
+fn a_grant_comes_back_only_from_what_failed() {
+    let failed = || Outcome::Failed { code: "40000".to_owned() };
+    let done = || Outcome::Done { tag: "DELETE 4".to_owned(), rows: Some(4) };
+    let again = |outcome: fn() -> Outcome, returned: bool| {
+        move |story: &mut Story| {
+            let given = approvals(story, &[("bob", Owner), ("carol", Peer)]);
+            let leaf = LeafIndex(story.clear(Some("H-1"), given.clone()));
+            story.write(What::Settled { leaf, outcome: outcome(), returned });
+            story.clear(Some("H-1"), given);
+        }
+    };
+    check(again(failed, true), &expect![""]);
+    check(again(failed, false), &expect!["leaf 11: hold H-1 had ended before: cleared"]);
+    check(
+        again(done, true),
+        &expect![[r#"
+            leaf 10: the grant of H-1 came back from what was not seen to fail
+            leaf 11: hold H-1 had ended before: cleared"#]],
+    );
+    let from_nowhere = |story: &mut Story| {
+        let leaf = LeafIndex(story.clear(None, Vec::new()));
+        story.write(What::Settled { leaf, outcome: failed(), returned: true });
+    };
+    check(from_nowhere, &expect!["leaf 7: a grant came back that no hold had given"]);
 }
 
 #[test]

@@ -289,9 +289,14 @@ impl<'a> Relay<'a> {
                 Pass::Same => self.to_agent.extend_from_slice(frame.bytes()),
                 Pass::Instead(bytes) => self.to_agent.extend_from_slice(&bytes),
             }
-            for outcome in relayed.settled {
-                // The receiver lives as long as this connection.
-                self.outcomes.send(outcome).await.ok();
+            for (leaf, outcome) in relayed.settled {
+                if self.gateway.is_taken(leaf) {
+                    // Before the agent hears of it, so that it finds its hold as it now is.
+                    settle(self.gateway, leaf, outcome).await;
+                } else {
+                    // The receiver lives as long as this connection.
+                    self.outcomes.send((leaf, outcome)).await.ok();
+                }
             }
         }
         Ok(())
@@ -406,10 +411,14 @@ async fn answer(question: &mut Option<Answering>) -> Result<Clearance, Refusal> 
 /// Records outcomes in the order in which they were seen.
 async fn settle_all(gateway: Arc<Gateway>, mut outcomes: mpsc::Receiver<(LeafIndex, Outcome)>) {
     while let Some((leaf, outcome)) = outcomes.recv().await {
-        if let Err(error) = gateway.settle(leaf, outcome).await {
-            // The leaf stays unsettled; the next start records it as unknown.
-            tracing::error!(%error, leaf = leaf.0, "an outcome was not recorded");
-        }
+        settle(&gateway, leaf, outcome).await;
+    }
+}
+
+async fn settle(gateway: &Gateway, leaf: LeafIndex, outcome: Outcome) {
+    if let Err(error) = gateway.settle(leaf, outcome).await {
+        // The leaf stays unsettled; the next start records it as unknown.
+        tracing::error!(%error, leaf = leaf.0, "an outcome was not recorded");
     }
 }
 
@@ -424,6 +433,7 @@ pub(crate) fn request(session: tyer_core::intent::SessionId, question: &Question
         shape: understanding.shape,
         text: question.text.clone(),
         redacted: understanding.redacted.clone(),
+        transactional: understanding.transactional,
         about: About {
             relations: understanding.relations.clone(),
             explain: plain.then(|| question.sql.to_string()),
