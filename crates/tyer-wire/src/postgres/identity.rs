@@ -35,9 +35,9 @@ pub struct Value {
     pub bytes: Option<Vec<u8>>,
 }
 
-/// The identity of the exact request.
+/// The identity of the exact request: of the bytes of its text, whatever their encoding.
 #[must_use]
-pub fn request_digest(scope: &Scope, sql: &str, parameters: &Parameters) -> Digest {
+pub fn request_digest(scope: &Scope, sql: impl AsRef<[u8]>, parameters: &Parameters) -> Digest {
     let settings: Vec<u8> =
         scope.settings.iter().flat_map(|(name, value)| framed(name, value)).collect();
     let types: Vec<u8> = parameters.types.iter().flat_map(|oid| oid.to_be_bytes()).collect();
@@ -47,7 +47,7 @@ pub fn request_digest(scope: &Scope, sql: &str, parameters: &Parameters) -> Dige
         scope.database.as_bytes(),
         scope.role.as_bytes(),
         &settings,
-        sql.as_bytes(),
+        sql.as_ref(),
         &types,
     ];
     for value in &parameters.values {

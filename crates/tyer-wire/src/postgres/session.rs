@@ -10,6 +10,7 @@
 //! INVARIANT: text of SQL that runs leaves only as a [`Run`], which only [`Session::cleared`] makes; a
 //! [`Chore`] carries protocol messages, statements that are merely parsed, and refused texts.
 
+mod agent;
 mod expect;
 mod fatal;
 mod names;
@@ -25,23 +26,20 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tyer_core::intent::Digest;
-use tyer_core::limits::STATEMENTS_MAX;
 use tyer_core::verdict::LeafIndex;
 
-use self::expect::{Awaits, CopyData, Course, Expect, Known, Progress, Running};
+use self::expect::{Awaits, CopyData, Expect, Known};
 pub use self::fatal::Fatal;
-use self::names::{Name, Names};
-use self::pipeline::not_utf8;
+use self::names::Names;
 pub use self::question::Question;
-use self::question::{Portal, Prepared, unclear, unsettles};
+use self::question::{Portal, Prepared};
 use self::transaction::Savepoints;
 use self::understood::Understood;
 pub use self::upstream::{Pass, Relay};
-use super::decode::{self, Bind, Frame, Parse, Piece};
+use super::decode::{self, Frame};
 use super::encode;
-use super::identity::{Parameters, Scope, Value, request_digest, request_text};
+use super::identity::Scope;
 use super::refuse::Answer;
-use super::understand::Understanding;
 
 /// Names no column, so analysing it fails whatever the database holds.
 const REFUSED_SQL: &[u8] = b"SELECT \"tyer_refused\"";
@@ -179,6 +177,8 @@ pub struct Session {
     /// Settings may have changed that the server has not reported yet.
     unsettled: bool,
     understood: Understood,
+    /// Whether nothing is refused here: what enforcing would refuse is asked about as opaque.
+    observes: bool,
 }
 
 impl Session {
@@ -203,7 +203,16 @@ impl Session {
             implicit: true,
             unsettled: false,
             understood: Understood::default(),
+            observes: false,
         }
+    }
+
+    /// The same session before an upstream that is only observed: it refuses nothing by itself. A `Bind`
+    /// passes without its `Execute`; function calls, other encodings and what the parser does not know
+    /// are asked about as opaque, and run if they are cleared. Bounds still hold.
+    #[must_use]
+    pub fn observing(self) -> Self {
+        Self { observes: true, ..self }
     }
 
     /// A setting as the server reported it, at its start or later.
@@ -256,6 +265,7 @@ impl Session {
             b'C' => self.close(frame),
             b'E' => self.execute(frame),
             b'H' => Ok(self.flush(frame)),
+            b'F' if self.observes => Ok(self.call(frame)),
             b'F' => Ok(self.refuse_query(
                 Answer::new("0A000", "function calls outside of SQL are not supported")
                     .hint("Call the function by SELECT."),
@@ -303,200 +313,5 @@ impl Session {
             _ => self.send_refused_query(answer, &mut out),
         }
         Ok(Chore(out))
-    }
-
-    fn query(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
-        let Ok(sql) = std::str::from_utf8(decode::query(frame.body())?) else {
-            return Ok(self.refuse_query(not_utf8()));
-        };
-        if let Some(step) = self.refuse_unasked(None) {
-            return Ok(step);
-        }
-        let understanding = self.understood(sql);
-        if let Some(error) = &understanding.syntax_error {
-            return Ok(self.refuse_query(Answer::new("42601", error)));
-        }
-        let course = Course::of(&understanding);
-        let what = Awaits::Query(Progress { course, ..Progress::default() });
-        Ok(self.ask(frame, sql.into(), understanding, (Parameters::default(), what)))
-    }
-
-    fn parse(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
-        let parse = Parse::decode(frame.body())?;
-        let Ok(sql) = std::str::from_utf8(parse.sql) else {
-            return Ok(self.refuse_here(not_utf8()));
-        };
-        if self.statements.len() >= STATEMENTS_MAX {
-            let answer = Answer::new("54000", "too many prepared statements on this connection");
-            return Ok(self.refuse_here(answer.hint("Close some, or DEALLOCATE ALL.")));
-        }
-        let mut understanding = self.understood(sql);
-        if let Some(error) = &understanding.syntax_error {
-            // The server will say so itself; should it know better, nothing is known of the text.
-            understanding = Arc::new(unclear(sql, error));
-        }
-        let prepared = Prepared { sql: sql.into(), types: parse.types, understanding };
-        let what = Awaits::Parse { name: Name::new(parse.name), prepared: Arc::new(prepared) };
-        Ok(self.keep(frame, what))
-    }
-
-    fn bind(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
-        let bind = Bind::decode(frame.body())?;
-        if self.portals.len() >= STATEMENTS_MAX {
-            let answer = Answer::new("54000", "too many portals on this connection");
-            return Ok(self.refuse_here(answer.hint("Close some, or end the transaction.")));
-        }
-        let statement = Name::new(bind.statement);
-        let prepared = match self.statements.get(&statement) {
-            Some(prepared) => Arc::clone(prepared),
-            None => Arc::new(Prepared::unseen("statement", &statement.shown())),
-        };
-        let format = |at: usize| match bind.formats.as_slice() {
-            [one] => *one,
-            all => all.get(at).copied().unwrap_or(0),
-        };
-        let values = bind
-            .values
-            .iter()
-            .enumerate()
-            .map(|(at, value)| Value { binary: format(at) == 1, bytes: value.map(<[u8]>::to_vec) });
-        let portal = Portal::new(prepared, values.collect());
-        Ok(self.keep(frame, Awaits::Bind { name: Name::new(bind.portal), portal }))
-    }
-
-    fn close(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
-        let (target, name) = decode::target(frame.body())?;
-        Ok(self.keep(frame, Awaits::Close { target, name: Name::new(name) }))
-    }
-
-    fn execute(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
-        let (name, rows_max) = decode::execute(frame.body())?;
-        let name = Name::new(name);
-        let settled = self.portals.settled_mut(&name);
-        if let Some((course, continues)) = settled.and_then(|portal| portal.suspended_course()) {
-            let running = Running { portal: name, course, rows_max, continues, copying: false };
-            return Ok(self.go_on(frame, running));
-        }
-        let spared = self.bind_of(&name);
-        if let Some(step) = self.refuse_unasked(spared) {
-            return Ok(step);
-        }
-        let unseen = || Portal::new(Arc::new(Prepared::unseen("portal", &name.shown())), Vec::new());
-        let portal = self.portals.get(&name).cloned().unwrap_or_else(unseen);
-        let prepared = &portal.prepared;
-        let understanding = match self.unreadable() {
-            Some(why) => Arc::new(unclear(&prepared.sql, why)),
-            None => Arc::clone(&prepared.understanding),
-        };
-        let parameters = Parameters { types: prepared.types.clone(), values: portal.values.to_vec() };
-        let course = Course::of(&understanding);
-        let running = Running { portal: name, course, rows_max, continues: None, copying: false };
-        let what = Awaits::Execute(running);
-        Ok(self.ask(frame, Arc::clone(&prepared.sql), understanding, (parameters, what)))
-    }
-
-    /// More rows of an execution that was cleared need no new decision.
-    fn go_on(&mut self, frame: &Frame<'_>, running: Running) -> Step {
-        let mut out = Vec::new();
-        if self.release(&mut out) {
-            out.extend_from_slice(frame.bytes());
-            let expect = self.expect(Awaits::Execute(running));
-            self.expects.push_back(expect);
-            self.unsynced = true;
-        }
-        Step::Send(Chore(out))
-    }
-
-    fn flush(&mut self, frame: &Frame<'_>) -> Step {
-        let mut out = Vec::new();
-        if self.release(&mut out) {
-            out.extend_from_slice(frame.bytes());
-        }
-        Step::Send(Chore(out))
-    }
-
-    fn sync(&mut self, frame: &Frame<'_>) -> Step {
-        let mut out = Vec::new();
-        if self.skipping.is_none() {
-            self.release(&mut out);
-        }
-        self.skipping = None;
-        self.unsynced = false;
-        out.extend_from_slice(frame.bytes());
-        let expect = self.expect(Awaits::Sync { doubtful: false });
-        self.expects.push_back(expect);
-        Step::Send(Chore(out))
-    }
-
-    /// `COPY` data goes on while something cleared is in flight; the server ignores it otherwise.
-    fn copy(&mut self, frame: &Frame<'_>) -> Step {
-        if frame.piece() != Piece::Later {
-            let runs = self.expects.iter().any(|expect| {
-                expect.leaf.is_some() && matches!(expect.what, Awaits::Query(_) | Awaits::Execute(_))
-            });
-            let passes = runs && self.skipping.is_none();
-            self.copy_data = if passes { CopyData::Passed } else { CopyData::Dropped };
-        }
-        let mut out = Vec::new();
-        if self.copy_data == CopyData::Dropped {
-            return Step::Nothing;
-        }
-        if frame.piece() != Piece::Later && !self.release(&mut out) {
-            self.copy_data = CopyData::Dropped;
-            return Step::Send(Chore(out));
-        }
-        out.extend_from_slice(frame.bytes());
-        let last = self.expects.back().map(|expect| &expect.what);
-        let mark = match frame.tag() {
-            b'd' if matches!(last, Some(Awaits::Copying)) => None,
-            b'd' => Some(Awaits::Copying),
-            _ => Some(Awaits::CopyEnd),
-        };
-        if let Some(mark) = mark {
-            let expect = self.expect(mark);
-            self.expects.push_back(expect);
-        }
-        Step::Send(Chore(out))
-    }
-
-    fn ask(
-        &mut self,
-        frame: &Frame<'_>,
-        sql: Arc<str>,
-        understanding: Arc<Understanding>,
-        (parameters, what): (Parameters, Awaits),
-    ) -> Step {
-        let digest = request_digest(&self.scope, &sql, &parameters);
-        let text = request_text(&sql, &parameters);
-        let unsettles = understanding.acts.iter().any(|act| unsettles(&act.resource));
-        self.asked = Some(Asked { digest, bytes: frame.bytes().to_vec(), what, unsettles });
-        let may_wait = self.may_wait();
-        Step::Ask(Box::new(Question { sql, understanding, parameters, digest, text, may_wait }))
-    }
-
-    fn may_wait(&self) -> bool {
-        let answered = self.expects.iter().all(|it| matches!(it.what, Awaits::Sync { doubtful: true }));
-        self.status == Status::Idle && answered && !self.unsynced
-    }
-
-    fn understood(&mut self, sql: &str) -> Arc<Understanding> {
-        match self.unreadable() {
-            Some(why) => Arc::new(unclear(sql, why)),
-            None => self.understood.of(sql),
-        }
-    }
-
-    /// Why texts can't be read as the server will read them, if so.
-    fn unreadable(&self) -> Option<&'static str> {
-        let is = |name: &str, value: &str| self.scope.settings.get(name).is_some_and(|is| is == value);
-        if self.unsettled {
-            Some("settings may have changed before it")
-        } else if !is("client_encoding", "UTF8") {
-            Some("the client encoding is not UTF8")
-        } else if !is("standard_conforming_strings", "on") {
-            Some("standard_conforming_strings is not on")
-        } else {
-            None
-        }
     }
 }

@@ -169,6 +169,7 @@ fn understood(tree: &pg_query::ParseResult, texts: Texts) -> Understanding {
         _ => None,
     };
     let nodes = || statements.iter().filter_map(|statement| statement.node.as_ref());
+    let lasts = walk.lasts || nodes().any(lasting::commits_itself);
     let (acts, relations, prepares) = walk.finish();
     let harmless = |act: &Act| match act.effect {
         Effect::Read | Effect::Create | Effect::Change => true,
@@ -181,7 +182,7 @@ fn understood(tree: &pg_query::ParseResult, texts: Texts) -> Understanding {
         syntax_error: None,
         statements: statements.len(),
         controls: nodes().filter_map(session::control).collect(),
-        transactional: acts.iter().all(lasting::is_undone) && !nodes().any(lasting::commits_itself),
+        transactional: !lasts && acts.iter().all(lasting::is_undone),
         explainable: lone.is_some_and(rows::is_plain) && acts.iter().all(harmless),
         prepares,
         relations,

@@ -79,6 +79,8 @@ impl Course {
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     pub(super) course: Course,
+    /// It is a function call, not a text.
+    pub(super) is_call: bool,
     /// Part of it stands apart from the rest: it ended a transaction, or marked a point to go back to.
     pub(super) is_mixed: bool,
     /// What replaces the server's error, if it was made to fail.

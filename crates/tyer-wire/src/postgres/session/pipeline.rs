@@ -57,7 +57,8 @@ impl Session {
     }
 
     /// Sends what is held back without having asked. A `Bind` that must not be planned unasked is
-    /// refused; then the pipeline ends here, and the answer is `false`.
+    /// refused, unless the upstream is only observed; then the pipeline ends here, and the answer is
+    /// `false`.
     pub(super) fn release(&mut self, out: &mut Vec<u8>) -> bool {
         match self.first_grave() {
             Some(at) => self.refuse_from(at, bound_unasked(), out),
@@ -78,7 +79,8 @@ impl Session {
     /// Refuses the pipeline if any `Bind` held back but the spared one is grave; then not even the
     /// spared one goes out, because it was not answered.
     pub(super) fn refuse_unasked(&mut self, spared: Option<usize>) -> Option<Step> {
-        (0..self.held.len()).find(|at| Some(*at) != spared && self.is_grave(*at))?;
+        let unasked = |at: &usize| Some(*at) != spared && self.is_grave(*at);
+        (0..self.held.len()).find(unasked).filter(|_| !self.observes)?;
         Some(self.refuse_here(bound_unasked()))
     }
 
@@ -88,7 +90,7 @@ impl Session {
     }
 
     fn first_grave(&self) -> Option<usize> {
-        (0..self.held.len()).find(|at| self.is_grave(*at))
+        (0..self.held.len()).find(|at| !self.observes && self.is_grave(*at))
     }
 
     /// Where the last `Bind` of that portal is held back, unless it is closed again behind it.

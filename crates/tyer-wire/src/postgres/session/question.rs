@@ -6,7 +6,7 @@ use tyer_core::intent::{Act, Acts, Digest, Kind, Resource};
 use tyer_core::verdict::LeafIndex;
 
 use super::expect::Course;
-use crate::postgres::identity::{Parameters, Value};
+use crate::postgres::identity::{Parameters, Scope, Value, request_digest};
 use crate::postgres::understand::Understanding;
 
 /// One unit that would run: a whole `Query` string, or one `Execute` with its parameters. Until it is
@@ -28,10 +28,60 @@ pub struct Question {
     pub may_wait: bool,
 }
 
+/// A text as it came, and as it is read.
+#[derive(Clone, Debug)]
+pub(super) struct Text {
+    /// As it is read and shown: what is not UTF-8 is replaced.
+    pub(super) sql: Arc<str>,
+    /// What its identity is made of.
+    identity: Identity,
+}
+
+#[derive(Clone, Debug)]
+enum Identity {
+    /// The text itself.
+    Sql,
+    /// These bytes, which are not UTF-8 and so no text's.
+    Raw(Arc<[u8]>),
+    /// No text has this name: what is asked about is no SQL.
+    Named,
+}
+
+impl Text {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(sql) => Self { sql: sql.into(), identity: Identity::Sql },
+            Err(_) => Self {
+                sql: String::from_utf8_lossy(bytes).into(),
+                identity: Identity::Raw(bytes.into()),
+            },
+        }
+    }
+
+    /// What stands for something that is no text of SQL.
+    pub(super) fn named(what: &str) -> Self {
+        Self { sql: format!("-- {what}").into(), identity: Identity::Named }
+    }
+
+    pub(super) fn is_utf8(&self) -> bool {
+        !matches!(self.identity, Identity::Raw(_))
+    }
+
+    /// The identity of the request.
+    pub(super) fn digest(&self, scope: &Scope, parameters: &Parameters) -> Digest {
+        match &self.identity {
+            Identity::Sql => request_digest(scope, &*self.sql, parameters),
+            Identity::Raw(bytes) => request_digest(scope, bytes, parameters),
+            // A NUL is in no text of SQL.
+            Identity::Named => request_digest(scope, format!("\0{}", self.sql), parameters),
+        }
+    }
+}
+
 /// A prepared statement.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    pub(super) sql: Arc<str>,
+    pub(super) text: Text,
     pub(super) types: Vec<u32>,
     pub(super) understanding: Arc<Understanding>,
 }
@@ -40,9 +90,9 @@ impl Prepared {
     /// What stands for something whose text was never seen.
     pub(super) fn unseen(what: &str, name: &str) -> Self {
         let why = format!("{what} \"{name}\" was not prepared in sight of Tyer");
-        let sql = format!("-- {why}");
-        let understanding = Arc::new(unclear(&sql, &why));
-        Self { sql: sql.into(), types: Vec::new(), understanding }
+        let text = Text::named(&why);
+        let understanding = Arc::new(unclear(&text.sql, &why));
+        Self { text, types: Vec::new(), understanding }
     }
 }
 

@@ -7,11 +7,12 @@
 
 mod proof;
 
-use tyer_core::intent::HoldId;
+use tyer_core::intent::{Effect, HoldId};
 use tyer_core::verdict::{Reason, Refusal};
 
+use super::pipeline::not_utf8;
 use super::*;
-use crate::postgres::decode::{Decoder, Side};
+use crate::postgres::decode::{Bind, Decoder, Parse, Side};
 
 /// A session in the middle of nothing, as after authentication.
 pub(super) fn session() -> Session {
@@ -221,6 +222,10 @@ impl Play {
 
 /// Plays the input of a transcript and compares what follows. `UPDATE_EXPECT=1` rewrites it.
 fn check(name: &str) {
+    check_from(name, session);
+}
+
+fn check_from(name: &str, session: fn() -> Session) {
     let path = format!("{}/testdata/postgres/{name}.txt", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap();
     let mut play = Play { session: Some(session()), question: None, leaf: 0 };
@@ -265,6 +270,37 @@ fn names_of_statements() {
 #[test]
 fn transactions() {
     check("transactions");
+}
+
+#[test]
+fn observing() {
+    check_from("observing", || session().observing());
+}
+
+#[test]
+fn bytes_that_are_no_utf8_have_identities_of_their_own() {
+    let digest = |bytes: &[u8]| {
+        let mut session = session().observing();
+        let mut decoder = Decoder::new(Side::Agent);
+        decoder.push(&encode::query(bytes));
+        match session.agent(&decoder.frame().unwrap().unwrap()).unwrap() {
+            Step::Ask(question) => {
+                assert_eq!(question.understanding.acts.worst(), Effect::Opaque);
+                question.digest
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    // All three are shown alike.
+    let texts = [&b"selec '\xff'"[..], b"selec '\xfe'", "selec '\u{fffd}'".as_bytes()];
+    let digests: std::collections::BTreeSet<_> = texts.iter().map(|text| digest(text)).collect();
+    assert_eq!(digests.len(), texts.len());
+    assert_eq!(digest(texts[0]), digest(texts[0]));
+    let mut enforcing = session();
+    let mut decoder = Decoder::new(Side::Agent);
+    decoder.push(&encode::query(texts[0]));
+    let step = enforcing.agent(&decoder.frame().unwrap().unwrap()).unwrap();
+    assert!(matches!(step, Step::Send(_)), "{step:?}");
 }
 
 #[test]

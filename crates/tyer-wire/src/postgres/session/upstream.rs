@@ -84,7 +84,8 @@ impl Session {
                 self.transacted(at, &tag, control);
                 Ok(())
             }
-            (b'I', Awaits::Query(progress)) => {
+            (b'V', Awaits::Query(progress)) if !progress.is_call => Err(Fatal::Upstream(tag)),
+            (b'I' | b'V', Awaits::Query(progress)) => {
                 progress.complete(String::new());
                 Ok(())
             }

@@ -31,6 +31,7 @@ impl Walk {
             if act.effect == Effect::Opaque {
                 self.distrust();
             }
+            self.lasts |= matches!(built_in, "nextval" | "setval");
             return self.found.push(act);
         }
         if !builtin::is_harmless_function(built_in) {

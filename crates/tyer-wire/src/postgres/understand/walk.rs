@@ -29,6 +29,8 @@ pub(super) struct Walk {
     pub(super) prepared: HashSet<String>,
     /// Whether relations and types are only mentioned, as in definitions, and not used.
     pub(super) mention: bool,
+    /// Whether a sequence is moved on, which no rollback takes back.
+    pub(super) lasts: bool,
     /// How many function bodies deep the walk is.
     pub(super) bodies: usize,
 }
