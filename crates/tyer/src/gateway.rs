@@ -10,6 +10,7 @@ pub(crate) mod configuration;
 pub(crate) mod freeze;
 pub(crate) mod holds;
 pub(crate) mod leases;
+mod owed;
 pub(crate) mod people;
 pub(crate) mod requests;
 pub(crate) mod sessions;
@@ -57,6 +58,7 @@ pub(crate) struct Gateway {
     pub(crate) connections: sessions::Connections,
     /// Leaves that cleared something whose outcome has not been seen.
     unsettled: std::sync::Mutex<BTreeSet<LeafIndex>>,
+    owed: owed::Owed,
     news: broadcast::Sender<News>,
 }
 
@@ -125,6 +127,7 @@ impl Gateway {
             leases: Leases::default(),
             connections: sessions::Connections::default(),
             unsettled: std::sync::Mutex::new(unsettled.iter().copied().collect()),
+            owed: owed::Owed::default(),
             news,
         };
         for leaf in unsettled {
@@ -383,15 +386,21 @@ impl Gateway {
         self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records what came of a clearance. For a read carried by a lease, only counts.
+    /// Records what came of a clearance. For a read carried by a lease, only counts. What cannot be
+    /// recorded now is owed, and tried again.
     pub(crate) async fn settle(&self, leaf: LeafIndex, outcome: Outcome) -> Result<(), StoreError> {
         if !self.unsettled().remove(&leaf) {
             self.leases.settle(leaf, &outcome);
             return Ok(());
         }
-        let record = Record::new(clock::now(), What::Settled { leaf, outcome });
+        let record = Record::new(clock::now(), What::Settled { leaf, outcome: outcome.clone() });
         let change = Change::default().leaf(&record).remove(Table::Unsettled, &leaf.0.to_string());
-        self.sequencer.commit(change).await.map(|_| ())
+        let recorded = self.sequencer.commit(change).await.map(|_| ());
+        if recorded.is_err() {
+            self.unsettled().insert(leaf);
+            self.owed.keep(leaf, outcome);
+        }
+        recorded
     }
 
     /// Records a refusal and hands it back. A refusal stands even if it cannot be recorded.
