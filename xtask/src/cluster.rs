@@ -28,6 +28,10 @@ const SUPERUSER: &str = "postgres";
 const ORDERS: &str = include_str!("cluster/orders.sql");
 const START_LIMIT: Duration = Duration::from_secs(30);
 const START_TRIES: u32 = 5;
+/// Where free ports are looked for, and how often.
+const PORTS_FROM: u16 = 16_000;
+const PORTS: u16 = 16_000;
+const PORT_TRIES: usize = 50;
 
 /// Runs the server and stops it at once when told to, or when standard input closes. Closed input means
 /// that we are gone, so the directory goes too. The arguments are the directory and the server's command.
@@ -55,6 +59,7 @@ pub struct Cluster {
     superuser_password: String,
     programs: Programs,
     home: TempDir,
+    settings: Vec<String>,
 }
 
 /// Where the programs are, and as whom they run.
@@ -99,6 +104,14 @@ impl Cluster {
     /// # Errors
     /// When PostgreSQL is missing, or cannot be set up or started.
     pub fn start() -> Result<Self, ClusterError> {
+        Self::with(&[])
+    }
+
+    /// Makes an empty cluster with further settings, such as `max_connections=1200`, and starts it.
+    ///
+    /// # Errors
+    /// When PostgreSQL is missing, or cannot be set up or started.
+    pub fn with(settings: &[&str]) -> Result<Self, ClusterError> {
         let home =
             tempfile::Builder::new().prefix("tyer-cluster-").tempdir().map_err(system("tempdir"))?;
         let programs = Programs::find(home.path())?;
@@ -110,7 +123,9 @@ impl Cluster {
         programs.give(&secret)?;
         programs.initdb(home.path(), &secret)?;
         fs::remove_file(&secret).map_err(system("password file"))?;
-        let mut cluster = Self { keeper: None, port: 0, password, superuser_password, programs, home };
+        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        let mut cluster =
+            Self { keeper: None, port: 0, password, superuser_password, programs, home, settings };
         cluster.resume()?;
         Ok(cluster)
     }
@@ -171,7 +186,7 @@ impl Cluster {
         let mut log = String::new();
         for _ in 0..START_TRIES {
             self.port = free_port(self.port).map_err(system("free port"))?;
-            let keeper = self.programs.serve(self.home.path(), self.port)?;
+            let keeper = self.programs.serve(self.home.path(), self.port, &self.settings)?;
             match self.answers(keeper) {
                 Ok(keeper) => {
                     self.keeper = Some(keeper);
@@ -268,7 +283,7 @@ impl Programs {
         run("initdb", &mut command).map(drop)
     }
 
-    fn serve(&self, home: &Path, port: u16) -> Result<Child, ClusterError> {
+    fn serve(&self, home: &Path, port: u16, settings: &[String]) -> Result<Child, ClusterError> {
         let log = File::create(home.join("log")).map_err(system("server log"))?;
         let mut command = self.unprivileged(Command::new("sh"), home);
         command.args(["-c", KEEPER, "keeper"]).arg(home).arg(self.directory.join("postgres"));
@@ -282,6 +297,10 @@ impl Programs {
             "timezone=UTC",
             "log_timezone=UTC",
         ] {
+            command.args(["-c", setting]);
+        }
+        // The last one of a name counts.
+        for setting in settings {
             command.args(["-c", setting]);
         }
         // A group of its own: an interrupt at the terminal must not stop it before the demo's end.
@@ -331,12 +350,20 @@ fn user_in(passwd: &str, name: &str) -> Option<User> {
 
 /// The wanted port if it is free, or any free one. Somebody may still take it first: the caller retries.
 ///
+/// A new one is below those that the system gives to outgoing connections. Above it a client that keeps
+/// trying a port where nobody listens yet may be given that very port, and connect to itself.
+///
 /// # Errors
 /// When the system has no port.
 pub fn free_port(wanted: u16) -> io::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted))
-        .or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
-    Ok(listener.local_addr()?.port())
+    let mut bytes = [0; 2 * PORT_TRIES];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| io::Error::other("no randomness"))?;
+    let tries = bytes.chunks_exact(2).map(|pair| {
+        PORTS_FROM + pair.iter().fold(0, |sum, byte| (sum << 8) | u16::from(*byte)) % PORTS
+    });
+    let mut candidates = (wanted != 0).then_some(wanted).into_iter().chain(tries).chain([0]);
+    let listener = candidates.find_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
+    listener.ok_or_else(|| io::Error::from(io::ErrorKind::AddrInUse))?.local_addr().map(|at| at.port())
 }
 
 /// 128 random bits in hexadecimal, so that no quoting is needed anywhere.

@@ -1,18 +1,27 @@
 //! A small HTTP client for the console's API, as a browser on this machine would call it.
 
+use std::path::PathBuf;
+
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, COOKIE, HOST, ORIGIN, SET_COOKIE};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 
 /// Talks to one console; remembers its cookie.
 #[derive(Clone, Debug)]
 pub struct Http {
-    port: u16,
+    server: Server,
     cookie: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+enum Server {
+    Port(u16),
+    Socket(PathBuf),
 }
 
 /// Why there is no answer.
@@ -36,13 +45,19 @@ impl Http {
     /// A client of the console on this port of localhost.
     #[must_use]
     pub fn new(port: u16) -> Self {
-        Self { port, cookie: None }
+        Self { server: Server::Port(port), cookie: None }
+    }
+
+    /// A client of the API over a server's socket.
+    #[must_use]
+    pub fn of_socket(path: PathBuf) -> Self {
+        Self { server: Server::Socket(path), cookie: None }
     }
 
     /// The console's origin.
     #[must_use]
     pub fn origin(&self) -> String {
-        format!("http://localhost:{}", self.port)
+        format!("http://{}", self.host())
     }
 
     /// GET.
@@ -61,15 +76,40 @@ impl Http {
         self.send("POST", path, body).await
     }
 
+    fn host(&self) -> String {
+        match &self.server {
+            Server::Port(port) => format!("localhost:{port}"),
+            Server::Socket(_) => "localhost".to_owned(),
+        }
+    }
+
     async fn send(&mut self, method: &str, path: &str, body: &Value) -> Result<Answer, HttpError> {
-        let stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+        match &self.server {
+            Server::Port(port) => {
+                let stream = TcpStream::connect(("127.0.0.1", *port)).await?;
+                self.exchange(stream, method, path, body).await
+            }
+            Server::Socket(socket) => {
+                let stream = UnixStream::connect(socket).await?;
+                self.exchange(stream, method, path, body).await
+            }
+        }
+    }
+
+    async fn exchange(
+        &mut self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<Answer, HttpError> {
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let driver = tokio::spawn(connection);
         let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(HOST, format!("localhost:{}", self.port))
+            .header(HOST, self.host())
             .header(ORIGIN, self.origin())
             .header(CONTENT_TYPE, "application/json");
         if let Some(cookie) = &self.cookie {

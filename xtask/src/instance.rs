@@ -33,6 +33,8 @@ pub struct Shape {
     pub upstream: &'static str,
     /// Further sections.
     pub sections: &'static str,
+    /// The directory that the data directory is made in; nothing means the system's temporary one.
+    pub within: Option<PathBuf>,
 }
 
 impl Default for Shape {
@@ -45,6 +47,7 @@ impl Default for Shape {
             holds: "",
             upstream: "",
             sections: "",
+            within: None,
         }
     }
 }
@@ -60,6 +63,7 @@ pub struct Instance {
     /// The door's port.
     pub door: u16,
     links: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
 }
 
 /// Why there is no instance.
@@ -98,8 +102,11 @@ impl Instance {
     /// When the program refuses.
     pub fn start(program: &Path, cluster: &Cluster, shape: &Shape) -> Result<Self, InstanceError> {
         let system = |what| move |error| InstanceError::System(what, error);
-        let data =
-            tempfile::Builder::new().prefix("tyer-data-").tempdir().map_err(system("tempdir"))?;
+        let within = shape.within.clone().unwrap_or_else(std::env::temp_dir);
+        let data = tempfile::Builder::new()
+            .prefix("tyer-data-")
+            .tempdir_in(within)
+            .map_err(system("tempdir"))?;
         let mut instance = Self {
             program: program.to_owned(),
             data,
@@ -107,6 +114,7 @@ impl Instance {
             console: free_port(0).map_err(system("free port"))?,
             door: free_port(0).map_err(system("free port"))?,
             links: Vec::new(),
+            environment: Vec::new(),
         };
         let origin = format!("http://localhost:{}", instance.console);
         let said =
@@ -223,6 +231,7 @@ owners = [{owners}]
             .arg("--data")
             .arg(self.directory())
             .arg("serve")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(file)
@@ -238,6 +247,11 @@ owners = [{owners}]
             std::thread::sleep(Duration::from_millis(20));
         }
         Err(InstanceError::NotStarted(fs::read_to_string(&log).unwrap_or_default()))
+    }
+
+    /// Sets a variable in the environment of the server from the next start on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     /// Kills the program as `kill -9` does.
@@ -302,6 +316,12 @@ owners = [{owners}]
     #[must_use]
     pub fn http(&self) -> Http {
         Http::new(self.console)
+    }
+
+    /// The API as the operator sees it, over the socket in the data directory.
+    #[must_use]
+    pub fn operator(&self) -> Http {
+        Http::of_socket(self.directory().join("tyer.sock"))
     }
 }
 

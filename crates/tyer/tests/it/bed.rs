@@ -21,7 +21,11 @@ pub(crate) struct Bed {
 
 impl Bed {
     pub(crate) async fn new(shape: Shape) -> Self {
-        let cluster = Cluster::start().expect("a cluster");
+        Self::over(Cluster::start().expect("a cluster"), shape).await
+    }
+
+    /// Before a cluster that was just made.
+    pub(crate) async fn over(cluster: Cluster, shape: Shape) -> Self {
         cluster.load_orders().expect("the orders database");
         let tyer = Instance::start(program().as_ref(), &cluster, &shape).expect("an instance");
         let mut alice = tyer.enrol("alice").await.expect("alice");

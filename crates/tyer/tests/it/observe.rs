@@ -14,6 +14,7 @@ const OBSERVED: Shape = Shape {
     holds: "",
     upstream: "mode = \"observe\"",
     sections: "",
+    within: None,
 };
 
 #[tokio::test]
