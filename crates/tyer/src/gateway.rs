@@ -11,6 +11,7 @@ pub(crate) mod freeze;
 pub(crate) mod holds;
 pub(crate) mod leases;
 mod outcomes;
+mod owed;
 pub(crate) mod people;
 pub(crate) mod requests;
 pub(crate) mod sessions;
@@ -59,6 +60,7 @@ pub(crate) struct Gateway {
     pub(crate) connections: sessions::Connections,
     /// Leaves that cleared something whose outcome has not been seen.
     unsettled: std::sync::Mutex<BTreeMap<LeafIndex, Option<Taken>>>,
+    owed: owed::Owed,
     news: broadcast::Sender<News>,
 }
 
@@ -129,6 +131,7 @@ impl Gateway {
             leases: Leases::default(),
             connections: sessions::Connections::default(),
             unsettled: std::sync::Mutex::new(unsettled.iter().map(|leaf| (*leaf, None)).collect()),
+            owed: owed::Owed::default(),
             news,
         };
         for leaf in unsettled {
@@ -390,18 +393,24 @@ impl Gateway {
         self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records what came of a clearance. For a read carried by a lease, only counts.
+    /// Records what came of a clearance. For a read carried by a lease, only counts. What cannot be
+    /// recorded now is owed, and tried again.
     pub(crate) async fn settle(&self, leaf: LeafIndex, outcome: Outcome) -> Result<(), StoreError> {
         // Not kept locked while it is awaited.
-        let taken = self.unsettled().remove(&leaf);
-        match taken {
-            None => {
-                self.leases.settle(leaf, &outcome);
-                Ok(())
-            }
-            Some(None) => self.sequencer.commit(settled(leaf, outcome, false)).await.map(|_| ()),
-            Some(Some(taken)) => self.settle_hold(leaf, outcome, taken).await,
+        let known = self.unsettled().remove(&leaf);
+        let Some(taken) = known else {
+            self.leases.settle(leaf, &outcome);
+            return Ok(());
+        };
+        let recorded = match taken.clone() {
+            None => self.sequencer.commit(settled(leaf, outcome.clone(), false)).await.map(|_| ()),
+            Some(taken) => self.settle_hold(leaf, outcome.clone(), taken).await,
+        };
+        if recorded.is_err() {
+            self.unsettled().insert(leaf, taken);
+            self.owed.keep(leaf, outcome);
         }
+        recorded
     }
 
     /// Records a refusal and hands it back. A refusal stands even if it cannot be recorded.

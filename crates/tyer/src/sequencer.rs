@@ -3,7 +3,8 @@
 //!
 //! A group is one transaction: leaves, their stored hashes (RFC 6962 through the core's ledger), the
 //! documents, and the signed checkpoint over the new root. If it fails, nothing in it happened and every
-//! caller is told so; no leaf, no execution.
+//! caller is told so; no leaf, no execution. After a failure the store is opened anew and its head read
+//! again before anything else is written, so that the head in memory is always the one that is stored.
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tyer_core::ledger;
@@ -42,8 +43,14 @@ impl Sequencer {
             .name("sequencer".to_owned())
             .spawn(move || {
                 let mut group = Vec::new();
+                let mut is_sure = true;
                 while queue.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-                    commit_group(&mut store, &signer, &publish, std::mem::take(&mut group));
+                    let known = if is_sure { Ok(()) } else { look_again(&mut store, &publish) };
+                    let group = std::mem::take(&mut group);
+                    is_sure = match known {
+                        Ok(()) => commit_group(&mut store, &signer, &publish, group),
+                        Err(error) => refuse_group(&error, group.into_iter().map(|job| job.reply)),
+                    };
                 }
             })
             .map_err(|error| StoreError::Refused(error.to_string()))?;
@@ -74,12 +81,32 @@ impl Sequencer {
     }
 }
 
+/// Opens the store anew and takes its head for the newest.
+fn look_again(store: &mut Sqlite, publish: &watch::Sender<Option<Head>>) -> Result<(), StoreError> {
+    store.reopen()?;
+    publish.send_replace(store.head()?);
+    Ok(())
+}
+
+/// Tells everybody that nothing was recorded. What is stored is not sure any more.
+fn refuse_group(
+    error: &StoreError,
+    replies: impl ExactSizeIterator<Item = oneshot::Sender<Result<LeafIndex, StoreError>>>,
+) -> bool {
+    tracing::error!(%error, changes = replies.len(), "nothing was recorded");
+    for reply in replies {
+        reply.send(Err(error.clone())).ok();
+    }
+    false
+}
+
+/// Returns whether it is sure what is stored now.
 fn commit_group(
     store: &mut Sqlite,
     signer: &checkpoint::SigningKey,
     publish: &watch::Sender<Option<Head>>,
     group: Vec<Job>,
-) {
+) -> bool {
     let (changes, replies): (Vec<_>, Vec<_>) =
         group.into_iter().map(|job| (job.change, job.reply)).unzip();
     let before = publish.borrow().as_ref().map_or(0, |head| head.size);
@@ -93,13 +120,9 @@ fn commit_group(
                 // A caller that stopped waiting loses only the answer.
                 reply.send(Ok(first)).ok();
             }
+            true
         }
-        Err(error) => {
-            tracing::error!(%error, changes = replies.len(), "nothing was recorded");
-            for reply in replies {
-                reply.send(Err(error.clone())).ok();
-            }
-        }
+        Err(error) => refuse_group(&error, replies.into_iter()),
     }
 }
 

@@ -21,8 +21,12 @@ impl Serve {
         let filter = EnvFilter::try_new(&self.log).map_err(|error| {
             Failure::usage(error.to_string(), "write it such as `info` or `tyer=debug`")
         })?;
-        let started =
-            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+        // A line that cannot be written, such as on a full disk, is lost: it must not become a panic.
+        let started = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .log_internal_errors(false)
+            .try_init();
         started.map_err(|error| Failure::failed(error.to_string(), ""))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let served = runtime.block_on(crate::serve::run(&call.data));

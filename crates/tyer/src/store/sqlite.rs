@@ -2,7 +2,7 @@
 //!
 //! One connection writes; the sequencer owns it. Others only read.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use tyer_core::intent::{Digest, Timestamp};
@@ -29,6 +29,7 @@ const BUSY_MS: u64 = 5_000;
 #[derive(Debug)]
 pub(crate) struct Sqlite {
     connection: Connection,
+    path: PathBuf,
 }
 
 impl Sqlite {
@@ -48,7 +49,14 @@ impl Sqlite {
                 )));
             }
         }
-        Ok(Self { connection })
+        Ok(Self { connection, path: path.to_owned() })
+    }
+
+    /// Opens the store anew. After an error nothing else is sure to show what is really stored: a commit
+    /// may have failed half-way, and a file that could only be read when it was opened stays so.
+    pub(crate) fn reopen(&mut self) -> Result<(), StoreError> {
+        *self = Self::open(&self.path.clone())?;
+        Ok(())
     }
 
     /// Opens an existing store for reading only, such as a copy that is to be verified.
@@ -56,7 +64,7 @@ impl Sqlite {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
-        Ok(Self { connection })
+        Ok(Self { connection, path: path.to_owned() })
     }
 
     /// Applies changes in one transaction. `seal` turns leaves into stored hashes and a signed head; it
@@ -90,6 +98,9 @@ impl Sqlite {
             write_documents(&transaction, change, *first)?;
         }
         if let Some(head) = &sealed.head {
+            if head.size != next {
+                return Err(StoreError::Corrupt(format!("a head of {} over {next} leaves", head.size)));
+            }
             transaction.execute(
                 "INSERT INTO checkpoint (size, root, note, at) VALUES (?1, ?2, ?3, ?4)",
                 params![head.size.cast_signed(), head.root.0.as_slice(), head.checkpoint, head.at.0],
