@@ -150,6 +150,12 @@ pub(crate) fn people(data: &Path) -> Result<Vec<Person>, StoreError> {
     people_of(&Sqlite::open_read_only(&data.join(STORE))?)
 }
 
+/// The moment of the ledger's newest head.
+pub(crate) fn newest(data: &Path) -> Result<Option<Timestamp>, StoreError> {
+    let head = Sqlite::open_read_only(&data.join(STORE))?.head()?;
+    Ok(head.map(|head| head.at))
+}
+
 fn people_of(store: &Sqlite) -> Result<Vec<Person>, StoreError> {
     let documents = store.documents(Table::Person)?;
     let read = |(key, body): (String, String)| {

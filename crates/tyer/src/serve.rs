@@ -30,6 +30,14 @@ pub(crate) const KEY: &str = "ledger.key";
 /// The file that a running server keeps locked.
 pub(crate) const LOCK: &str = "lock";
 
+/// The signal of a write beyond the limit of a file's size, on Linux. Unless it is caught it ends the
+/// process; caught, the write fails like one on a full disk.
+const SIGXFSZ: i32 = 25;
+/// Open files beside those of the connections at the doors.
+const FILES_BESIDE: u64 = 200;
+/// Open files of one connection: the agent's side and the upstream's.
+const FILES_EACH: u64 = 2;
+
 /// How often holds, sessions and leases are looked at for their end.
 const TICK: Duration = Duration::from_millis(500);
 /// How long connections may finish what they do after a signal to stop.
@@ -68,7 +76,10 @@ impl ServeError {
 pub(crate) async fn run(data: &Path) -> Result<(), ServeError> {
     check_private(data)?;
     let _lock = lock(data)?;
+    let _beyond_limit =
+        signal(SignalKind::from_raw(SIGXFSZ)).map_err(ServeError::io("cannot listen for signals"))?;
     let config = Config::load(data)?;
+    raise_open_files(config.upstreams.len());
     let upstreams = Upstreams::new(&config.upstreams)?;
     let gateway = gateway(data, config, upstreams).await?;
     let (stop, stopping) = watch::channel(false);
@@ -88,6 +99,7 @@ pub(crate) async fn run(data: &Path) -> Result<(), ServeError> {
     if drained.is_err() {
         tracing::warn!("some connections did not finish in time");
     }
+    gateway.settle_owed().await;
     Ok(())
 }
 
@@ -105,6 +117,25 @@ fn check_private(data: &Path) -> Result<(), ServeError> {
         }
     }
     Ok(())
+}
+
+/// Takes as many open files as the system allows, and says so if that is too few for full doors.
+fn raise_open_files(doors: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, ?current, "the limit of open files stays as it is");
+    }
+    let needed = (doors as u64)
+        .saturating_mul(door::postgres::CONNECTIONS_MAX as u64)
+        .saturating_mul(FILES_EACH)
+        .saturating_add(FILES_BESIDE);
+    if let Some(hard) = maximum.filter(|hard| *hard < needed) {
+        tracing::warn!(
+            "only {hard} files may be open at once, and full doors need {needed}: raise the hard limit \
+             (`LimitNOFILE` of systemd, `ulimit -Hn` of a shell), else connections wait to be accepted"
+        );
+    }
 }
 
 /// The lock that only one server holds; released when the process ends, however it ends.
@@ -127,6 +158,14 @@ async fn gateway(
     upstreams: Upstreams,
 ) -> Result<Arc<Gateway>, ServeError> {
     let store = Sqlite::open(&data.join(STORE))?;
+    if let Some(head) = store.head()? {
+        let behind = clock::not_before(head.at);
+        if behind > 0 {
+            tracing::warn!(
+                "the machine's clock stands {behind} ms before the newest leaf; time goes on from that leaf"
+            );
+        }
+    }
     let world = World::load(&store)?;
     let unsettled = store
         .documents(Table::Unsettled)?
@@ -173,6 +212,8 @@ async fn run_until_signal(gateway: &Gateway) -> Result<(), ServeError> {
                 gateway.tick_holds(now).await;
                 gateway.expire_sessions(now).await;
                 gateway.close_leases(now).await;
+                gateway.forget_sessions().await;
+                gateway.settle_owed().await;
             }
         }
     }

@@ -13,6 +13,7 @@ use super::call::{Call, waiting};
 use super::failure::{Exit, Failure};
 use super::plain::one_line;
 use super::print;
+use crate::clock;
 use crate::config::{self, Config, Mode, UpstreamConfig, UpstreamTls};
 use crate::founding::{self, DOOR_CERTIFICATE, DOOR_KEY};
 use crate::local::Client;
@@ -29,6 +30,9 @@ pub(super) struct Doctor {}
 const ROLE: &str = "
     SELECT rolname::text, rolsuper, rolreplication, rolbypassrls, rolcreaterole
       FROM pg_catalog.pg_roles WHERE rolname = current_user";
+
+/// How far the clock may stand behind without a word; adjustments of a second are nobody's concern.
+const CLOCK_SLACK_MS: i64 = 2_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Level {
@@ -61,6 +65,7 @@ impl Doctor {
         let mut lines = Lines::default();
         files(&mut lines, &call.data);
         people(&mut lines, &call.data);
+        time(&mut lines, &call.data);
         match Config::load(&call.data) {
             Ok(config) => {
                 lines.ok(format!("{} can be read, its policies and secrets too", config::FILE));
@@ -117,6 +122,17 @@ fn people(lines: &mut Lines, data: &Path) {
                 ));
             }
         }
+        Err(error) => lines.fail(error.to_string()),
+    }
+}
+
+fn time(lines: &mut Lines, data: &Path) {
+    match founding::newest(data) {
+        Ok(Some(at)) if clock::behind(at) > CLOCK_SLACK_MS => lines.warn(format!(
+            "the machine's clock stands before the newest leaf of {}: set it right; until then time goes on from that leaf",
+            clock::civil(at)
+        )),
+        Ok(_) => lines.ok("the machine's clock stands after the newest leaf"),
         Err(error) => lines.fail(error.to_string()),
     }
 }

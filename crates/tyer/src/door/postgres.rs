@@ -31,7 +31,7 @@ pub(crate) const CERTIFICATE: &str = "door.crt";
 pub(crate) const KEY: &str = "door.key";
 
 /// Connections of one door at once; more are told so and closed.
-const CONNECTIONS_MAX: usize = 2_000;
+pub(crate) const CONNECTIONS_MAX: usize = 2_000;
 
 /// A bound door.
 #[derive(Debug)]

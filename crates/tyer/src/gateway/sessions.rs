@@ -23,6 +23,11 @@ const CLOSE_WAIT: Duration = Duration::from_secs(5);
 /// PBKDF2 rounds of minted passwords. They have 256 random bits, so this only has to satisfy drivers.
 const ROUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4_095);
 
+/// Ended sessions that are still listed; of older ones only the ledger knows.
+const ENDED_MAX: usize = 1_000;
+/// How many more there may be before the oldest are forgotten.
+const ENDED_SLACK: usize = 100;
+
 /// What somebody asks of a new session.
 #[derive(Clone, Debug)]
 pub(crate) struct NewSession {
@@ -233,6 +238,29 @@ impl Gateway {
             if let Err(error) = self.end_session(&id, "expired", "tyer").await {
                 tracing::error!(%error, session = %id, "an expired session did not end cleanly");
             }
+        }
+    }
+
+    /// Forgets the oldest of many ended sessions, in memory and among the documents; called now and then.
+    pub(crate) async fn forget_sessions(&self) {
+        let mut world = self.world().await;
+        let ended = world.sessions.values().filter(|session| session.ended.is_some());
+        let mut ended: Vec<_> =
+            ended.map(|session| (session.opened, session.principal.session.clone())).collect();
+        if ended.len() <= ENDED_MAX + ENDED_SLACK {
+            return;
+        }
+        ended.sort();
+        ended.truncate(ended.len() - ENDED_MAX);
+        let remove = |change: Change, (_, id): &(Timestamp, SessionId)| {
+            change.remove(Table::Session, id.as_str())
+        };
+        let change = ended.iter().fold(Change::default(), remove);
+        if let Err(error) = self.sequencer.commit(change).await {
+            return tracing::error!(%error, "ended sessions stay listed for now");
+        }
+        for (_, id) in &ended {
+            world.sessions.remove(id);
         }
     }
 
