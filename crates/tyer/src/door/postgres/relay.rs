@@ -127,6 +127,8 @@ struct Relay<'a> {
     gone: watch::Sender<bool>,
     agent_closed: bool,
     question: Option<Answering>,
+    /// The server itself has told the agent why the connection ends.
+    is_told: bool,
 }
 
 impl<'a> Relay<'a> {
@@ -164,6 +166,7 @@ impl<'a> Relay<'a> {
             gone: watch::channel(false).0,
             agent_closed: false,
             question: None,
+            is_told: false,
         }
     }
 
@@ -284,6 +287,7 @@ impl<'a> Relay<'a> {
 
     async fn upstream_messages(&mut self) -> Result<(), Ending> {
         while let Some(frame) = self.from_upstream.frame().map_err(Fatal::from)? {
+            self.is_told |= frame.tag() == b'E' && is_fatal(frame.body());
             let relayed = self.session.upstream(&frame)?;
             match relayed.pass {
                 Pass::Same => self.to_agent.extend_from_slice(frame.bytes()),
@@ -367,6 +371,7 @@ impl<'a> Relay<'a> {
         };
         if let Some(answer) = farewell
             && self.from_upstream.is_between()
+            && !(is_lost && self.is_told)
         {
             self.to_agent.extend_from_slice(&answer.fatal());
         }
@@ -390,6 +395,11 @@ enum Asked {
     Nothing,
     Question(Box<Question>),
     Finish,
+}
+
+/// Whether an error's body says that the server ends the connection.
+fn is_fatal(body: &[u8]) -> bool {
+    body.split(|byte| *byte == 0).any(|field| matches!(field, b"VFATAL" | b"VPANIC"))
 }
 
 /// Waits until the flag is raised, or for ever if nobody can raise it any more.
