@@ -7,6 +7,8 @@ mod bed;
 #[cfg(test)]
 mod browser;
 mod crash;
+#[cfg(test)]
+mod faults;
 mod holds;
 mod observe;
 mod people;
