@@ -18,6 +18,8 @@ mod proposals;
 mod proxy;
 mod rollback;
 #[cfg(test)]
+mod scale;
+#[cfg(test)]
 mod scenarios;
 mod sessions;
 mod story;
