@@ -397,8 +397,8 @@ impl Gateway {
     /// recorded now is owed, and tried again.
     pub(crate) async fn settle(&self, leaf: LeafIndex, outcome: Outcome) -> Result<(), StoreError> {
         // Not kept locked while it is awaited.
-        let taken = self.unsettled().remove(&leaf);
-        let Some(taken) = taken else {
+        let known = self.unsettled().remove(&leaf);
+        let Some(taken) = known else {
             self.leases.settle(leaf, &outcome);
             return Ok(());
         };

@@ -7,6 +7,8 @@ mod bed;
 #[cfg(test)]
 mod browser;
 mod crash;
+#[cfg(test)]
+mod faults;
 mod holds;
 mod observe;
 mod people;
@@ -15,6 +17,8 @@ mod proposals;
 #[cfg(test)]
 mod proxy;
 mod rollback;
+#[cfg(test)]
+mod scale;
 #[cfg(test)]
 mod scenarios;
 mod sessions;
