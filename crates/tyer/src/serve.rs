@@ -88,7 +88,7 @@ pub(crate) async fn run(data: &Path) -> Result<(), ServeError> {
     if drained.is_err() {
         tracing::warn!("some connections did not finish in time");
     }
-    Ok(())
+    Ok(gateway.sequencer.flush().await?)
 }
 
 /// Refuses data that other users can read.
