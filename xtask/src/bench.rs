@@ -1,26 +1,27 @@
-//! The benchmarks: what it costs to go through Tyer, next to the same work without it.
+//! The benchmarks: what it costs to go through Tyer, next to the same work without it, through the pooler that
+//! people know, and through a proxy that only copies bytes.
 //!
-//! Rounds with and without are interleaved, and medians are compared, so that a busy machine slows both
-//! alike. Numbers are told, never asserted. The throwaway PostgreSQL does not flush at commit and Tyer's
-//! store does, so the ratio of the writes is the worst that it can be. What is built how stands in the
-//! workspace's manifest, at its profiles.
+//! Rounds of all ways are interleaved, and medians are compared, so that a busy machine slows all alike;
+//! ratios and processor time mean more than milliseconds. Numbers are told, never asserted. The throwaway
+//! PostgreSQL does not flush at commit and Tyer's store does, so the ratio of the writes is the worst that
+//! it can be. What is built how stands in the workspace's manifest, at its profiles.
 
 mod pgbench;
+pub mod splice;
 mod stream;
+mod tell;
+mod ways;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use self::pgbench::{Pgbench, Protocol, Work};
-use crate::cluster::{Cluster, ClusterError, ROLE};
-use crate::instance::{Instance, InstanceError, Shape};
-
-/// Each is run once directly and once through the door.
-const ROUNDS: u32 = 5;
-/// The kernel counts processor time in hundredths of a second.
-const TICK_US: f64 = 10_000.0;
+use self::pgbench::{Protocol, Script, Work};
+use self::tell::Telling;
+use self::ways::{Way, Ways};
+use crate::cluster::ClusterError;
+use crate::instance::InstanceError;
 
 /// Why nothing was measured.
 #[derive(Debug, thiserror::Error)]
@@ -48,138 +49,137 @@ pub enum Form {
     Json,
 }
 
-/// One kind of work, with and without Tyer.
+/// How much is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Everything, in about ten minutes.
+    Full,
+    /// Reads and plain writes, in about one.
+    Quick,
+}
+
+impl Extent {
+    fn rounds(self) -> u32 {
+        match self {
+            Self::Full => 7,
+            Self::Quick => 3,
+        }
+    }
+
+    fn works(self) -> Vec<Work> {
+        let (scripts, clients): (&[Script], &[u32]) = match self {
+            Self::Full => (&[Script::Read, Script::TpcB], &[1, 8, 32]),
+            Self::Quick => (&[Script::Read], &[1, 8]),
+        };
+        let mut works = Vec::new();
+        for script in scripts.iter().copied() {
+            for protocol in Protocol::ALL {
+                works.extend(clients.iter().map(|clients| Work {
+                    script,
+                    protocol,
+                    clients: *clients,
+                }));
+            }
+        }
+        let inserts = |clients| Work { script: Script::Insert, protocol: Protocol::Simple, clients };
+        works.extend([1, WRITERS].map(inserts));
+        works
+    }
+}
+
+/// Clients that write at once where the store's rate is the measure.
+const WRITERS: u32 = 64;
+
+/// One kind of work on one way.
 #[derive(Clone, Debug)]
-struct Comparison {
+struct Figures {
     work: Work,
+    way: Way,
     /// Transactions per second, the median of the rounds.
-    direct: f64,
-    door: f64,
-    /// Processor time of Tyer for one transaction, in microseconds; steadier than the rest.
+    tps: f64,
+    /// Of one transaction, over all rounds, in microseconds: in quiet moments, and usually.
+    p10_us: f64,
+    median_us: f64,
+    /// Processor time of the process in between for one transaction, in microseconds.
     cpu_us: f64,
 }
 
-impl Comparison {
-    /// What the door adds to one transaction, in microseconds.
-    fn added_us(&self) -> f64 {
-        f64::from(self.work.clients) * 1e6 * (1.0 / self.door - 1.0 / self.direct)
-    }
-
-    fn ratio(&self) -> f64 {
-        self.door / self.direct
-    }
-
-    fn row(&self) -> String {
-        format!(
-            "{:<17} {:>7} {:>10.0} {:>10.0} {:>7.2} {:>9.0} us {:>9.0} us",
-            self.work.name(),
-            self.work.clients,
-            self.direct,
-            self.door,
-            self.ratio(),
-            self.added_us(),
-            self.cpu_us,
-        )
-    }
-
-    fn json(&self) -> Value {
-        json!({
-            "work": self.work.name(),
-            "clients": self.work.clients,
-            "direct_tps": self.direct,
-            "door_tps": self.door,
-            "ratio": self.ratio(),
-            "added_us": self.added_us(),
-            "cpu_us": self.cpu_us,
-        })
-    }
+/// The bare store: how fast leaves become durable when nothing else happens.
+#[derive(Clone, Copy, Debug, Default)]
+struct Commits {
+    /// One writer, the median in microseconds.
+    alone_us: f64,
+    /// Commits per second of [`WRITERS`].
+    together: f64,
 }
 
-/// Measures everything with the built program and tells it on standard output.
+/// Measures with the built program and tells it on standard output.
 ///
 /// # Errors
 /// When something cannot be started, or a transaction fails.
-pub fn run(program: &Path, form: Form) -> Result<(), BenchError> {
-    let mut compared = Vec::new();
-    compare(program, &mut |comparison| {
-        if form == Form::Table {
-            if compared.is_empty() {
-                say(
-                    "work              clients direct tps   door tps   ratio   added latency  Tyer's CPU",
-                )?;
-            }
-            say(&comparison.row())?;
-        }
-        compared.push(comparison.json());
-        Ok(())
-    })?;
-    let understood = stream::run(program)?;
-    match form {
-        Form::Table => say(&format!(
-            "understand sql    {:>7} distinct lines: {:.0} lines/s on {} threads",
-            understood.lines, understood.per_second, understood.threads,
-        )),
-        Form::Json => {
-            let understand = json!({
-                "lines": understood.lines,
-                "lines_per_second": understood.per_second,
-                "threads": understood.threads,
-            });
-            say(&json!({ "compared": compared, "understand": understand }).to_string())
-        }
+pub fn run(program: &Path, form: Form, extent: Extent) -> Result<(), BenchError> {
+    let ways = Ways::open(program)?;
+    let mut telling = Telling::new(form, ways.memory_mib()?)?;
+    pgbench::initialise(&ways.cluster, ways.address(Way::Direct, true))?;
+    ways.cluster.query(pgbench::INSERTED)?;
+    for work in extent.works() {
+        telling.group(compare(&ways, work, extent.rounds())?)?;
     }
+    let commits = commits(&ways)?;
+    telling.end(commits, ways.memory_mib()?, stream::run(program)?)
 }
 
-fn compare(
-    program: &Path,
-    told: &mut dyn FnMut(Comparison) -> Result<(), BenchError>,
-) -> Result<(), BenchError> {
-    let cluster = Cluster::start()?;
-    cluster.load_orders()?;
-    // Outside production, `guarded` lets plain writes flow: each with a leaf of its own and an outcome.
-    let shape = Shape { environment: "staging", ..Shape::default() };
-    let instance = Instance::start(program, &cluster, &shape)?;
-    let login = instance.session("pgbench", "alice", &[])?;
-    let direct = Pgbench::new(&cluster, cluster.port(), ROLE, cluster.password());
-    let door = Pgbench::new(&cluster, instance.door, &login.session, &login.password);
-    direct.initialise()?;
-    cluster.query(pgbench::INSERTED)?;
-    let reads = [Protocol::Simple, Protocol::Extended, Protocol::Prepared].map(Work::reads);
-    for work in reads.into_iter().chain([Work::inserts()]) {
-        for clients in [1, 8] {
-            let work = work.with(clients);
-            let (mut without, mut with) = (Vec::new(), Vec::new());
-            let before = cpu_us(&instance)?;
-            for _ in 0..ROUNDS {
-                without.push(direct.run(work)?);
-                with.push(door.run(work)?);
-            }
-            let cpu_us =
-                (cpu_us(&instance)? - before) / (f64::from(work.transactions()) * f64::from(ROUNDS));
-            told(Comparison { work, direct: median(without), door: median(with), cpu_us })?;
+fn compare(ways: &Ways, work: Work, rounds: u32) -> Result<Vec<Figures>, BenchError> {
+    let run = |way: Way, each| {
+        let before = ways.cpu_us(way)?;
+        let round = pgbench::run(&ways.cluster, ways.address(way, work.keeps()), work, each)?;
+        Ok::<_, BenchError>((round, ways.cpu_us(way)? - before))
+    };
+    let mut found = Vec::new();
+    for way in Way::ALL {
+        // What is done once is done now; then what it takes to connect, to be taken off.
+        run(way, 2)?;
+        let (_, connecting) = run(way, 1)?;
+        found.push((way, connecting, Vec::new(), Vec::new(), 0.0));
+    }
+    for _ in 0..rounds {
+        for (way, _, tps, latencies, cpu) in &mut found {
+            let (round, spent) = run(*way, work.each())?;
+            tps.push(round.tps);
+            latencies.extend(round.latencies);
+            *cpu += spent;
         }
     }
-    Ok(())
+    let transactions = f64::from((work.each() - 1) * work.clients * rounds);
+    let figures = found.into_iter().map(|(way, connecting, tps, latencies, cpu)| Figures {
+        work,
+        way,
+        tps: quantile(tps, 50),
+        p10_us: quantile(latencies.iter().copied().map(f64::from).collect(), 10),
+        median_us: quantile(latencies.into_iter().map(f64::from).collect(), 50),
+        cpu_us: (cpu - connecting * f64::from(rounds)) / transactions,
+    });
+    Ok(figures.collect())
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// Measures the store by itself, on the disk that this Tyer's data is on.
+fn commits(ways: &Ways) -> Result<Commits, BenchError> {
+    let measured = |writers: u32| -> Result<Value, BenchError> {
+        let said = ways.instance.run(&["--json", "measure", "--writers", &writers.to_string()])?;
+        serde_json::from_str(&said).map_err(|_| BenchError::Program("tyer measure", said))
+    };
+    let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_f64).unwrap_or(f64::NAN);
+    let (alone, together) = (measured(1)?, measured(WRITERS)?);
+    Ok(Commits {
+        alone_us: number(&alone, "median_us"),
+        together: number(&together, "leaves_per_second"),
+    })
+}
+
+/// The value that this many in a hundred don't exceed.
+fn quantile(mut values: Vec<f64>, hundredths: usize) -> f64 {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// The processor time that the instance has used so far; see `proc_pid_stat(5)`.
-fn cpu_us(instance: &Instance) -> Result<f64, BenchError> {
-    let path = format!("/proc/{}/stat", instance.process().unwrap_or_default());
-    let stat = std::fs::read_to_string(path).map_err(system("the processor time of Tyer"))?;
-    // The name may contain spaces and ends at the last parenthesis; user and system time come later.
-    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks =
-        after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
-    Ok(ticks.sum::<f64>() * TICK_US)
-}
-
-fn say(line: &str) -> Result<(), BenchError> {
-    writeln!(io::stdout().lock(), "{line}").map_err(system("standard output"))
+    values.get(values.len() * hundredths / 100).copied().unwrap_or(f64::NAN)
 }
 
 fn system(what: &'static str) -> impl FnOnce(io::Error) -> BenchError {

@@ -170,6 +170,16 @@ impl Cluster {
         &self.programs.directory
     }
 
+    /// The directory that the server's user can read.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// A command that runs there as the server's user, with an environment of its own.
+    pub(crate) fn unprivileged(&self, command: Command) -> Command {
+        self.programs.unprivileged(command, self.home.path())
+    }
+
     /// Stops the server at once, as if its machine had lost power; [`Cluster::resume`] recovers it.
     pub fn halt(&mut self) {
         if let Some(mut keeper) = self.keeper.take() {

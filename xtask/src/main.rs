@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::bench::Form;
+use xtask::bench::{Extent, Form};
 
 #[derive(Debug, Parser)]
 #[command(about = "The project's own chores")]
@@ -21,6 +21,17 @@ enum Chore {
         /// Print one JSON document instead of a table
         #[arg(long)]
         json: bool,
+        /// Measure less, in about a minute
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Copy bytes between a port and another: what the benchmarks compare with
+    #[command(hide = true)]
+    Splice {
+        /// The port to listen on
+        listen: u16,
+        /// The port to connect to
+        to: u16,
     },
     /// Tell the story on a throwaway PostgreSQL
     Demo {
@@ -38,14 +49,19 @@ enum Chore {
 
 fn main() -> ExitCode {
     match Cli::parse().chore {
-        Chore::Bench { json } => bench(if json { Form::Json } else { Form::Table }),
+        Chore::Bench { json, quick } => bench(
+            if json { Form::Json } else { Form::Table },
+            if quick { Extent::Quick } else { Extent::Full },
+        ),
+        Chore::Splice { listen, to } => ended("splice", xtask::bench::splice::run(listen, to)),
         Chore::Demo { once } => demo(once),
         Chore::Tidy { root } => tidy(&root),
     }
 }
 
-fn bench(form: Form) -> ExitCode {
-    let told = built().and_then(|program| xtask::bench::run(&program, form).map_err(io::Error::other));
+fn bench(form: Form, extent: Extent) -> ExitCode {
+    let told =
+        built().and_then(|program| xtask::bench::run(&program, form, extent).map_err(io::Error::other));
     ended("bench", told)
 }
 

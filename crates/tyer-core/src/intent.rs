@@ -375,7 +375,7 @@ impl Act {
 }
 
 /// The acts of one request: at least one, without repetitions, in the order of the request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Acts(Vec<Act>);
 
@@ -445,7 +445,7 @@ pub struct Intent {
 }
 
 /// How a session was narrowed when it was made. Nothing widens it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Narrowing {
     /// The only effects allowed; empty means any.
     pub may: Vec<Effect>,

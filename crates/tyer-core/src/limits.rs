@@ -48,6 +48,11 @@ pub const STATEMENTS_MAX: usize = 10_000;
 /// Bytes of texts whose understanding one connection remembers.
 pub const UNDERSTOOD_BYTES_MAX: usize = 64 * 1024;
 
+/// Permitted inputs that policies need not evaluate again.
+pub const MEMO_ENTRIES_MAX: usize = 1_024;
+/// Acts of a request that is among them.
+pub const MEMO_ACTS_MAX: usize = 16;
+
 /// Bytes of one leaf: as much as the 16-bit length in a C2SP entry bundle can say.
 pub const LEAF_BYTES_MAX: usize = 65_535;
 /// Leaves of one ledger: far below every overflow of the tree's index arithmetic.

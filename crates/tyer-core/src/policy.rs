@@ -6,6 +6,7 @@
 
 mod approvals;
 mod load;
+mod memo;
 mod question;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::str::FromStr;
 use cedar_policy::{PolicySet, Schema};
 
 pub use load::{Flaw, FlawKind, LoadError};
+pub use memo::{Asks, Memo};
 pub use question::counts_as_production;
 
 use crate::facts::Facts;
@@ -158,6 +160,34 @@ impl Policies {
             basis.clone(),
         );
         Decision { verdict: Verdict::Allow(grant), basis }
+    }
+
+    /// As [`Policies::decide`], and notes in the memo what was permitted.
+    pub fn decide_noting(
+        &self,
+        memo: &mut Memo,
+        intent: &Intent,
+        situation: &Situation<'_>,
+    ) -> Decision {
+        let decision = self.decide(intent, situation);
+        if let Verdict::Allow(_) = decision.verdict {
+            memo.note(Asks::from(intent), situation, &decision.basis);
+        }
+        decision
+    }
+
+    /// The grant that [`Policies::decide`] would give, if it gave one for equal inputs before. None says
+    /// nothing: the request has to be decided.
+    #[must_use]
+    pub fn decide_again(
+        &self,
+        memo: &Memo,
+        asks: Asks<'_>,
+        situation: &Situation<'_>,
+    ) -> Option<Grant> {
+        let basis = memo.recall(self.hash, asks, situation)?.clone();
+        let (session, lapses) = (asks.principal.session.clone(), situation.now.plus(GRANT_MS_MAX));
+        Some(Grant::decided(asks.digest, session, lapses, basis))
     }
 
     fn weigh(&self, intent: &Intent, situation: &Situation<'_>) -> Result<Decision, Failed> {

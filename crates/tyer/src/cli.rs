@@ -12,6 +12,7 @@ mod freeze;
 mod holds;
 mod init;
 mod ledger;
+mod measure;
 mod people;
 mod plain;
 mod policy;
@@ -63,6 +64,7 @@ enum Command {
     Policy(policy::Policy),
     Understand(understand::Understand),
     Doctor(doctor::Doctor),
+    Measure(measure::Measure),
     Completions(completions::Completions),
 }
 
@@ -82,6 +84,7 @@ impl Command {
             Self::Policy(command) => command.run(call),
             Self::Understand(command) => command.run(call),
             Self::Doctor(command) => command.run(call),
+            Self::Measure(command) => command.run(call),
             Self::Completions(command) => command.run(call),
         }
     }

@@ -6,6 +6,7 @@
 //! and only then applied to the [`World`]. INVARIANT: `Clearance::assertion` is called in this file,
 //! once, after the leaf is durable.
 
+pub(crate) mod carried;
 pub(crate) mod configuration;
 pub(crate) mod freeze;
 pub(crate) mod holds;
@@ -26,7 +27,7 @@ use tokio::sync::{Mutex, MutexGuard, RwLock, broadcast, watch};
 use tyer_core::facts::Facts;
 use tyer_core::hold::{Event, Next, StepError};
 use tyer_core::intent::{Acts, Digest, HoldId, Intent, SessionId, Timestamp, Upstream};
-use tyer_core::policy::{Decision, Situation};
+use tyer_core::policy::{Asks, Decision, Memo, Situation};
 use tyer_core::record::{ApprovalRecord, Record, What};
 use tyer_core::verdict::{
     Approvals, Basis, Clearance, Grant, LeafIndex, Needs, Outcome, Reason, Refusal, Verdict,
@@ -57,6 +58,8 @@ pub(crate) struct Gateway {
     /// decision from before a freeze is recorded after it.
     pub(super) gate: RwLock<()>,
     leases: Leases,
+    /// Spares evaluating policies again for inputs that are equal in everything.
+    memo: std::sync::Mutex<Memo>,
     pub(crate) connections: sessions::Connections,
     /// Leaves that cleared something whose outcome has not been seen.
     unsettled: std::sync::Mutex<BTreeMap<LeafIndex, Option<Taken>>>,
@@ -129,6 +132,7 @@ impl Gateway {
             world: Mutex::new(world),
             gate: RwLock::new(()),
             leases: Leases::default(),
+            memo: std::sync::Mutex::default(),
             connections: sessions::Connections::default(),
             unsettled: std::sync::Mutex::new(unsettled.iter().map(|leaf| (*leaf, None)).collect()),
             owed: owed::Owed::default(),
@@ -266,18 +270,27 @@ impl Gateway {
     ) -> Decision {
         let session = world.sessions.get(&intent.principal.session);
         let default = tyer_core::intent::Narrowing::default();
-        self.config.policies.decide(
-            intent,
-            &Situation {
-                now,
-                frozen: world.freeze.is_some(),
-                narrowing: session.map_or(&default, |session| &session.narrowing),
-                given,
-                possible: self.possible(world, intent),
-                asked: session.is_some_and(|session| session.asked.contains(&intent.shape)),
-                facts,
-            },
-        )
+        let situation = Situation {
+            now,
+            frozen: world.freeze.is_some(),
+            narrowing: session.map_or(&default, |session| &session.narrowing),
+            given,
+            possible: Approvals::default(),
+            asked: session.is_some_and(|session| session.asked.contains(&intent.shape)),
+            facts,
+        };
+        let (policies, mut memo) = (&self.config.policies, self.memo());
+        if let Some(grant) = policies.decide_again(&memo, Asks::from(intent), &situation) {
+            let basis = grant.basis().clone();
+            return Decision { verdict: Verdict::Allow(grant), basis };
+        }
+        let situation = Situation { possible: self.possible(world, intent), ..situation };
+        policies.decide_noting(&mut memo, intent, &situation)
+    }
+
+    fn memo(&self) -> std::sync::MutexGuard<'_, Memo> {
+        // An entry is put in whole or not at all.
+        self.memo.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The most agreement that could still be had: every person who counts, in their best standing.
@@ -347,7 +360,7 @@ impl Gateway {
         grant: Grant,
         now: Timestamp,
     ) -> Result<Clearance, Refusal> {
-        if intent.acts.worst() > tyer_core::intent::Effect::Read && !intent.acts.all_local() {
+        if !carried::is_leased(&intent.acts) {
             let nobody = (Facts::default(), Vec::new());
             return self.clear(Change::default(), intent, grant, nobody).await;
         }

@@ -11,6 +11,7 @@ mod door;
 mod founding;
 mod gateway;
 mod local;
+mod measure;
 mod proposal;
 mod secret;
 mod sequencer;

@@ -100,7 +100,7 @@ pub(crate) async fn run(data: &Path) -> Result<(), ServeError> {
         tracing::warn!("some connections did not finish in time");
     }
     gateway.settle_owed().await;
-    Ok(())
+    Ok(gateway.sequencer.flush().await?)
 }
 
 /// Refuses data that other users can read.

@@ -84,6 +84,11 @@ impl Change {
         self
     }
 
+    /// Whether it changes nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.leaves.is_empty() && self.puts.is_empty()
+    }
+
     /// Appends a leaf.
     pub(crate) fn leaf(mut self, record: &tyer_core::record::Record) -> Self {
         self.leaves.push(record.encode());

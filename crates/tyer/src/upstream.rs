@@ -75,10 +75,64 @@ impl std::fmt::Debug for CancelKey {
     }
 }
 
+/// Bytes on their way to one side.
+pub(crate) struct Outbox {
+    half: WriteHalf<Stream>,
+    bytes: bytes::BytesMut,
+    /// Whether the stream may still keep something, as TLS does while its socket is full.
+    is_unflushed: bool,
+}
+
+impl Outbox {
+    /// Nothing yet.
+    pub(crate) fn new(half: WriteHalf<Stream>) -> Self {
+        Self { half, bytes: bytes::BytesMut::new(), is_unflushed: false }
+    }
+
+    /// Adds bytes.
+    pub(crate) fn put(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// How many bytes wait to be written.
+    pub(crate) fn pending(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether anything has still to be written.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.is_unflushed || !self.bytes.is_empty()
+    }
+
+    /// Writes some of what waits. Nothing is lost or repeated if this is given up half-way.
+    pub(crate) async fn drain(&mut self) -> std::io::Result<()> {
+        if !self.bytes.is_empty() {
+            self.half.write_buf(&mut self.bytes).await?;
+            self.is_unflushed = true;
+        }
+        if self.bytes.is_empty() {
+            self.half.flush().await?;
+            self.is_unflushed = false;
+        }
+        Ok(())
+    }
+
+    /// Forgets what was not written yet.
+    pub(crate) fn discard(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// Writes what waits and closes the sending side.
+    pub(crate) async fn close(&mut self) {
+        // The other side notices either way.
+        self.half.write_all_buf(&mut self.bytes).await.ok();
+        self.half.shutdown().await.ok();
+    }
+}
+
 /// The only way to the server for what an agent asked.
 pub(crate) struct UpstreamWriter {
-    half: WriteHalf<Stream>,
-    out: bytes::BytesMut,
+    out: Outbox,
 }
 
 /// Why nothing is sent.
@@ -97,44 +151,38 @@ impl UpstreamWriter {
         }
         // Used up.
         drop(clearance);
-        self.out.extend_from_slice(run.bytes());
+        self.out.put(run.bytes());
         Ok(())
     }
 
     /// Sends a protocol chore.
     pub(crate) fn chore(&mut self, chore: &Chore) {
-        self.out.extend_from_slice(chore.bytes());
+        self.out.put(chore.bytes());
     }
 
     /// How many bytes wait to be written.
     pub(crate) fn pending(&self) -> usize {
-        self.out.len()
+        self.out.pending()
     }
 
-    /// Whether bytes wait to be written.
+    /// Whether anything has still to be written.
     pub(crate) fn is_pending(&self) -> bool {
-        !self.out.is_empty()
+        self.out.is_pending()
     }
 
     /// Writes some of what waits. Nothing is lost or repeated if this is given up half-way.
     pub(crate) async fn drain(&mut self) -> std::io::Result<()> {
-        self.half.write_buf(&mut self.out).await?;
-        if self.out.is_empty() {
-            self.half.flush().await?;
-        }
-        Ok(())
+        self.out.drain().await
     }
 
     /// Forgets what was not written yet.
     pub(crate) fn discard(&mut self) {
-        self.out.clear();
+        self.out.discard();
     }
 
     /// Writes what waits and closes the sending side.
     pub(crate) async fn close(&mut self) {
-        // The server notices either way.
-        self.half.write_all_buf(&mut self.out).await.ok();
-        self.half.shutdown().await.ok();
+        self.out.close().await;
     }
 }
 

@@ -257,6 +257,30 @@ fn a_grant_is_for_this_request_and_lapses() {
 }
 
 #[test]
+fn what_was_permitted_is_decided_again_only_for_equal_inputs() {
+    let (set, asks, around) =
+        (preset(Preset::Guarded), intent("staging", &[act(Effect::Change, "t")]), Around::default());
+    let mut memo = Memo::default();
+    assert!(set.decide_again(&memo, Asks::from(&asks), &around.situation()).is_none());
+    assert_eq!(words(&set.decide_noting(&mut memo, &asks, &around.situation())), "allow");
+    let again = |set: &Policies, asks: &Intent, around: &Around| {
+        set.decide_again(&memo, Asks::from(asks), &around.situation()).is_some()
+    };
+    assert!(again(&set, &asks, &around));
+    let frozen = Around { frozen: true, ..Around::default() };
+    assert!(!again(&set, &asks, &frozen), "a freeze");
+    let narrowed = Narrowing { may: vec![Effect::Read], on: Vec::new() };
+    assert!(!again(&set, &asks, &Around { narrowing: narrowed, ..Around::default() }), "a narrowing");
+    assert!(!again(&set, &asks, &Around { given: CROWD, ..Around::default() }), "approvals");
+    assert!(!again(&preset(Preset::Ask), &asks, &around), "another set");
+    assert!(!again(&set, &intent("production", &[act(Effect::Change, "t")]), &around), "elsewhere");
+    assert!(!again(&set, &intent("staging", &[act(Effect::Destroy, "t")]), &around), "another act");
+    let mut other = asks.clone();
+    other.principal.human = true;
+    assert!(!again(&set, &other, &around), "a human");
+}
+
+#[test]
 fn refusals() {
     let set = preset(Preset::Guarded);
     let check = |effect, around: &Around, expect: &str, message: &str, policies: &[&str]| {
@@ -644,6 +668,44 @@ proptest! {
         let whole = unsliced(&set).decide(&asks, &around.situation());
         prop_assert_eq!(words(&sliced), words(&whole));
         prop_assert_eq!(sliced.basis, whole.basis);
+    }
+
+    #[test]
+    fn deciding_again_gives_the_grant_of_deciding_anew(
+        texts in prop::collection::vec(sets(), 1..3),
+        asked in prop::collection::vec((any::<prop::sample::Index>(), environments(), acts(), arounds()), 1..6),
+        again in prop::collection::vec(any::<(prop::sample::Index, prop::sample::Index)>(), 1..12),
+    ) {
+        let sets: Vec<Policies> = texts.iter().map(|text| own(text)).collect();
+        let mut memo = Memo::default();
+        for (set, environment, acts, around) in &asked {
+            let decision = set.get(&sets)
+                .decide_noting(&mut memo, &intent(environment, acts), &around.situation());
+            drop(decision);
+        }
+        // Parts of different questions in all combinations: most were asked by nobody.
+        for (one, other) in again {
+            let ((set, environment, acts, around), (_, elsewhere, others, later)) =
+                (one.get(&asked), other.get(&asked));
+            let set = set.get(&sets);
+            let mixed = Around { frozen: later.frozen, asked: later.asked, ..around.clone() };
+            for (environment, acts, around) in [
+                (environment, acts, around),
+                (elsewhere, acts, around),
+                (environment, others, around),
+                (environment, acts, later),
+                (environment, acts, &mixed),
+            ] {
+                let mut asks = intent(environment, acts);
+                asks.digest = Digest::of(b"another request of the same acts");
+                asks.principal.session = SessionId::new("s-2");
+                let later = Situation { now: NOW.plus(5), ..around.situation() };
+                if let Some(grant) = set.decide_again(&memo, Asks::from(&asks), &later) {
+                    let anew = set.decide(&asks, &later).verdict;
+                    prop_assert!(matches!(&anew, Verdict::Allow(fresh) if *fresh == grant), "{anew:?}");
+                }
+            }
+        }
     }
 
     #[test]

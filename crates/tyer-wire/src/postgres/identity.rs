@@ -38,8 +38,11 @@ pub struct Value {
 /// The identity of the exact request: of the bytes of its text, whatever their encoding.
 #[must_use]
 pub fn request_digest(scope: &Scope, sql: impl AsRef<[u8]>, parameters: &Parameters) -> Digest {
-    let settings: Vec<u8> =
-        scope.settings.iter().flat_map(|(name, value)| framed(name, value)).collect();
+    let mut settings = Vec::new();
+    for part in scope.settings.iter().flat_map(|(name, value)| [name, value]) {
+        settings.extend((part.len() as u64).to_be_bytes());
+        settings.extend_from_slice(part.as_bytes());
+    }
     let types: Vec<u8> = parameters.types.iter().flat_map(|oid| oid.to_be_bytes()).collect();
     // The parts before the values are always six, so values can't be taken for anything else.
     let mut parts: Vec<&[u8]> = vec![
@@ -59,15 +62,6 @@ pub fn request_digest(scope: &Scope, sql: impl AsRef<[u8]>, parameters: &Paramet
         parts.push(value.bytes.as_deref().unwrap_or_default());
     }
     Digest::of_parts(&parts)
-}
-
-fn framed(name: &str, value: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    for part in [name, value] {
-        out.extend((part.len() as u64).to_be_bytes());
-        out.extend_from_slice(part.as_bytes());
-    }
-    out
 }
 
 /// The request for people, complete: the SQL and, below it, its parameters. Text parameters stand as

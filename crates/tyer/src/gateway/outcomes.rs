@@ -18,9 +18,20 @@ pub(super) struct Taken {
 }
 
 impl Gateway {
-    /// Whether a hold waits for the outcome of that leaf.
-    pub(crate) fn is_taken(&self, leaf: LeafIndex) -> bool {
-        self.unsettled().get(&leaf).is_some_and(Option::is_some)
+    /// As [`Gateway::settle`], but does not wait where nobody does: an outcome that no hold waits for becomes
+    /// durable together with what somebody waits for, or soon. What is lost by a crash in between is unknown
+    /// at the next start.
+    pub(crate) async fn settle_soon(
+        &self,
+        leaf: LeafIndex,
+        outcome: Outcome,
+    ) -> Result<(), StoreError> {
+        let is_plain = matches!(self.unsettled().get(&leaf), Some(None));
+        if !is_plain {
+            return self.settle(leaf, outcome).await;
+        }
+        self.unsettled().remove(&leaf);
+        self.sequencer.commit_soon(settled(leaf, outcome, false)).await
     }
 
     /// Records an outcome together with what it means for the hold.

@@ -37,6 +37,8 @@ impl Owed {
 impl Gateway {
     /// Records what is owed, until something cannot be recorded again; called now and then.
     pub(crate) async fn settle_owed(&self) {
+        // What the sequencer has kept. It has said what went wrong.
+        self.sequencer.flush().await.ok();
         while let Some((leaf, outcome)) = self.owed.next() {
             match self.settle(leaf, outcome).await {
                 Ok(()) => tracing::info!(leaf = leaf.0, "an outcome was recorded late"),

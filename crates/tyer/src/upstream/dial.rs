@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::{CancelKey, Connected, Stream, Target, UpstreamWriter};
+use super::{CancelKey, Connected, Outbox, Stream, Target, UpstreamWriter};
 
 /// How long the upstream may take to let us in.
 const LOGIN_WAIT: Duration = Duration::from_secs(10);
@@ -202,7 +202,7 @@ impl Login {
         let (reader, half) = tokio::io::split(self.stream);
         Ok(Connected {
             reader,
-            writer: UpstreamWriter { half, out: bytes::BytesMut::new() },
+            writer: UpstreamWriter { out: Outbox::new(half) },
             parameters,
             cancel,
             rest: self.buffer.to_vec(),

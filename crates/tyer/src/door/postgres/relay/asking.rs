@@ -1,0 +1,99 @@
+//! A request before the gateway: decided on the spot if it can be, else while the connection is watched.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tyer_core::intent::SessionId;
+use tyer_core::verdict::{Clearance, Refusal};
+use tyer_wire::postgres::refuse::Answer;
+use tyer_wire::postgres::session::{Fatal, Question};
+
+use super::Relay;
+use super::ending::Ending;
+use crate::gateway::carried::Read;
+use crate::gateway::{About, Patience, Request};
+use crate::upstream::ExecuteError;
+
+/// A question that the gateway is answering. It is always awaited to its end, also where the connection ends.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Clearance, Refusal>> + Send>>;
+
+impl Relay<'_> {
+    /// Has a question answered: at once, or it is then open.
+    pub(super) fn ask(&mut self, question: &Question) -> Result<(), Ending> {
+        match self.gateway.carry(&read(&self.session_id, question)) {
+            Some(clearance) => self.answered(Ok(clearance)),
+            None => {
+                self.question = Some(self.submit(question));
+                Ok(())
+            }
+        }
+    }
+
+    fn submit(&mut self, question: &Question) -> Answering {
+        self.cancelled.mark_unchanged();
+        self.gone.send_replace(self.agent_closed);
+        let request = request(self.session_id.clone(), question);
+        let wait = if question.may_wait { self.gateway.config.holds.wait } else { Duration::ZERO };
+        let patience = Patience { wait, gone: self.gone.subscribe() };
+        let gateway = Arc::clone(self.gateway);
+        Box::pin(async move { gateway.submit(request, patience).await })
+    }
+
+    pub(super) fn answered(&mut self, decided: Result<Clearance, Refusal>) -> Result<(), Ending> {
+        match decided {
+            Ok(clearance) => {
+                let run = self.session.cleared(clearance.digest(), clearance.leaf())?;
+                match self.upstream_out.execute(clearance, &run) {
+                    Ok(()) => Ok(()),
+                    Err(ExecuteError::OtherRequest) => Err(Fatal::OutOfTurn.into()),
+                }
+            }
+            Err(refusal) => {
+                let chore = self.session.refused(Answer::of(&refusal, refusal.hold.as_ref()))?;
+                self.upstream_out.chore(&chore);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Waits for the open question's answer; for ever if none is open.
+pub(super) async fn answer(question: &mut Option<Answering>) -> Result<Clearance, Refusal> {
+    match question {
+        Some(question) => question.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A question of the wire as far as deciding on the spot needs it.
+fn read<'a>(session: &'a SessionId, question: &'a Question) -> Read<'a> {
+    let understanding = &question.understanding;
+    Read {
+        session,
+        acts: &understanding.acts,
+        digest: question.digest,
+        shape: understanding.shape,
+        redacted: &understanding.redacted,
+        bytes: question.text.len(),
+    }
+}
+
+/// A question of the wire as the gateway takes it.
+pub(crate) fn request(session: SessionId, question: &Question) -> Request {
+    let understanding = &question.understanding;
+    let plain = understanding.explainable && question.parameters.values.is_empty();
+    Request {
+        session,
+        acts: understanding.acts.clone(),
+        digest: question.digest,
+        shape: understanding.shape,
+        text: question.text.clone(),
+        redacted: understanding.redacted.clone(),
+        transactional: understanding.transactional,
+        about: About {
+            relations: understanding.relations.clone(),
+            explain: plain.then(|| question.sql.to_string()),
+        },
+    }
+}
