@@ -19,3 +19,5 @@ mod rollback;
 mod scenarios;
 mod sessions;
 mod story;
+#[cfg(test)]
+mod suites;
