@@ -23,3 +23,5 @@ mod scale;
 mod scenarios;
 mod sessions;
 mod story;
+#[cfg(test)]
+mod suites;

@@ -116,6 +116,19 @@ async fn a_running_query_is_cancelled() {
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_inside_a_transaction_keeps_no_locks() {
+    let bed = Bed::new(Shape { environment: "staging", ..Shape::default() }).await;
+    let agent = bed.agent().await;
+    assert!(ask(&agent, "BEGIN; UPDATE customers SET name = 'x' WHERE id = 1").await.is_ok());
+    drop(agent);
+    // As the server itself: the lock is free as soon as the connection is.
+    let update =
+        "SET lock_timeout = '2s'; UPDATE customers SET name = name WHERE id = 1 RETURNING name <> 'x'";
+    assert_eq!(bed.truth(update), "t");
+    bed.verify();
+}
+
+#[tokio::test]
 async fn kill_stops_what_runs() {
     let bed = Bed::new(Shape { environment: "staging", ..Shape::default() }).await;
     let login = bed.session(&[]);

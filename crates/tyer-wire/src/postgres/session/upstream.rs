@@ -56,6 +56,13 @@ impl Session {
         }
     }
 
+    /// Whether the server has yet to answer something that was sent. Inside an open transaction it may have
+    /// answered everything.
+    #[must_use]
+    pub fn is_awaiting(&self) -> bool {
+        self.expects.iter().any(|expect| !matches!(expect.what, Awaits::Sync { doubtful: true }))
+    }
+
     /// A message that answers, in whole or in part, what stands first.
     fn progressed(&mut self, frame: &Frame<'_>) -> Result<(), Fatal> {
         let tag = frame.tag();

@@ -40,10 +40,11 @@ impl From<Fatal> for Ending {
 
 impl Relay<'_> {
     /// Stops what still runs: nothing more is sent, the server is asked to cancel, and what it says is
-    /// looked at for a while, so that outcomes are seen rather than guessed.
+    /// looked at for a while, so that outcomes are seen rather than guessed. A transaction in which nothing
+    /// runs is not waited for: the server takes it back, and frees its locks, when the connection closes.
     async fn stop_upstream(&mut self) {
         self.upstream_out.discard();
-        if self.session.is_at_rest() {
+        if !self.session.is_awaiting() {
             return;
         }
         let upstreams = &self.gateway.upstreams;
@@ -52,7 +53,7 @@ impl Relay<'_> {
         }
         let deadline = Instant::now() + CANCEL_WAIT;
         let mut bytes = vec![0; READ_BYTES];
-        while !self.session.is_at_rest() {
+        while self.session.is_awaiting() {
             let read = timeout_at(deadline, self.upstream_in.read(&mut bytes)).await;
             match read.ok().and_then(Result::ok).and_then(|count| bytes.get(..count)) {
                 Some(read) if !read.is_empty() => self.from_upstream.push(read),
