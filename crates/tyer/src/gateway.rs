@@ -200,15 +200,15 @@ impl Gateway {
         let now = clock::now();
         let mut world = self.world.lock().await;
         let intent = self.intent(&world, request, now)?;
-        let observes = self.observes(&intent.upstream);
+        // During a freeze everything is enforced.
+        let observes = self.observes(&intent.upstream) && world.freeze.is_none();
         if let Some((refusal, basis)) = self.rejected(&world, &intent, now).filter(|_| !observes) {
             drop(world);
             return Err(self.refuse(&intent, &basis, refusal, now).await);
         }
         let live = world.hold_of(&request.session, request.digest).map(|hold| hold.id().clone());
         let mut decision = self.decide(&world, &intent, (&Facts::default(), Approvals::default()), now);
-        // During a freeze everything is enforced.
-        if observes && world.freeze.is_none() {
+        if observes {
             decision = self.config.policies.observe_only(&intent, decision, now);
         }
         match decision.verdict {

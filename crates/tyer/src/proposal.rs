@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::watch;
 use tyer_core::intent::{SessionId, Upstream};
-use tyer_core::verdict::{Outcome, Reason, Refusal};
+use tyer_core::verdict::{Clearance, Outcome, Reason, Refusal};
 use tyer_wire::postgres::decode::{Complaint, Decoder, Side};
 use tyer_wire::postgres::encode;
 use tyer_wire::postgres::identity::Scope;
@@ -59,27 +59,50 @@ pub(crate) async fn propose(
             "try again later",
         )
     })?;
-    let (mut relay, question) = question(gateway, &upstream, &connected, sql)?;
-    let patience = Patience { wait: wait.min(WAIT_MAX), gone: watch::channel(false).1 };
-    let clearance = gateway.submit(request(session.clone(), &question), patience).await?;
-    let leaf = clearance.leaf();
+    let (relay, question) = question(gateway, &upstream, &connected, sql)?;
+    // Registered before it is decided, so that the end of the session finds it in every case.
     let (number, kill) = gateway.connections.opened(&session);
-    let broken =
-        |_| Refusal::new(Reason::Unsupported, "the text cannot be run as it is", "propose plain SQL");
-    let run = relay.cleared(clearance.digest(), leaf).map_err(broken)?;
-    let mut connected = connected;
-    let proposed = match connected.writer.execute(clearance, &run) {
-        Ok(()) => carry_out(gateway, &upstream, (relay, connected), kill).await,
-        Err(error) => Proposed {
-            outcome: Outcome::Failed { code: "XX000".to_owned() },
-            message: Some(error.to_string()),
-        },
+    let patience = Patience { wait: wait.min(WAIT_MAX), gone: kill.clone() };
+    let proposed = match gateway.submit(request(session.clone(), &question), patience).await {
+        Ok(clearance) => {
+            let leaf = clearance.leaf();
+            let proposed = run(gateway, &upstream, (clearance, relay, connected), kill).await;
+            if let Err(error) = gateway.settle(leaf, proposed.outcome.clone()).await {
+                tracing::error!(%error, leaf = leaf.0, "an outcome was not recorded");
+            }
+            Ok(proposed)
+        }
+        Err(refusal) => {
+            drop(connected);
+            Err(refusal)
+        }
     };
     gateway.connections.closed(&session, number);
-    if let Err(error) = gateway.settle(leaf, proposed.outcome.clone()).await {
-        tracing::error!(%error, leaf = leaf.0, "an outcome was not recorded");
+    proposed
+}
+
+/// Runs what was cleared. Whatever happens has an outcome, also that nothing was sent.
+async fn run(
+    gateway: &Gateway,
+    upstream: &Upstream,
+    (clearance, mut relay, mut connected): (Clearance, Session, Connected),
+    kill: watch::Receiver<bool>,
+) -> Proposed {
+    let unsent = |code: &str, message: String| Proposed {
+        outcome: Outcome::Failed { code: code.to_owned() },
+        message: Some(message),
+    };
+    if *kill.borrow() {
+        return unsent("57P01", "the session was ended; nothing was sent".to_owned());
     }
-    Ok(proposed)
+    let run = match relay.cleared(clearance.digest(), clearance.leaf()) {
+        Ok(run) => run,
+        Err(fatal) => return unsent("XX000", fatal.to_string()),
+    };
+    match connected.writer.execute(clearance, &run) {
+        Ok(()) => carry_out(gateway, upstream, (relay, connected), kill).await,
+        Err(error) => unsent("XX000", error.to_string()),
+    }
 }
 
 async fn upstream_of(gateway: &Gateway, session: &SessionId) -> Result<Upstream, Refusal> {
@@ -124,8 +147,8 @@ fn question(
     }
 }
 
-/// Sends what was cleared and reads until the database is ready again. A session that is ended meanwhile
-/// makes the database cancel it.
+/// Sends what was cleared and reads until its outcome is known. A session that is ended meanwhile makes
+/// the database cancel it.
 async fn carry_out(
     gateway: &Gateway,
     upstream: &Upstream,
@@ -137,25 +160,21 @@ async fn carry_out(
     decoder.push(&connected.rest);
     let (mut bytes, mut message) = (vec![0; READ_BYTES], None);
     loop {
-        while let Ok(Some(frame)) = decoder.frame() {
-            if frame.tag() == b'E' && message.is_none() {
-                message = Complaint::decode(frame.body()).ok().map(|complaint| complaint.message);
-            }
-            let is_ready = frame.tag() == b'Z';
-            let Ok(relayed) = relay.upstream(&frame) else { break };
-            if let Some((_, outcome)) = relayed.settled.into_iter().next() {
+        match heard(&mut decoder, &mut relay, &mut message) {
+            Heard::More => {}
+            Heard::Outcome(outcome) => {
                 connected.writer.close().await;
                 return Proposed { outcome, message };
             }
-            if is_ready {
-                connected.writer.close().await;
-                return left_open(relay, message);
-            }
+            Heard::Over => break,
         }
         tokio::select! {
             () = raised(&mut kill), if !is_cancelled => {
+                if connected.writer.is_pending() {
+                    // The server would wait for the rest of it.
+                    break;
+                }
                 is_cancelled = true;
-                connected.writer.discard();
                 if let Err(error) = gateway.upstreams.cancel(upstream, &connected.cancel).await {
                     tracing::warn!(%error, "a proposal that runs could not be cancelled");
                 }
@@ -169,15 +188,43 @@ async fn carry_out(
             }
         }
     }
-    let why = "the connection to the database was lost before the outcome was seen".to_owned();
-    Proposed { outcome: Outcome::Unknown { why }, message }
+    // The connection ends here, and with it whatever the text left open.
+    drop(connected);
+    let why = "the connection to the database was lost before the outcome was seen";
+    let lost = relay.lost(why).into_iter().next().map(|(_, outcome)| outcome);
+    Proposed { outcome: lost.unwrap_or_else(|| Outcome::Unknown { why: why.to_owned() }), message }
 }
 
-/// A text that opens a transaction and does not end it: with its connection it is rolled back.
-fn left_open(relay: Session, message: Option<String>) -> Proposed {
-    let why = "the text left its transaction open";
-    let outcome = relay.lost(why).into_iter().next().map(|(_, outcome)| outcome);
-    let unknown = || Outcome::Unknown { why: why.to_owned() };
-    let message = message.or_else(|| Some(format!("{why}, so it was rolled back; end it by COMMIT")));
-    Proposed { outcome: outcome.unwrap_or_else(unknown), message }
+/// What the database's messages so far come to.
+enum Heard {
+    More,
+    Outcome(Outcome),
+    /// Nothing more will come that could tell.
+    Over,
+}
+
+fn heard(decoder: &mut Decoder, relay: &mut Session, message: &mut Option<String>) -> Heard {
+    loop {
+        let frame = match decoder.frame() {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return Heard::More,
+            Err(_) => return Heard::Over,
+        };
+        let tag = frame.tag();
+        if tag == b'E' && message.is_none() {
+            *message = Complaint::decode(frame.body()).ok().map(|complaint| complaint.message);
+        }
+        let Ok(relayed) = relay.upstream(&frame) else { return Heard::Over };
+        if let Some((_, outcome)) = relayed.settled.into_iter().next() {
+            return Heard::Outcome(outcome);
+        }
+        // Nobody will end a transaction that is left open, or send the rows that are waited for.
+        let left = match tag {
+            b'Z' => "the text left its transaction open, so it was rolled back; end it by COMMIT",
+            b'G' | b'W' => "the text waits for rows, which a proposal cannot send",
+            _ => continue,
+        };
+        message.get_or_insert_with(|| left.to_owned());
+        return Heard::Over;
+    }
 }

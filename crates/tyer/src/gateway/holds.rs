@@ -51,6 +51,13 @@ impl Gateway {
         let _gate = self.gate.read().await;
         let now = clock::now();
         let mut world = self.world.lock().await;
+        // Taking the facts took time: the session may have ended, people may have answered, or a freeze
+        // may be over where the policies are only observed.
+        let intent = self.intent(&world, request, now)?;
+        let is_rejected = self.rejected(&world, &intent, now).is_some();
+        if is_rejected || (self.observes(&intent.upstream) && world.freeze.is_none()) {
+            return Ok(Attempt::Again);
+        }
         if let Some(hold) = world.hold_of(&request.session, request.digest) {
             return Ok(Attempt::Waits(hold.id().clone(), hold.card().needs));
         }

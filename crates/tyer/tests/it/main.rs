@@ -25,3 +25,4 @@ mod sessions;
 mod story;
 #[cfg(test)]
 mod suites;
+mod waiting;

@@ -75,7 +75,7 @@ impl Meaning {
             What::HoldEnded { hold, how } => self.holds.end(hold, how),
             What::ReadLease { request, uses, .. } => {
                 self.leases.insert(place.index, *uses);
-                only_reads(request)
+                self.observed(request).and_then(|()| only_reads(request))
             }
             What::LeaseClosed { leaf, uses, .. } => match self.leases.remove(&leaf.0) {
                 None => Err(format!(
@@ -208,11 +208,13 @@ impl Meaning {
         approvals: &[ApprovalRecord],
     ) -> Vec<String> {
         self.running.insert(place.index, request.basis.hold.clone());
+        let mut wrong: Vec<String> = self.observed(request).err().into_iter().collect();
         let Some(hold) = &request.basis.hold else {
-            let why = "it carries approvals, but names no hold";
-            return if approvals.is_empty() { Vec::new() } else { vec![why.to_owned()] };
+            if !approvals.is_empty() {
+                wrong.push("it carries approvals, but names no hold".to_owned());
+            }
+            return wrong;
         };
-        let mut wrong = Vec::new();
         let mut counted: Vec<&ApprovalRecord> = Vec::new();
         for approval in approvals {
             let twice = counted.iter().any(|other| other.person == approval.person);
@@ -225,6 +227,19 @@ impl Meaning {
         let enough = self.enough(place, hold, request, &counted);
         wrong.extend(enough.err());
         wrong
+    }
+
+    /// What is only observed needs nobody and comes from no hold, and during a freeze nothing is.
+    fn observed(&self, request: &RequestRecord) -> Result<(), String> {
+        if request.basis.observed.is_none() {
+            Ok(())
+        } else if request.basis.hold.is_some() {
+            Err("it was only observed, but names a hold".to_owned())
+        } else if !self.freezes.is_empty() {
+            Err("it was only observed, but during a freeze".to_owned())
+        } else {
+            Ok(())
+        }
     }
 
     fn enough(

@@ -775,6 +775,53 @@ fn a_grant_comes_back_only_from_what_failed() {
 }
 
 #[test]
+fn what_is_only_observed_needs_nobody_except_in_a_freeze() {
+    let observed = |effect: Effect, hold: Option<&str>| {
+        let mut request = request(effect, hold);
+        request.basis.observed = Some(crate::verdict::Observed::Allow);
+        request
+    };
+    let freeze = |story: &mut Story| {
+        story.write(What::Frozen { by: "operator".into(), reason: String::new() });
+    };
+    let clear = move |story: &mut Story| {
+        let request = observed(Effect::Destroy, None);
+        story.write(What::Cleared { request, approvals: Vec::new() });
+    };
+    let read = move |story: &mut Story| {
+        let request = observed(Effect::Read, None);
+        let until = story.now.plus(600_000);
+        story.write(What::ReadLease { request, uses: 10, until });
+    };
+    check(clear, &expect![""]);
+    check(read, &expect![""]);
+    let both_frozen = move |story: &mut Story| {
+        freeze(story);
+        clear(story);
+        read(story);
+    };
+    check(
+        both_frozen,
+        &expect![[r#"
+            leaf 7: it was only observed, but during a freeze
+            leaf 8: it was only observed, but during a freeze"#]],
+    );
+    let thawed = move |story: &mut Story| {
+        freeze(story);
+        let signed = story.sign("bob", Decision::Thaw { frozen: story.now });
+        story.write(What::Thawed { by: person("bob"), signed });
+        clear(story);
+    };
+    check(thawed, &expect![""]);
+    let with_a_hold = move |story: &mut Story| {
+        let approvals = approvals(story, &[("bob", Owner), ("carol", Peer)]);
+        let request = observed(Effect::Destroy, Some("H-1"));
+        story.write(What::Cleared { request, approvals });
+    };
+    check(with_a_hold, &expect!["leaf 9: it was only observed, but names a hold"]);
+}
+
+#[test]
 fn holds_end_once() {
     let after = |end: fn(&mut Story, Vec<crate::record::ApprovalRecord>)| {
         move |story: &mut Story| {
