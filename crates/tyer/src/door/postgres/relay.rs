@@ -62,8 +62,8 @@ async fn connected(door: &Door, mut agent: Agent, signals: Signals) {
             return;
         }
     };
-    let (Ok(process), Ok(key)) = (secret::random::<4>(), secret::random::<4>()) else { return };
-    let key = (u32::from_be_bytes(process) >> 1, key);
+    let Ok(secret) = secret::random::<4>() else { return };
+    let key = (upstream.cancel.process.cast_unsigned(), secret);
     let (waiting, cancelled) = watch::channel(0);
     door.cancels.insert(key, Cancel { upstream: upstream.cancel.clone(), waiting });
     let greeting = greeting(&upstream, key);
@@ -74,7 +74,8 @@ async fn connected(door: &Door, mut agent: Agent, signals: Signals) {
     door.cancels.remove(key);
 }
 
-/// What a client expects after it was let in: the server's parameters, a key of Tyer's own, ready.
+/// What a client expects after it was let in: the server's parameters, a key of Tyer's own, ready. The key names
+/// the server's process, as `pg_backend_pid()` and notifications do; its secret is no use at the server.
 fn greeting(upstream: &Connected, (process, secret): (u32, [u8; 4])) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, value) in &upstream.parameters {
