@@ -6,8 +6,12 @@
 mod bed;
 #[cfg(test)]
 mod browser;
+#[cfg(test)]
+mod clients;
 mod crash;
 mod holds;
+#[cfg(test)]
+mod migrations;
 mod observe;
 mod people;
 #[cfg(test)]
