@@ -2,15 +2,16 @@
 //!
 //! What would run is asked about first: a whole `Query`, or an `Execute` with the text and parameters
 //! of its portal, each time anew. The messages of a pipeline are held back until its first `Execute`
-//! is answered, because the server plans at `Bind`, and planning can run functions. What is refused is
-//! replaced by a text that must fail, and the server's error by Tyer's: the server itself then skips
-//! to `Sync`, aborts the transaction and reports the right status ("Message Flow" in the PostgreSQL
-//! documentation).
+//! is answered, because the server plans at `Bind`, and planning can run functions; a read that is
+//! bound and not executed is asked about too. What is refused is replaced by a text that must fail, and
+//! the server's error by Tyer's: the server itself then skips to `Sync`, aborts the transaction and
+//! reports the right status ("Message Flow" in the PostgreSQL documentation).
 //!
 //! INVARIANT: text of SQL that runs leaves only as a [`Run`], which only [`Session::cleared`] makes; a
 //! [`Chore`] carries protocol messages, statements that are merely parsed, and refused texts.
 
 mod agent;
+mod bound;
 mod expect;
 mod fatal;
 mod names;
@@ -280,6 +281,9 @@ impl Session {
     /// That request was not asked about.
     pub fn cleared(&mut self, digest: Digest, leaf: LeafIndex) -> Result<Run, Fatal> {
         let asked = self.asked.take().filter(|asked| asked.digest == digest).ok_or(Fatal::OutOfTurn)?;
+        if matches!(asked.what, Awaits::Bind { .. }) {
+            return Ok(self.bind_cleared(&asked, leaf));
+        }
         if let Some(Skipping::Errored(code)) = &self.skipping {
             let known = Known::failed(self.sent, leaf, code);
             self.known.push(known);
@@ -304,6 +308,7 @@ impl Session {
         let asked = self.asked.take().ok_or(Fatal::OutOfTurn)?;
         let mut out = Vec::new();
         match asked.what {
+            Awaits::Bind { .. } => self.bind_refused(&asked, answer, &mut out),
             // The server skips it by itself.
             _ if self.skipping.is_some() => {}
             Awaits::Execute(running) => {

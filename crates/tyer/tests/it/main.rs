@@ -6,10 +6,14 @@
 mod bed;
 #[cfg(test)]
 mod browser;
+#[cfg(test)]
+mod clients;
 mod crash;
 #[cfg(test)]
 mod faults;
 mod holds;
+#[cfg(test)]
+mod migrations;
 mod observe;
 mod people;
 #[cfg(test)]

@@ -26,7 +26,7 @@ impl Session {
         let text = Text::of(raw);
         let understanding = self.understood(&text);
         if let Some(error) = understanding.syntax_error.as_ref().filter(|_| !self.observes) {
-            return Ok(self.refuse_query(Answer::new("42601", error)));
+            return Ok(self.refuse_in_its_words(raw, Answer::new("42601", error)));
         }
         let course = Course::of(&understanding);
         let what = Awaits::Query(Progress { course, ..Progress::default() });
@@ -133,23 +133,24 @@ impl Session {
     }
 
     pub(super) fn flush(&mut self, frame: &Frame<'_>) -> Step {
-        let mut out = Vec::new();
-        if self.release(&mut out) {
-            out.extend_from_slice(frame.bytes());
+        if let Some(step) = self.ask_to_bind(frame) {
+            return step;
         }
+        let mut out = Vec::new();
+        self.release(&mut out);
+        self.behind(frame.bytes(), &mut out);
         Step::Send(Chore(out))
     }
 
     pub(super) fn sync(&mut self, frame: &Frame<'_>) -> Step {
+        if let Some(step) = self.ask_to_bind(frame) {
+            return step;
+        }
         let mut out = Vec::new();
         if self.skipping.is_none() {
             self.release(&mut out);
         }
-        self.skipping = None;
-        self.unsynced = false;
-        out.extend_from_slice(frame.bytes());
-        let expect = self.expect(Awaits::Sync { doubtful: false });
-        self.expects.push_back(expect);
+        self.behind(frame.bytes(), &mut out);
         Step::Send(Chore(out))
     }
 

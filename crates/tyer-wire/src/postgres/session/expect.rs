@@ -85,6 +85,8 @@ pub(super) struct Progress {
     pub(super) is_mixed: bool,
     /// What replaces the server's error, if it was made to fail.
     pub(super) refused: Option<Box<Answer>>,
+    /// The server parses it first, in place of running it; an error of that is its own.
+    pub(super) is_parsed: bool,
     pub(super) done: Option<(String, Option<u64>)>,
     pub(super) failed: Option<String>,
     /// The server takes `COPY` data, and swallows `Sync` and `Flush` until that ends.

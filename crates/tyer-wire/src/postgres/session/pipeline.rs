@@ -89,6 +89,12 @@ impl Session {
         matches!(bound, Some(Awaits::Bind { portal, .. }) if portal.is_grave())
     }
 
+    /// Where the one `Bind` is held back that must not be planned unasked, if there is just one.
+    pub(super) fn only_grave(&self) -> Option<usize> {
+        let mut grave = (0..self.held.len()).filter(|at| self.is_grave(*at));
+        grave.next().filter(|_| grave.next().is_none())
+    }
+
     fn first_grave(&self) -> Option<usize> {
         (0..self.held.len()).find(|at| !self.observes && self.is_grave(*at))
     }
@@ -141,6 +147,25 @@ impl Session {
         let expect = self.expect(Awaits::Query(Progress { refused, ..Progress::default() }));
         self.plan(&expect);
         self.expects.push_back(expect);
+    }
+
+    /// Refuses a `Query` that is not valid SQL by what the server itself says of it: it is made to parse the
+    /// text, which runs nothing, and then to fail, should it know better. Behind an unsynced pipeline the
+    /// `Sync` that this takes could end that, so there the words are the parser's.
+    pub(super) fn refuse_in_its_words(&mut self, sql: &[u8], answer: Answer) -> Step {
+        if self.unsynced || !self.held.is_empty() {
+            return self.refuse_query(answer);
+        }
+        let mut out = Vec::new();
+        out.extend(encode::parse(b"", sql, &[]));
+        out.extend(encode::parse(REFUSED_NAME, REFUSED_SQL, &[]));
+        out.extend(encode::sync());
+        let refused = Some(Box::new(answer));
+        let progress = Progress { refused, is_parsed: true, ..Progress::default() };
+        let expect = self.expect(Awaits::Query(progress));
+        self.plan(&expect);
+        self.expects.push_back(expect);
+        Step::Send(Chore(out))
     }
 
     /// What names will mean once the server has done this.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tyer_core::intent::{Act, Acts, Digest, Kind, Resource};
+use tyer_core::intent::{Act, Acts, Digest, Effect, Kind, Resource};
 use tyer_core::verdict::LeafIndex;
 
 use super::expect::Course;
@@ -114,6 +114,12 @@ impl Portal {
     pub(super) fn suspended_course(&self) -> Option<(Course, Option<LeafIndex>)> {
         let leaf = self.suspended?;
         Some((Course { prepares: Vec::new(), ..Course::of(&self.prepared.understanding) }, leaf))
+    }
+
+    /// Whether nothing but reading can come of it.
+    pub(super) fn only_reads(&self) -> bool {
+        let acts = &self.prepared.understanding.acts;
+        acts.iter().all(|act| act.local || act.effect == Effect::Read)
     }
 
     /// Whether it must not reach the server before it is decided: planning may run code, and `FETCH` runs

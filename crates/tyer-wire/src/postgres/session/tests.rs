@@ -263,6 +263,11 @@ fn pipeline() {
 }
 
 #[test]
+fn cursors() {
+    check("cursors");
+}
+
+#[test]
 fn names_of_statements() {
     check("names");
 }

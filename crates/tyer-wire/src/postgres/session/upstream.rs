@@ -50,6 +50,9 @@ impl Session {
             b'Z' => self.ready(decode::ready_status(frame.body())?),
             _ => {
                 self.shed_doubtful();
+                if frame.tag() == b'1' && self.parsed() {
+                    return Ok(Relay { pass: Pass::Instead(Vec::new()), settled: Vec::new() });
+                }
                 self.progressed(frame)?;
                 Ok(Relay::same())
             }
@@ -61,6 +64,14 @@ impl Session {
     #[must_use]
     pub fn is_awaiting(&self) -> bool {
         self.expects.iter().any(|expect| !matches!(expect.what, Awaits::Sync { doubtful: true }))
+    }
+
+    /// Whether the server has just parsed the text of a refused `Query`, which it knows better than we do.
+    fn parsed(&mut self) -> bool {
+        match self.expects.front_mut().map(|expect| &mut expect.what) {
+            Some(Awaits::Query(progress)) => std::mem::take(&mut progress.is_parsed),
+            _ => false,
+        }
     }
 
     /// A message that answers, in whole or in part, what stands first.
@@ -109,10 +120,13 @@ impl Session {
 
     /// The first in line is answered in full.
     fn confirm(&mut self) {
-        let Some(Expect { at, what, .. }) = self.expects.pop_front() else { return };
+        let Some(Expect { at, what, leaf }) = self.expects.pop_front() else { return };
         match what {
             Awaits::Parse { name, prepared } => self.statements.confirm(at, &name, Some(prepared)),
-            Awaits::Bind { name, portal } => self.portals.confirm(at, &name, Some(portal)),
+            Awaits::Bind { name, portal } => {
+                self.bound(at, leaf);
+                self.portals.confirm(at, &name, Some(portal));
+            }
             Awaits::Close { target: Target::Statement, name } => {
                 self.statements.confirm(at, &name, None)
             }
@@ -225,9 +239,10 @@ impl Session {
         let mut relay = Relay::same();
         let refused = match self.expects.front().map(|expect| &expect.what) {
             None => return Ok(relay),
-            Some(Awaits::Refused(answer) | Awaits::Query(Progress { refused: Some(answer), .. })) => {
-                Some(answer)
-            }
+            Some(
+                Awaits::Refused(answer)
+                | Awaits::Query(Progress { refused: Some(answer), is_parsed: false, .. }),
+            ) => Some(answer),
             Some(_) => None,
         };
         let code = match refused {

@@ -101,6 +101,8 @@ struct Relay<'a> {
     cancel: CancelKey,
     gone: watch::Sender<bool>,
     agent_closed: bool,
+    /// Whether what was read of the agent ends within a message that is taken only whole.
+    is_partial: bool,
     question: Option<Answering>,
     /// The server itself has told the agent why the connection ends.
     is_told: bool,
@@ -138,6 +140,7 @@ impl<'a> Relay<'a> {
             cancel: upstream.cancel,
             gone: watch::channel(false).0,
             agent_closed: false,
+            is_partial: true,
             question: None,
             is_told: false,
         }
@@ -156,10 +159,10 @@ impl<'a> Relay<'a> {
             if self.agent_closed && !is_asking && !self.upstream_out.is_pending() {
                 return Ending::Agent;
             }
-            let room_up =
-                self.upstream_out.pending() < BUFFER_MAX && self.from_agent.pending() < BUFFER_MAX;
+            let room_up = self.upstream_out.pending() < BUFFER_MAX
+                && (self.is_partial || self.from_agent.pending() < BUFFER_MAX);
             tokio::select! {
-                read = self.agent_in.read(&mut agent_bytes), if !self.agent_closed && (room_up || !is_asking) => {
+                read = self.agent_in.read(&mut agent_bytes), if !self.agent_closed && room_up => {
                     self.agent_read(read.ok().and_then(|count| agent_bytes.get(..count)));
                 }
                 read = self.upstream_in.read(&mut upstream_bytes), if self.to_agent.pending() < BUFFER_MAX => {
@@ -226,8 +229,12 @@ impl<'a> Relay<'a> {
 
     /// Works off the agent's messages until a question opens or nothing whole is left.
     fn agent_messages(&mut self) -> Result<Flow, Ending> {
+        self.is_partial = false;
         while self.question.is_none() && self.upstream_out.pending() < BUFFER_MAX {
-            let Some(frame) = self.from_agent.frame().map_err(Fatal::from)? else { break };
+            let Some(frame) = self.from_agent.frame().map_err(Fatal::from)? else {
+                self.is_partial = true;
+                break;
+            };
             match self.session.agent(&frame)? {
                 Step::Nothing => {}
                 Step::Later => {

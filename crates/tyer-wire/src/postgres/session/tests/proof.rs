@@ -26,8 +26,14 @@ impl Model {
         self.cleared.extend(cleared.map(str::to_owned));
         let mut decoder = Decoder::new(Side::Agent);
         decoder.push(bytes);
+        let mut runs = false;
         while let Some(frame) = decoder.frame().unwrap() {
+            runs |= matches!(frame.tag(), b'E' | b'Q');
             self.message(&frame);
+        }
+        if !runs {
+            // It was cleared to be bound and no more.
+            self.cleared.clear();
         }
         assert_eq!(self.cleared, Vec::<String>::new(), "what was cleared is run, or skipped, at once");
     }
@@ -108,7 +114,8 @@ impl Model {
         }
         let sql = self.statements.get(bind.statement)?.clone();
         let is_grave = understand(&sql).acts.worst().is_dangerous();
-        assert!(!is_grave || self.cleared.contains(&sql), "planned unasked: {sql}");
+        let is_read = sql.starts_with("select n");
+        assert!(!(is_grave || is_read) || self.cleared.contains(&sql), "planned unasked: {sql}");
         if self.portals.contains_key(bind.portal) {
             self.cleared.clear();
             return None;
@@ -151,6 +158,7 @@ fn agent_line() -> impl Strategy<Value = String> {
         prop::sample::select(vec![
             "select 1",
             "delete from orders",
+            "select n from orders",
             "deallocate a",
             "prepare a as select 1",
             "fail now",
