@@ -43,7 +43,7 @@ fn psycopg2() {
         database: "psycopg2_test",
         server: &["CREATE DATABASE psycopg2_test TEMPLATE template0"],
         schema: &["CREATE EXTENSION hstore"],
-        passes_min: 690,
+        passes_min: 735,
     };
     check(&suite, |seat| run(seat, "psycopg2", &["tests"]));
 }

@@ -25,7 +25,7 @@ fn postgresql() {
             "ALTER DATABASE regression SET timezone_abbreviations TO 'Default'",
         ],
         schema: &[],
-        passes_min: 180,
+        passes_min: 214,
     };
     check(&suite, run);
 }
