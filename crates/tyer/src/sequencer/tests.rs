@@ -1,3 +1,5 @@
+//! Groups, what goes along with them, and the roots they are signed with.
+
 use tyer_core::ledger::checkpoint::SigningKey;
 use tyer_core::record::{Record, What};
 
