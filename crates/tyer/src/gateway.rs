@@ -21,12 +21,11 @@ pub(crate) mod world;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
-use tokio::sync::{Mutex, MutexGuard, RwLock, broadcast, watch};
+use tokio::sync::{Mutex, MutexGuard, RwLock, broadcast};
 use tyer_core::facts::Facts;
 use tyer_core::hold::{Event, Next, StepError};
-use tyer_core::intent::{Acts, Digest, HoldId, Intent, SessionId, Timestamp, Upstream};
+use tyer_core::intent::{HoldId, Intent, SessionId, Timestamp, Upstream};
 use tyer_core::policy::{Asks, Decision, Memo, Situation};
 use tyer_core::record::{ApprovalRecord, Record, What};
 use tyer_core::verdict::{
@@ -37,6 +36,7 @@ use crate::clock;
 use crate::config::{Config, Mode};
 use crate::gateway::leases::{LeaseKey, Leases};
 use crate::gateway::outcomes::Taken;
+pub(crate) use crate::gateway::requests::{About, Patience, Request};
 use crate::gateway::world::World;
 use crate::sequencer::Sequencer;
 use crate::store::{Change, StoreError, Table};
@@ -76,42 +76,6 @@ pub(crate) enum News {
     Session(SessionId),
     /// People, the freeze or the configuration changed.
     Rules,
-}
-
-/// One request as a door understood it.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) session: SessionId,
-    pub(crate) acts: Acts,
-    /// The identity of the exact request.
-    pub(crate) digest: Digest,
-    /// The identity without literals.
-    pub(crate) shape: Digest,
-    /// What people are shown.
-    pub(crate) text: String,
-    /// What leaves keep.
-    pub(crate) redacted: String,
-    /// Whether a rollback takes all of it back.
-    pub(crate) transactional: bool,
-    /// What to find out about its consequences.
-    pub(crate) about: About,
-}
-
-/// What a card should say about a request's consequences.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct About {
-    /// Relations that would lose or change rows.
-    pub(crate) relations: Vec<String>,
-    /// A statement that the upstream's planner may be asked about without running anything.
-    pub(crate) explain: Option<String>,
-}
-
-/// How long the requester waits for people, and how to tell that it has gone.
-#[derive(Debug)]
-pub(crate) struct Patience {
-    pub(crate) wait: Duration,
-    /// Turns true when the requester is gone or cancels.
-    pub(crate) gone: watch::Receiver<bool>,
 }
 
 impl Gateway {

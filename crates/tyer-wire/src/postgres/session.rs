@@ -153,6 +153,15 @@ struct Asked {
     unsettles: bool,
 }
 
+/// What the session does by itself about what it cannot vouch for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stance {
+    /// It refuses.
+    Enforces,
+    /// It asks about it as opaque.
+    Observes,
+}
+
 /// One connection's relay, after authentication.
 #[derive(Debug)]
 pub struct Session {
@@ -179,7 +188,7 @@ pub struct Session {
     unsettled: bool,
     understood: Understood,
     /// Whether nothing is refused here: what enforcing would refuse is asked about as opaque.
-    observes: bool,
+    stance: Stance,
 }
 
 impl Session {
@@ -204,7 +213,7 @@ impl Session {
             implicit: true,
             unsettled: false,
             understood: Understood::default(),
-            observes: false,
+            stance: Stance::Enforces,
         }
     }
 
@@ -213,7 +222,11 @@ impl Session {
     /// are asked about as opaque, and run if they are cleared. Bounds still hold.
     #[must_use]
     pub fn observing(self) -> Self {
-        Self { observes: true, ..self }
+        Self { stance: Stance::Observes, ..self }
+    }
+
+    fn observes(&self) -> bool {
+        self.stance == Stance::Observes
     }
 
     /// A setting as the server reported it, at its start or later.
@@ -266,7 +279,7 @@ impl Session {
             b'C' => self.close(frame),
             b'E' => self.execute(frame),
             b'H' => Ok(self.flush(frame)),
-            b'F' if self.observes => Ok(self.call(frame)),
+            b'F' if self.observes() => Ok(self.call(frame)),
             b'F' => Ok(self.refuse_query(
                 Answer::new("0A000", "function calls outside of SQL are not supported")
                     .hint("Call the function by SELECT."),

@@ -1,7 +1,10 @@
-//! Requests as leaves keep them: literals redacted, everything bounded, the full text only committed to.
+//! Requests as doors hand them in, and as leaves keep them: literals redacted, everything bounded, the full text only committed to.
 
+use std::time::Duration;
+
+use tokio::sync::watch;
 use tyer_core::facts::Facts;
-use tyer_core::intent::{Act, Acts, Digest, Intent, Kind, Resource};
+use tyer_core::intent::{Act, Acts, Digest, Intent, Kind, Resource, SessionId};
 use tyer_core::record::{RequestRecord, commit};
 use tyer_core::verdict::{Basis, Refusal};
 
@@ -14,6 +17,42 @@ const REDACTED_CHARS_MAX: usize = 3_000;
 const ACTS_MAX: usize = 40;
 /// Characters of one name or explanation that a leaf keeps.
 const WORDS_CHARS_MAX: usize = 120;
+
+/// One request as a door understood it.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) session: SessionId,
+    pub(crate) acts: Acts,
+    /// The identity of the exact request.
+    pub(crate) digest: Digest,
+    /// The identity without literals.
+    pub(crate) shape: Digest,
+    /// What people are shown.
+    pub(crate) text: String,
+    /// What leaves keep.
+    pub(crate) redacted: String,
+    /// Whether a rollback takes all of it back.
+    pub(crate) transactional: bool,
+    /// What to find out about its consequences.
+    pub(crate) about: About,
+}
+
+/// What a card should say about a request's consequences.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct About {
+    /// Relations that would lose or change rows.
+    pub(crate) relations: Vec<String>,
+    /// A statement that the upstream's planner may be asked about without running anything.
+    pub(crate) explain: Option<String>,
+}
+
+/// How long the requester waits for people, and how to tell that it has gone.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    pub(crate) wait: Duration,
+    /// Turns true when the requester is gone or cancels.
+    pub(crate) gone: watch::Receiver<bool>,
+}
 
 /// What opens a leaf's commitment; kept beside the ledger, never in it.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]

@@ -8,25 +8,33 @@ mod bed;
 mod browser;
 #[cfg(test)]
 mod clients;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
 mod holds;
 #[cfg(test)]
 mod migrations;
+#[cfg(test)]
 mod observe;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod proposals;
 #[cfg(test)]
 mod proxy;
+#[cfg(test)]
 mod rollback;
 #[cfg(test)]
 mod scale;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
 mod sessions;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod suites;
+#[cfg(test)]
 mod waiting;

@@ -50,7 +50,7 @@ async fn two_people_switch_it_on() {
     bed.tyer.configure(&bed.cluster, &OBSERVED).expect("the file changed by hand");
     bed.tyer.resume().expect("a restart");
     let closed = |bed: &Bed| crate::bed::connect(bed.tyer.door, &login.session, &login.password);
-    let refused = closed(&bed).await.err().expect("the door is closed").to_string();
+    let refused = closed(&bed).await.expect_err("the door is closed").to_string();
     let part = json!({ "configure": "upstream orders" });
     bed.alice.sign_in().await.expect("sign-in");
     bed.alice.decide(&part, "").await.expect("one of two");

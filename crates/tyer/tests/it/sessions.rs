@@ -121,7 +121,8 @@ async fn a_client_that_leaves_inside_a_transaction_keeps_no_locks() {
     let agent = bed.agent().await;
     assert!(ask(&agent, "BEGIN; UPDATE customers SET name = 'x' WHERE id = 1").await.is_ok());
     drop(agent);
-    // As the server itself: the lock is free as soon as the connection is.
+    // The driver says goodbye in a task of its own.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     let update =
         "SET lock_timeout = '2s'; UPDATE customers SET name = name WHERE id = 1 RETURNING name <> 'x'";
     assert_eq!(bed.truth(update), "t");

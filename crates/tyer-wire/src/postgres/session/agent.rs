@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tyer_core::limits::STATEMENTS_MAX;
 
-use super::expect::{Awaits, CopyData, Course, Progress, Running};
+use super::expect::{Awaits, CopyData, Course, Form, Progress, Running};
 use super::names::Name;
 use super::pipeline::not_utf8;
 use super::question::{Portal, Prepared, Question, Text, unclear, unsettles};
@@ -17,7 +17,7 @@ use crate::postgres::understand::Understanding;
 impl Session {
     pub(super) fn query(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
         let raw = decode::query(frame.body())?;
-        if std::str::from_utf8(raw).is_err() && !self.observes {
+        if std::str::from_utf8(raw).is_err() && !self.observes() {
             return Ok(self.refuse_query(not_utf8()));
         }
         if let Some(step) = self.refuse_unasked(None) {
@@ -25,7 +25,7 @@ impl Session {
         }
         let text = Text::of(raw);
         let understanding = self.understood(&text);
-        if let Some(error) = understanding.syntax_error.as_ref().filter(|_| !self.observes) {
+        if let Some(error) = understanding.syntax_error.as_ref().filter(|_| !self.observes()) {
             return Ok(self.refuse_in_its_words(raw, Answer::new("42601", error)));
         }
         let course = Course::of(&understanding);
@@ -39,7 +39,7 @@ impl Session {
         let text = Text::named(why);
         let understanding = Arc::new(unclear(&text.sql, why));
         let course = Course::of(&understanding);
-        let what = Awaits::Query(Progress { course, is_call: true, ..Progress::default() });
+        let what = Awaits::Query(Progress { course, form: Form::Call, ..Progress::default() });
         let call = Value { binary: true, bytes: Some(frame.body().to_vec()) };
         let parameters = Parameters { types: Vec::new(), values: vec![call] };
         self.ask(frame, text, understanding, (parameters, what))
@@ -47,7 +47,7 @@ impl Session {
 
     pub(super) fn parse(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
         let parse = Parse::decode(frame.body())?;
-        if std::str::from_utf8(parse.sql).is_err() && !self.observes {
+        if std::str::from_utf8(parse.sql).is_err() && !self.observes() {
             return Ok(self.refuse_here(not_utf8()));
         }
         if self.statements.len() >= STATEMENTS_MAX {
@@ -193,7 +193,7 @@ impl Session {
         (parameters, what): (Parameters, Awaits),
     ) -> Step {
         let digest = text.digest(&self.scope, &parameters);
-        let sql = Arc::clone(&text.sql);
+        let sql = text.sql;
         let text = request_text(&sql, &parameters);
         let unsettles = understanding.acts.iter().any(|act| unsettles(&act.resource));
         self.asked = Some(Asked { digest, bytes: frame.bytes().to_vec(), what, unsettles });

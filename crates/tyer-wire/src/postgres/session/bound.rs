@@ -21,7 +21,7 @@ const BOUND: &str = "BIND";
 impl Session {
     /// Asks about the one `Bind` that `Flush` or `Sync` would send unasked, if it only reads.
     pub(super) fn ask_to_bind(&mut self, frame: &Frame<'_>) -> Option<Step> {
-        if self.observes || self.skipping.is_some() || self.unreadable().is_some() {
+        if self.observes() || self.skipping.is_some() || self.unreadable().is_some() {
             return None;
         }
         let at = self.only_grave()?;

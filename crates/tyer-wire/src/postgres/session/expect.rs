@@ -75,18 +75,27 @@ impl Course {
     }
 }
 
+/// What stands in the place of a `Query`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Form {
+    /// The text itself.
+    #[default]
+    Text,
+    /// A function call.
+    Call,
+    /// The server parses it first, in place of running it; an error of that is its own.
+    Parsed,
+}
+
 /// How far a `Query` has come.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     pub(super) course: Course,
-    /// It is a function call, not a text.
-    pub(super) is_call: bool,
+    pub(super) form: Form,
     /// Part of it stands apart from the rest: it ended a transaction, or marked a point to go back to.
     pub(super) is_mixed: bool,
     /// What replaces the server's error, if it was made to fail.
     pub(super) refused: Option<Box<Answer>>,
-    /// The server parses it first, in place of running it; an error of that is its own.
-    pub(super) is_parsed: bool,
     pub(super) done: Option<(String, Option<u64>)>,
     pub(super) failed: Option<String>,
     /// The server takes `COPY` data, and swallows `Sync` and `Flush` until that ends.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tyer_core::limits::PIPELINE_BYTES_MAX;
 
-use super::expect::{Awaits, Expect, Progress};
+use super::expect::{Awaits, Expect, Form, Progress};
 use super::names::Name;
 use super::{Chore, Held, REFUSED_NAME, REFUSED_SQL, Session, Skipping, Step};
 use crate::postgres::decode::{Frame, Target};
@@ -80,7 +80,7 @@ impl Session {
     /// spared one goes out, because it was not answered.
     pub(super) fn refuse_unasked(&mut self, spared: Option<usize>) -> Option<Step> {
         let unasked = |at: &usize| Some(*at) != spared && self.is_grave(*at);
-        (0..self.held.len()).find(unasked).filter(|_| !self.observes)?;
+        (0..self.held.len()).find(unasked).filter(|_| !self.observes())?;
         Some(self.refuse_here(bound_unasked()))
     }
 
@@ -96,7 +96,7 @@ impl Session {
     }
 
     fn first_grave(&self) -> Option<usize> {
-        (0..self.held.len()).find(|at| !self.observes && self.is_grave(*at))
+        (0..self.held.len()).find(|at| !self.observes() && self.is_grave(*at))
     }
 
     /// Where the last `Bind` of that portal is held back, unless it is closed again behind it.
@@ -161,7 +161,7 @@ impl Session {
         out.extend(encode::parse(REFUSED_NAME, REFUSED_SQL, &[]));
         out.extend(encode::sync());
         let refused = Some(Box::new(answer));
-        let progress = Progress { refused, is_parsed: true, ..Progress::default() };
+        let progress = Progress { refused, form: Form::Parsed, ..Progress::default() };
         let expect = self.expect(Awaits::Query(progress));
         self.plan(&expect);
         self.expects.push_back(expect);

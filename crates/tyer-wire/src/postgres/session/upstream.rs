@@ -2,7 +2,7 @@
 
 use tyer_core::verdict::{LeafIndex, Outcome};
 
-use super::expect::{Awaits, Expect, Known, Progress, Running, rows_of};
+use super::expect::{Awaits, Expect, Form, Known, Progress, Running, rows_of};
 use super::names::Name;
 use super::{Fatal, Session, Skipping, Status, transaction};
 use crate::postgres::decode::{self, Complaint, Frame, Piece, Target};
@@ -69,7 +69,10 @@ impl Session {
     /// Whether the server has just parsed the text of a refused `Query`, which it knows better than we do.
     fn parsed(&mut self) -> bool {
         match self.expects.front_mut().map(|expect| &mut expect.what) {
-            Some(Awaits::Query(progress)) => std::mem::take(&mut progress.is_parsed),
+            Some(Awaits::Query(progress)) if progress.form == Form::Parsed => {
+                progress.form = Form::Text;
+                true
+            }
             _ => false,
         }
     }
@@ -102,7 +105,7 @@ impl Session {
                 self.transacted(at, &tag, control);
                 Ok(())
             }
-            (b'V', Awaits::Query(progress)) if !progress.is_call => Err(Fatal::Upstream(tag)),
+            (b'V', Awaits::Query(progress)) if progress.form != Form::Call => Err(Fatal::Upstream(tag)),
             (b'I' | b'V', Awaits::Query(progress)) => {
                 progress.complete(String::new());
                 Ok(())
@@ -239,10 +242,10 @@ impl Session {
         let mut relay = Relay::same();
         let refused = match self.expects.front().map(|expect| &expect.what) {
             None => return Ok(relay),
-            Some(
-                Awaits::Refused(answer)
-                | Awaits::Query(Progress { refused: Some(answer), is_parsed: false, .. }),
-            ) => Some(answer),
+            Some(Awaits::Query(Progress { form: Form::Parsed, .. })) => None,
+            Some(Awaits::Refused(answer) | Awaits::Query(Progress { refused: Some(answer), .. })) => {
+                Some(answer)
+            }
             Some(_) => None,
         };
         let code = match refused {

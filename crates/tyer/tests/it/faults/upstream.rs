@@ -151,7 +151,7 @@ async fn while_the_upstream_is_down_the_door_says_so() {
     let login = bed.session(&[]);
     bed.cluster.halt();
     let refused = crate::bed::connect(bed.tyer.door, &login.session, &login.password).await;
-    let refused = crate::bed::Refused::of(&refused.err().expect("no database"));
+    let refused = crate::bed::Refused::of(&refused.expect_err("no database"));
     assert_eq!(refused.code, "08006", "{refused:?}");
     bed.cluster.resume().expect("the database is back");
     let agent = bed.connect(&login).await;
