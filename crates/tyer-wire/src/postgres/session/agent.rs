@@ -195,7 +195,7 @@ impl Session {
         let digest = text.digest(&self.scope, &parameters);
         let sql = text.sql;
         let text = request_text(&sql, &parameters);
-        let unsettles = understanding.acts.iter().any(|act| unsettles(&act.resource));
+        let unsettles = understanding.acts.iter().any(unsettles);
         self.asked = Some(Asked { digest, bytes: frame.bytes().to_vec(), what, unsettles });
         let may_wait = self.may_wait();
         Step::Ask(Box::new(Question { sql, understanding, parameters, digest, text, may_wait }))

@@ -145,11 +145,14 @@ pub(super) fn unclear(sql: &str, why: &str) -> Understanding {
     }
 }
 
-/// Whether changing it changes how later texts are read, or might.
-pub(super) fn unsettles(resource: &Resource) -> bool {
-    resource.kind == Kind::Setting
+/// Whether the act may change how later texts are read: code that cannot be seen through can set whatever a
+/// statement can, and the server reports it only before `ReadyForQuery`.
+pub(super) fn unsettles(act: &Act) -> bool {
+    let hides = matches!(act.effect, Effect::Execute | Effect::Opaque);
+    let sets = act.resource.kind == Kind::Setting
         && matches!(
-            resource.name.to_ascii_lowercase().as_str(),
+            act.resource.name.to_ascii_lowercase().as_str(),
             "client_encoding" | "names" | "standard_conforming_strings" | "all" | "*" | ""
-        )
+        );
+    hides || sets
 }

@@ -52,7 +52,7 @@ impl Walk {
             NodeEnum::FetchStmt(_) | NodeEnum::ClosePortalStmt(_) => {
                 self.found.push(free("uses a cursor that this session declared"));
             }
-            NodeEnum::DeclareCursorStmt(declare) => self.used(&declare.query),
+            NodeEnum::DeclareCursorStmt(declare) => self.declares(declare),
             NodeEnum::PrepareStmt(prepare) => {
                 self.prepares.push(prepare.name.clone());
                 self.prepared.insert(prepare.name.clone());
@@ -97,6 +97,16 @@ impl Walk {
             self.forget();
         }
         self.found.push(free(why));
+    }
+
+    /// What a cursor reads is fetched freely, forwards and back, and each fetch may run its query again.
+    fn declares(&mut self, declare: &pb::DeclareCursorStmt) {
+        let found = self.apart(&declare.query);
+        if found.iter().any(|act| act.effect.is_dangerous() && !act.local) {
+            let why = "declares a cursor over code that is not known: each FETCH may run it again";
+            self.found.push(Act::opaque(why));
+        }
+        found.into_iter().for_each(|act| self.found.push(act));
     }
 
     fn executes(&mut self, name: &str) {

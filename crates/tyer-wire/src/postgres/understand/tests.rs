@@ -342,3 +342,11 @@ proptest! {
         prop_assert_eq!(found.redacted, plain.redacted);
     }
 }
+
+#[test]
+fn a_cursor_may_run_its_query_again() {
+    let check = |sql: &str, expect| assert_eq!(understand(sql).acts.worst(), expect, "{sql}");
+    check("DECLARE c CURSOR FOR SELECT * FROM t", Effect::Read);
+    check("DECLARE c SCROLL CURSOR FOR SELECT lower(name) FROM t", Effect::Read);
+    check("DECLARE c CURSOR FOR SELECT g(n) FROM t", Effect::Opaque);
+}
