@@ -39,6 +39,12 @@ pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const STARTUP_BYTES_MAX: usize = 10_000;
 /// Bytes held back in an unsynced pipeline before Tyer stops waiting inside it.
 pub const PIPELINE_BYTES_MAX: usize = 1024 * 1024;
+/// Connections at all doors of one upstream at once; the configuration may say fewer.
+pub const CONNECTIONS_MAX: usize = 20_000;
+/// How long a client may take to prove who it is: 5 minutes; 30 seconds unless the configuration says so.
+pub const LOGIN_MS_MAX: i64 = 5 * 60 * 1000;
+/// How long connections may finish what they do when the program stops: 10 minutes at most.
+pub const DRAIN_MS_MAX: i64 = 10 * 60 * 1000;
 /// Characters of one name that a person or an agent supplies.
 pub const NAME_CHARS_MAX: usize = 64;
 /// Characters of a comment, a reason or a purpose.

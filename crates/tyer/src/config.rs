@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tyer_core::assertion::RelyingParty;
 use tyer_core::hold::Lifetimes;
 use tyer_core::intent::{Digest, Environment, PersonId, Upstream};
+use tyer_core::limits::{DRAIN_MS_MAX, LOGIN_MS_MAX};
 use tyer_core::policy::{Policies, Preset, Source};
 use tyer_core::record::canonical;
 
@@ -29,6 +30,7 @@ pub(crate) struct Config {
     pub(crate) console: Console,
     pub(crate) policies: Policies,
     pub(crate) holds: Holds,
+    pub(crate) limits: Limits,
     pub(crate) upstreams: BTreeMap<Upstream, UpstreamConfig>,
     /// The digest of each security part of the file: `console`, `policy`, `upstream NAME`.
     pub(crate) parts: BTreeMap<String, Digest>,
@@ -68,6 +70,19 @@ pub(crate) struct Holds {
     /// How long a door waits for people before it says "come again".
     pub(crate) wait: Duration,
     pub(crate) lifetimes: Lifetimes,
+}
+
+/// What connections may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// At each door at once.
+    pub(crate) connections: usize,
+    /// Of one session at once.
+    pub(crate) connections_per_session: u32,
+    /// Until a client has proven who it is.
+    pub(crate) login: Duration,
+    /// Until what runs is ended when the program stops.
+    pub(crate) drain: Duration,
 }
 
 /// One upstream and the door before it.
@@ -122,6 +137,8 @@ struct RawConfig {
     #[serde(default)]
     holds: RawHolds,
     #[serde(default)]
+    limits: RawLimits,
+    #[serde(default)]
     upstream: BTreeMap<String, RawUpstream>,
 }
 
@@ -160,6 +177,15 @@ struct RawHolds {
     wait_seconds: Option<u64>,
     expire_seconds: Option<u32>,
     lapse_seconds: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLimits {
+    connections: Option<usize>,
+    connections_per_session: Option<u32>,
+    login_seconds: Option<u32>,
+    drain_seconds: Option<u32>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -231,6 +257,7 @@ impl Config {
             console: console(path, raw.console)?,
             policies,
             holds: holds(&raw.holds),
+            limits: limits(path, &raw.limits)?,
             upstreams,
             parts,
         })
@@ -330,6 +357,31 @@ fn holds(raw: &RawHolds) -> Holds {
             ms(raw.lapse_seconds, tyer_core::limits::GRANT_MS_MAX),
         ),
     }
+}
+
+fn limits(path: &Path, raw: &RawLimits) -> Result<Limits, ConfigError> {
+    let within = |key: &str, value: i64, most: i64| {
+        let message = || format!("{value} is not between 1 and {most}");
+        if (1..=most).contains(&value) {
+            Ok(value.unsigned_abs())
+        } else {
+            let key = format!("limits.{key}");
+            Err(ConfigError::Value { path: path.to_owned(), key, message: message() })
+        }
+    };
+    let most = i64::try_from(tyer_core::limits::CONNECTIONS_MAX).unwrap_or(i64::MAX);
+    let connections = raw.connections.map_or(2_000, |value| i64::try_from(value).unwrap_or(i64::MAX));
+    let of_session = raw.connections_per_session.map_or(200, i64::from);
+    let login = raw.login_seconds.map_or(30, i64::from);
+    let drain = raw.drain_seconds.map_or(30, i64::from);
+    let connections = within("connections", connections, most)?;
+    let of_session = within("connections_per_session", of_session, most)?;
+    Ok(Limits {
+        connections: usize::try_from(connections).unwrap_or(usize::MAX),
+        connections_per_session: u32::try_from(of_session).unwrap_or(u32::MAX),
+        login: Duration::from_secs(within("login_seconds", login, LOGIN_MS_MAX / 1_000)?),
+        drain: Duration::from_secs(within("drain_seconds", drain, DRAIN_MS_MAX / 1_000)?),
+    })
 }
 
 fn upstream_config(
@@ -451,6 +503,10 @@ owners = ["alice"]
         check("listen = \"127.0.0.1:6432\"", "listen = 6432", "line 8");
         check("protocol = \"postgres\"", "protocol = \"mysql\"", "upstream.orders.protocol");
         check("tls = \"disable\"", "tls = \"prefer\"", "upstream.orders.tls");
+        let limit = |line: &str| format!("[limits]\n{line}\n[upstream.orders]");
+        check("[upstream.orders]", &limit("connections = 0"), "limits.connections: 0 is not between 1");
+        check("[upstream.orders]", &limit("login_seconds = 301"), "limits.login_seconds");
+        check("[upstream.orders]", &limit("colour = 1"), "unknown field `colour`");
         check("tls = \"disable\"", "tls = \"disable\"\nmode = \"off\"", "line 13");
         check("tls = \"disable\"", "tls = \"verify-full\"", "authorities");
         check("{ file = \"password\" }", "\"s3cret\"", "line 12");

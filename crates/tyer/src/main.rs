@@ -17,6 +17,7 @@ mod secret;
 mod sequencer;
 mod serve;
 mod store;
+mod tls;
 mod upstream;
 
 fn main() -> std::process::ExitCode {

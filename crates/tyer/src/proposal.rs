@@ -61,7 +61,11 @@ pub(crate) async fn propose(
     })?;
     let (relay, question) = question(gateway, &upstream, &connected, sql)?;
     // Registered before it is decided, so that the end of the session finds it in every case.
-    let (number, kill) = gateway.connections.opened(&session);
+    let most = gateway.config.limits.connections_per_session;
+    let Some((number, kill)) = gateway.connections.opened(&session, most) else {
+        let message = format!("this session has {most} connections already");
+        return Err(Refusal::new(Reason::TooMany, message, "close some and propose it again"));
+    };
     let patience = Patience { wait: wait.min(WAIT_MAX), gone: kill.clone() };
     let proposed = match gateway.submit(request(session.clone(), &question), patience).await {
         Ok(clearance) => {

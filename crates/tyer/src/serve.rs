@@ -40,8 +40,8 @@ const FILES_EACH: u64 = 2;
 
 /// How often holds, sessions and leases are looked at for their end.
 const TICK: Duration = Duration::from_millis(500);
-/// How long connections may finish what they do after a signal to stop.
-const DRAIN: Duration = Duration::from_secs(10);
+/// How long connections may take to say why they end once they are told to.
+const FAREWELL: Duration = Duration::from_secs(6);
 
 /// Why the server does not start or stops.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +79,7 @@ pub(crate) async fn run(data: &Path) -> Result<(), ServeError> {
     let _beyond_limit =
         signal(SignalKind::from_raw(SIGXFSZ)).map_err(ServeError::io("cannot listen for signals"))?;
     let config = Config::load(data)?;
-    raise_open_files(config.upstreams.len());
+    raise_open_files(config.upstreams.len(), config.limits.connections);
     let upstreams = Upstreams::new(&config.upstreams)?;
     let gateway = gateway(data, config, upstreams).await?;
     let (stop, stopping) = watch::channel(false);
@@ -94,13 +94,30 @@ pub(crate) async fn run(data: &Path) -> Result<(), ServeError> {
     run_until_signal(&gateway).await?;
     tracing::info!("stopping; open connections may finish what they do");
     stop.send_replace(true);
-    let drained =
-        tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
-    if drained.is_err() {
-        tracing::warn!("some connections did not finish in time");
-    }
+    drain(&gateway, &mut tasks).await?;
     gateway.settle_owed().await;
     Ok(gateway.sequencer.flush().await?)
+}
+
+/// Lets connections finish what they do, for a bounded time or until a second signal, then ends them.
+async fn drain(gateway: &Gateway, tasks: &mut JoinSet<()>) -> Result<(), ServeError> {
+    let io = || ServeError::io("cannot listen for signals");
+    let mut terminate = signal(SignalKind::terminate()).map_err(io())?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(io())?;
+    tokio::select! {
+        () = all(tasks) => return Ok(()),
+        () = tokio::time::sleep(gateway.config.limits.drain) => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::warn!("some connections did not finish in time and are ended");
+    gateway.connections.close_everything();
+    tokio::time::timeout(FAREWELL, all(tasks)).await.ok();
+    Ok(())
+}
+
+async fn all(tasks: &mut JoinSet<()>) {
+    while tasks.join_next().await.is_some() {}
 }
 
 /// Refuses data that other users can read.
@@ -120,14 +137,14 @@ fn check_private(data: &Path) -> Result<(), ServeError> {
 }
 
 /// Takes as many open files as the system allows, and says so if that is too few for full doors.
-fn raise_open_files(doors: usize) {
+fn raise_open_files(doors: usize, connections: usize) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         tracing::warn!(%error, ?current, "the limit of open files stays as it is");
     }
     let needed = (doors as u64)
-        .saturating_mul(door::postgres::CONNECTIONS_MAX as u64)
+        .saturating_mul(connections as u64)
         .saturating_mul(FILES_EACH)
         .saturating_add(FILES_BESIDE);
     if let Some(hard) = maximum.filter(|hard| *hard < needed) {

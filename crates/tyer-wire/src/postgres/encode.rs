@@ -142,12 +142,12 @@ pub fn ready() -> Vec<u8> {
     message(b'Z', |out| out.push(b'I'))
 }
 
-/// `NegotiateProtocolVersion`: at most 3.0, and these options are not known.
+/// `NegotiateProtocolVersion`: at most that minor version of protocol 3, and these options are not known.
 #[must_use]
-pub fn negotiate(unknown: &[String]) -> Vec<u8> {
+pub fn negotiate(minor: u16, unknown: &[String]) -> Vec<u8> {
     message(b'v', |out| {
         // The documentation says the minor version; servers send, and libpq wants, the whole one.
-        out.extend(196_608_u32.to_be_bytes());
+        out.extend((196_608 + u32::from(minor)).to_be_bytes());
         out.extend(u32::try_from(unknown.len()).unwrap_or(u32::MAX).to_be_bytes());
         unknown.iter().for_each(|name| text(out, name.as_bytes()));
     })

@@ -1,8 +1,8 @@
 //! SCRAM-SHA-256, the server's side (RFC 5802, RFC 7677), over a stored verifier.
 //!
 //! The exchange ends here and is never passed through, so the agent's password is good for Tyer only.
-//! Channel binding is not offered: a client that insists on it is refused, one that merely could is
-//! served. A user that does not exist runs the same exchange over a verifier made from a secret of the
+//! Over TLS it can be bound to the door's certificate (`tls-server-end-point`, RFC 5929), so that nobody
+//! in between can pass it on; a client that could have done so and was kept from it is refused. A user that does not exist runs the same exchange over a verifier made from a secret of the
 //! server, and fails at its end like a wrong password.
 
 use std::fmt;
@@ -15,6 +15,8 @@ use ring::{digest, hmac, pbkdf2};
 
 /// The name of the mechanism.
 pub const MECHANISM: &str = "SCRAM-SHA-256";
+/// The name of the mechanism that binds the exchange to the channel.
+pub const MECHANISM_PLUS: &str = "SCRAM-SHA-256-PLUS";
 /// How often the password is hashed, unless said otherwise; PostgreSQL's default.
 pub const ITERATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4095);
 /// Characters that a client's nonce may have.
@@ -26,8 +28,8 @@ pub enum ScramError {
     /// Not a message of this exchange.
     #[error("malformed SCRAM message")]
     Malformed,
-    /// The client insists on channel binding.
-    #[error("channel binding is not supported")]
+    /// The client binds the exchange to another channel, or was told that it could not bind it to this one.
+    #[error("the exchange is not bound to this channel")]
     ChannelBinding,
     /// The password is wrong, or there is no such user.
     #[error("password authentication failed")]
@@ -35,6 +37,31 @@ pub enum ScramError {
     /// The stored verifier cannot be read.
     #[error("not a SCRAM-SHA-256 verifier")]
     NotAVerifier,
+}
+
+/// What an exchange runs over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel<'a> {
+    /// Nothing that it could be bound to.
+    Plain,
+    /// TLS, and the client chose not to bind it.
+    Offered,
+    /// TLS with this end point (RFC 5929), and the client chose to bind it.
+    Bound(&'a [u8]),
+}
+
+impl<'a> Channel<'a> {
+    /// What the client must show of the channel, having sent this flag (`gs2-cbind-flag` of RFC 5802).
+    fn bound(self, flag: &str) -> Result<&'a [u8], ScramError> {
+        match (self, flag) {
+            (Self::Plain, "n" | "y") | (Self::Offered, "n") => Ok(&[]),
+            (Self::Bound(end_point), "p=tls-server-end-point") => Ok(end_point),
+            // It could bind the exchange, and somebody has hidden from it that we can.
+            (Self::Offered, "y") => Err(ScramError::ChannelBinding),
+            (_, flag) if flag.starts_with("p=") => Err(ScramError::ChannelBinding),
+            _ => Err(ScramError::Malformed),
+        }
+    }
 }
 
 /// What is stored instead of a password.
@@ -144,13 +171,23 @@ impl Challenge {
         exists: bool,
         nonce: &str,
     ) -> Result<(Self, Vec<u8>), ScramError> {
+        Self::answer_over(first, verifier, exists, nonce, Channel::Plain)
+    }
+
+    /// As [`Challenge::answer`], over that channel.
+    ///
+    /// # Errors
+    /// The message is malformed, or not bound to the channel as it must be.
+    pub fn answer_over(
+        first: &[u8],
+        verifier: Verifier,
+        exists: bool,
+        nonce: &str,
+        channel: Channel<'_>,
+    ) -> Result<(Self, Vec<u8>), ScramError> {
         let first = std::str::from_utf8(first).map_err(|_| ScramError::Malformed)?;
         let (flag, rest) = first.split_once(',').ok_or(ScramError::Malformed)?;
-        match flag {
-            "n" | "y" => {}
-            _ if flag.starts_with("p=") => return Err(ScramError::ChannelBinding),
-            _ => return Err(ScramError::Malformed),
-        }
+        let bound = channel.bound(flag)?;
         // An authorisation identity would come next; PostgreSQL does not support one either.
         let bare = rest.strip_prefix(',').ok_or(ScramError::Malformed)?;
         let mut parts = bare.split(',');
@@ -161,7 +198,7 @@ impl Challenge {
         let nonce = format!("{client}{nonce}");
         let answer = format!("r={nonce},s={},i={}", BASE64.encode(&verifier.salt), verifier.iterations);
         let transcript = format!("{bare},{answer}");
-        let binding = BASE64.encode(format!("{flag},,"));
+        let binding = BASE64.encode([flag.as_bytes(), b",,", bound].concat());
         Ok((Self { verifier, exists, binding, nonce, transcript }, answer.into_bytes()))
     }
 
@@ -260,6 +297,29 @@ mod tests {
         check(verifier("pencil"), true, "pencils", Err(ScramError::Wrong));
         check(verifier("pencil"), false, "pencil", Err(ScramError::Wrong));
         check(Verifier::mock(b"secret", "nobody"), false, "pencil", Err(ScramError::Wrong));
+    }
+
+    #[test]
+    fn an_exchange_is_bound_to_its_channel() {
+        let end_point = [7; 32];
+        let check = |client: ChannelBinding, channel: Channel<'_>, expect: Result<(), ScramError>| {
+            let mut client = ScramSha256::new(b"pencil", client);
+            let got =
+                Challenge::answer_over(client.message(), verifier("pencil"), true, "abc", channel)
+                    .and_then(|(challenge, first)| {
+                        client.update(&first).unwrap();
+                        challenge.finish(client.message())
+                    });
+            assert_eq!(got.map(|(_, last)| client.finish(&last).unwrap()), expect, "{channel:?}");
+        };
+        let bound = |data: [u8; 32]| ChannelBinding::tls_server_end_point(data.to_vec());
+        check(bound(end_point), Channel::Bound(&end_point), Ok(()));
+        check(bound([8; 32]), Channel::Bound(&end_point), Err(ScramError::Malformed));
+        check(ChannelBinding::unsupported(), Channel::Bound(&end_point), Err(ScramError::Malformed));
+        check(ChannelBinding::unsupported(), Channel::Offered, Ok(()));
+        check(ChannelBinding::unrequested(), Channel::Offered, Err(ScramError::ChannelBinding));
+        check(ChannelBinding::unrequested(), Channel::Plain, Ok(()));
+        check(bound(end_point), Channel::Plain, Err(ScramError::ChannelBinding));
     }
 
     #[test]

@@ -1,29 +1,19 @@
 //! The first bytes of a connection ("Start-up" and "Message Formats" in the PostgreSQL
 //! documentation): TLS requests, cancel requests and the start-up message.
 //!
-//! Start-up parameters and `options` change settings before any policy could look, so only a list of
-//! harmless ones is understood and everything else is refused.
+//! Start-up parameters and `options` change settings before any policy could look, so only those that a SET
+//! may change freely are taken; the first of the others is named, for the door to refuse.
 
 use tyer_core::limits::STARTUP_BYTES_MAX;
 
 use super::decode::{DecodeError, Fields};
-use super::encode;
 use super::refuse::Answer;
+use super::{encode, understand};
 
 /// The answer to a TLS request that is granted.
 pub const YES: &[u8] = b"S";
 /// The answer to a TLS or GSSAPI request that is declined; the client may go on without.
 pub const NO: &[u8] = b"N";
-
-/// Settings that a client may bring along: they change how values look or what a connection is called.
-const HARMLESS: [&str; 6] = [
-    "application_name",
-    "client_encoding",
-    "datestyle",
-    "extra_float_digits",
-    "intervalstyle",
-    "timezone",
-];
 
 /// What a connection begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +42,12 @@ pub struct Start {
     pub user: String,
     /// The database; the user's name unless given.
     pub database: String,
-    /// Harmless settings to pass on, in the client's spelling; the encoding is always `UTF8`.
+    /// Settings to pass on, in the client's spelling; the encoding is `UTF8` unless another was asked for.
     pub settings: Vec<(String, String)>,
+    /// Why these settings must not be taken, if a policy would have to look at one of them first.
+    pub unlisted: Option<StartupError>,
+    /// The minor version of protocol 3 that is spoken: 0, or 2, whose keys for cancelling are longer.
+    pub minor: u16,
     /// `NegotiateProtocolVersion`, to be sent before anything else, if the client asked for more.
     pub negotiate: Option<Vec<u8>>,
 }
@@ -68,7 +62,7 @@ pub enum StartupError {
     #[error(transparent)]
     Malformed(#[from] DecodeError),
     /// Not protocol 3.
-    #[error("protocol {0}.{1} is not supported, only 3.0")]
+    #[error("protocol {0}.{1} is not supported, only 3.0 and 3.2")]
     Version(u16, u16),
     /// No user.
     #[error("no user name in the start-up message")]
@@ -157,16 +151,36 @@ fn start(code: u32, mut fields: Fields<'_>) -> Result<Start, StartupError> {
             "database" => database = Some(value),
             "replication" if is_off(&value) => {}
             "replication" => return Err(StartupError::Replication),
-            "options" => settings.extend(options(&value)?),
             _ if name.starts_with("_pq_.") => unknown.push(name),
-            _ => settings.push(harmless(name, value)?),
+            _ => settings.push((name, value)),
         }
     }
     fields.end()?;
     let user = user.filter(|user| !user.is_empty()).ok_or(StartupError::NoUser)?;
     let database = database.filter(|name| !name.is_empty()).unwrap_or_else(|| user.clone());
-    let negotiate = (minor > 0 || !unknown.is_empty()).then(|| encode::negotiate(&unknown));
-    Ok(Start { user, database, settings, negotiate })
+    let (settings, unlisted) = listed(settings);
+    // There never was a 3.1 (PostgreSQL 18, "Protocol Versions").
+    let spoken = if minor >= 2 { 2 } else { 0 };
+    let negotiates = minor != spoken || !unknown.is_empty();
+    let negotiate = negotiates.then(|| encode::negotiate(spoken, &unknown));
+    Ok(Start { user, database, settings, unlisted, minor: spoken, negotiate })
+}
+
+/// The settings that may be taken unasked; or all of them as they came, with what is wrong with the first
+/// that may not.
+fn listed(asked: Vec<(String, String)>) -> (Vec<(String, String)>, Option<StartupError>) {
+    let mut settings = Vec::new();
+    for (name, value) in &asked {
+        let taken = match name.as_str() {
+            "options" => options(value),
+            _ => harmless(name.clone(), value.clone()).map(|setting| vec![setting]),
+        };
+        match taken {
+            Ok(taken) => settings.extend(taken),
+            Err(error) => return (asked, Some(error)),
+        }
+    }
+    (settings, None)
 }
 
 fn utf8(bytes: &[u8]) -> Result<String, DecodeError> {
@@ -179,9 +193,6 @@ fn is_off(value: &str) -> bool {
 
 fn harmless(name: String, value: String) -> Result<(String, String), StartupError> {
     let lower = name.to_ascii_lowercase();
-    if !HARMLESS.contains(&lower.as_str()) {
-        return Err(StartupError::Setting(name));
-    }
     if lower == "client_encoding" {
         // The server, too, looks at letters and digits only.
         let plain: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -189,6 +200,9 @@ fn harmless(name: String, value: String) -> Result<(String, String), StartupErro
             "utf8" | "unicode" => Ok((name, "UTF8".to_owned())),
             _ => Err(StartupError::Encoding(value)),
         };
+    }
+    if !understand::is_free_setting(&lower, &value) {
+        return Err(StartupError::Setting(name));
     }
     Ok((name, value))
 }
@@ -242,6 +256,7 @@ mod tests {
         let check = |parameters: &str, expect: &str| {
             let got = match first(&message(196_608, parameters)) {
                 Ok(Some((First::Start(start), _))) => {
+                    assert_eq!(start.unlisted, None, "{parameters}");
                     format!("{}@{} {:?}", start.user, start.database, start.settings)
                 }
                 other => format!("{:?}", other.map_err(|error| error.to_string())),
@@ -252,6 +267,10 @@ mod tests {
         check("user|a|database|d|application_name|x||", r#"a@d [("application_name", "x")]"#);
         check("user|a|client_encoding|'utf-8'||", r#"a@a [("client_encoding", "UTF8")]"#);
         check("user|a|replication|off||", "a@a []");
+        check(
+            "user|a|options|-c statement_timeout=5s -c jit=off|client_min_messages|notice||",
+            r#"a@a [("statement_timeout", "5s"), ("jit", "off"), ("client_min_messages", "notice")]"#,
+        );
         check(
             "user|a|options|-c DateStyle=ISO,\\ MDY --timezone=UTC -cextra-float-digits=3||",
             r#"a@a [("DateStyle", "ISO, MDY"), ("timezone", "UTC"), ("extra_float_digits", "3")]"#,
@@ -266,6 +285,12 @@ mod tests {
             ),
             ("user|a|options|-c row_security=off||", "setting \"row_security\" cannot"),
             ("user|a|options|-c timezone=UTC -c role=root||", "setting \"role\" cannot"),
+            ("user|a|statement_timeout|0||", "setting \"statement_timeout\" cannot"),
+            ("user|a|search_path|evil||", "setting \"search_path\" cannot"),
+            (
+                "user|a|standard_conforming_strings|off||",
+                "setting \"standard_conforming_strings\" cannot",
+            ),
             ("user|a|options|-d 5||", "are not understood"),
             ("user|a|options|-c timezone||", "are not understood"),
             ("user|a|options|\\||", "are not understood"),
@@ -276,7 +301,10 @@ mod tests {
             ("user|a||x", "malformed start-up"),
         ];
         for (parameters, expect) in refused {
-            let error = first(&message(196_608, parameters)).unwrap_err();
+            let error = match first(&message(196_608, parameters)) {
+                Ok(Some((First::Start(start), _))) => start.unlisted.unwrap(),
+                other => other.unwrap_err(),
+            };
             assert!(error.to_string().contains(expect), "{parameters}: {error}");
         }
     }
@@ -305,7 +333,12 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(negotiate(196_608, "user|a||"), None);
-        assert_eq!(negotiate(196_610, "user|a||"), Some(encode::negotiate(&[])));
+        assert_eq!(negotiate(196_609, "user|a||"), Some(encode::negotiate(0, &[])));
+        assert_eq!(negotiate(196_610, "user|a||"), None);
+        assert_eq!(negotiate(196_611, "user|a||"), Some(encode::negotiate(2, &[])));
+        // The highest that there can be, which newer clients ask for to see what they get.
+        let grease = negotiate(206_607, "user|a|_pq_.test_protocol_negotiation|||").unwrap();
+        assert_eq!(&grease[5..9], &196_610_u32.to_be_bytes());
         let asked = negotiate(196_608, "user|a|_pq_.x|1||").unwrap();
         assert_eq!(asked, b"v\0\0\0\x13\0\x03\0\0\0\0\0\x01_pq_.x\0".to_vec());
     }

@@ -121,6 +121,12 @@ pub fn understand(sql: &str) -> Understanding {
     }
 }
 
+/// Whether a session may set this without being asked: it changes nothing but how the session shows or plans
+/// things, or puts a safeguard on.
+pub(super) fn is_free_setting(name: &str, value: &str) -> bool {
+    settings::set(name, Some(value)).local
+}
+
 /// Why there is no tree.
 struct Refused {
     why: String,

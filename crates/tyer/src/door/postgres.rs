@@ -21,6 +21,7 @@ use crate::config::UpstreamConfig;
 use crate::gateway::Gateway;
 use crate::secret;
 use crate::serve::ServeError;
+use crate::tls;
 use crate::upstream::CancelKey;
 
 pub(crate) use self::relay::{raised, request};
@@ -30,8 +31,8 @@ pub(crate) const CERTIFICATE: &str = "door.crt";
 /// Its key.
 pub(crate) const KEY: &str = "door.key";
 
-/// Connections of one door at once; more are told so and closed.
-pub(crate) const CONNECTIONS_MAX: usize = 2_000;
+/// Clients that are being told that there is no room; more are not told.
+const TURNED_AWAY_MAX: usize = 64;
 
 /// A bound door.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ pub(crate) struct Listener {
     upstream: Upstream,
     tcp: TcpListener,
     tls: Arc<ServerConfig>,
+    end_point: Vec<u8>,
 }
 
 /// What the connections of one door share.
@@ -46,6 +48,8 @@ pub(crate) struct Door {
     gateway: Arc<Gateway>,
     upstream: Upstream,
     tls: TlsAcceptor,
+    /// What an exchange over TLS can be bound to.
+    end_point: Vec<u8>,
     /// Keys the mock verifiers of users that do not exist.
     mock: [u8; 32],
     cancels: Cancels,
@@ -61,6 +65,10 @@ pub(crate) async fn bind(upstream: &UpstreamConfig, data: &Path) -> Result<Liste
         .map_err(|error| io(format!("cannot read {}", chain.display()))(bad(&error)))?;
     let key = PrivateKeyDer::from_pem_file(data.join(KEY))
         .map_err(|error| io("cannot read the door's key".to_owned())(bad(&error)))?;
+    let leaf = certificates.first().ok_or_else(|| bad(&"it is empty"));
+    let end_point = leaf
+        .and_then(|leaf| tls::end_point(leaf).map_err(|error| bad(&error)))
+        .map_err(io("the door's certificate cannot be used".to_owned()))?;
     let mut tls = ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(certificates, key)
@@ -69,7 +77,7 @@ pub(crate) async fn bind(upstream: &UpstreamConfig, data: &Path) -> Result<Liste
     let tcp = TcpListener::bind(upstream.listen)
         .await
         .map_err(io(format!("cannot listen on {} for `{}`", upstream.listen, upstream.name)))?;
-    Ok(Listener { upstream: upstream.name.clone(), tcp, tls: Arc::new(tls) })
+    Ok(Listener { upstream: upstream.name.clone(), tcp, tls: Arc::new(tls), end_point })
 }
 
 /// Accepts connections until told to stop, then waits for those that are open.
@@ -82,17 +90,24 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: Listener, mut stop: w
         gateway,
         upstream: listener.upstream,
         tls: TlsAcceptor::from(listener.tls),
+        end_point: listener.end_point,
         mock,
         cancels: Cancels::default(),
     });
-    let mut connections = JoinSet::new();
+    let most = door.gateway.config.limits.connections;
+    let (mut connections, mut turned_away) = (JoinSet::new(), JoinSet::new());
     let stopping = stop.clone();
     loop {
         tokio::select! {
             () = raised(&mut stop) => break,
             Some(_) = connections.join_next() => {}
+            Some(_) = turned_away.join_next() => {}
             accepted = listener.tcp.accept() => match accepted {
-                Ok((tcp, _)) if connections.len() >= CONNECTIONS_MAX => drop(tcp),
+                Ok((tcp, _)) if connections.len() >= most => {
+                    if turned_away.len() < TURNED_AWAY_MAX {
+                        turned_away.spawn(login::turn_away(Arc::clone(&door), tcp));
+                    }
+                }
                 Ok((tcp, _)) => { connections.spawn(connection(Arc::clone(&door), tcp, stopping.clone())); }
                 Err(error) => {
                     // Usually no file descriptors: give connections time to end.
@@ -116,10 +131,13 @@ async fn connection(door: Arc<Door>, tcp: TcpStream, stop: watch::Receiver<bool>
     relay::run(&door, agent, stop).await;
 }
 
+/// What an agent cancels by: a process, and a secret of 4 bytes or, since protocol 3.2, of 32.
+type Key = (u32, Vec<u8>);
+
 /// The keys that were handed out to agents, and what they cancel. The server's own keys stay here.
 #[derive(Debug, Default)]
 struct Cancels {
-    by_key: Mutex<HashMap<(u32, [u8; 4]), Cancel>>,
+    by_key: Mutex<HashMap<Key, Cancel>>,
 }
 
 /// What a cancel request of one connection does.
@@ -132,20 +150,19 @@ struct Cancel {
 }
 
 impl Cancels {
-    fn insert(&self, key: (u32, [u8; 4]), cancel: Cancel) {
+    fn insert(&self, key: Key, cancel: Cancel) {
         self.lock().insert(key, cancel);
     }
 
-    fn remove(&self, key: (u32, [u8; 4])) {
-        self.lock().remove(&key);
+    fn remove(&self, key: &Key) {
+        self.lock().remove(key);
     }
 
     fn get(&self, process: u32, secret: &[u8]) -> Option<Cancel> {
-        let secret = secret.try_into().ok()?;
-        self.lock().get(&(process, secret)).cloned()
+        self.lock().get(&(process, secret.to_vec())).cloned()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(u32, [u8; 4]), Cancel>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Cancel>> {
         self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -93,14 +93,31 @@ struct Open {
 }
 
 impl Connections {
-    /// Registers a connection; it stays registered until [`Connections::closed`].
-    pub(crate) fn opened(&self, session: &SessionId) -> (u64, watch::Receiver<bool>) {
+    /// Registers a connection unless its session has as many as that; it stays registered until
+    /// [`Connections::closed`].
+    pub(crate) fn opened(
+        &self,
+        session: &SessionId,
+        most: u32,
+    ) -> Option<(u64, watch::Receiver<bool>)> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_session = open.by_session.get(session).map_or(0, HashMap::len);
+        if of_session >= usize::try_from(most).unwrap_or(usize::MAX) {
+            return None;
+        }
         open.next += 1;
         let number = open.next;
         let (close, closing) = watch::channel(false);
         open.by_session.entry(session.clone()).or_default().insert(number, close);
-        (number, closing)
+        Some((number, closing))
+    }
+
+    /// Tells every connection to end.
+    pub(crate) fn close_everything(&self) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        for close in open.by_session.values().flat_map(HashMap::values) {
+            close.send_replace(true);
+        }
     }
 
     /// The connection is closed on both sides.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tyer_core::intent::{Act, Acts, Digest, Effect, Kind, Resource};
+use tyer_core::intent::{Act, Acts, Digest, Effect, Kind};
 use tyer_core::verdict::LeafIndex;
 
 use super::expect::Course;

@@ -3,15 +3,17 @@
 //! Nothing is said to the upstream before the client has proven who it is. Every failure is told in the
 //! protocol and the connection is closed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tyer_core::intent::SessionId;
 use tyer_wire::postgres::decode::{Decoder, Side, sasl_initial};
 use tyer_wire::postgres::encode;
 use tyer_wire::postgres::refuse::Answer;
-use tyer_wire::postgres::scram::{Challenge, MECHANISM, Verifier};
+use tyer_wire::postgres::scram::{Challenge, Channel, MECHANISM, MECHANISM_PLUS, Verifier};
 use tyer_wire::postgres::startup::{First, NO, Start, YES, first};
 
 use super::Door;
@@ -19,8 +21,8 @@ use crate::gateway::Gateway;
 use crate::secret;
 use crate::upstream::Stream;
 
-/// How long a client may take to get in.
-const LOGIN_WAIT: Duration = Duration::from_secs(30);
+/// How long a client for which there is no room may take until it can be told so.
+const TURN_AWAY_WAIT: Duration = Duration::from_secs(5);
 
 /// A client that has proven which session it is.
 pub(super) struct Agent {
@@ -45,19 +47,70 @@ pub(super) enum LoginError {
 /// Lets a client in; `None` when it only wanted to cancel something.
 pub(super) async fn login(door: &Door, tcp: TcpStream) -> Result<Option<Agent>, LoginError> {
     tcp.set_nodelay(true)?;
-    tokio::time::timeout(LOGIN_WAIT, let_in(door, tcp)).await.map_err(|_| LoginError::TooSlow)?
+    let deadline = Instant::now() + door.gateway.config.limits.login;
+    let is_local = tcp.peer_addr()?.ip().is_loopback();
+    // Before TLS is spoken there are no words for it.
+    let (mut stream, secure) =
+        match timeout_at(deadline, negotiate(door, tcp)).await.map_err(|_| LoginError::TooSlow)?? {
+            Negotiated::Ready(stream, secure) => (stream, secure),
+            Negotiated::Cancelled => return Ok(None),
+        };
+    let inside = let_in(door, &mut stream, (secure, is_local));
+    match timeout_at(deadline, inside).await {
+        Ok(inside) => Ok(inside?.map(|Inside { session, start, decoder }| Agent {
+            stream,
+            session,
+            start,
+            decoder,
+        })),
+        Err(_) => {
+            let answer = Answer::new("57014", "canceling authentication due to timeout");
+            timeout_at(deadline + TURN_AWAY_WAIT, refuse(&mut stream, &answer)).await.ok();
+            Err(LoginError::TooSlow)
+        }
+    }
 }
 
-async fn let_in(door: &Door, tcp: TcpStream) -> Result<Option<Agent>, LoginError> {
-    let is_local = tcp.peer_addr()?.ip().is_loopback();
-    let (stream, secure) = match negotiate(door, tcp).await? {
-        Negotiated::Ready(stream, secure) => (stream, secure),
-        Negotiated::Cancelled => return Ok(None),
+/// Tells a client, in its own protocol, that there is no room.
+pub(super) async fn turn_away(door: Arc<Door>, tcp: TcpStream) {
+    let told = async {
+        let Negotiated::Ready(mut stream, _) = negotiate(&door, tcp).await? else { return Ok(()) };
+        let answer = Answer::new("53300", "too many connections at this door")
+            .hint("close some, or let the operator raise limits.connections");
+        let mut buffer = Vec::new();
+        loop {
+            let (found, used) = read_first(&mut stream, &mut buffer).await?;
+            buffer.drain(..used);
+            match found {
+                First::Gss | First::Tls => stream.write_all(NO).await?,
+                First::Cancel { process, secret } => {
+                    cancel(&door, process, &secret).await;
+                    return Ok(());
+                }
+                First::Start(_) | First::DirectTls => return Err(refuse(&mut stream, &answer).await),
+            }
+        }
     };
-    let mut stream = stream;
+    if let Ok(Err(error)) = tokio::time::timeout(TURN_AWAY_WAIT, told).await {
+        tracing::info!(%error, "a connection was turned away");
+    }
+}
+
+/// What a client has proven, and brought along.
+struct Inside {
+    session: SessionId,
+    start: Start,
+    decoder: Decoder,
+}
+
+async fn let_in(
+    door: &Door,
+    stream: &mut Stream,
+    (is_tls, is_local): (bool, bool),
+) -> Result<Option<Inside>, LoginError> {
     let mut buffer = Vec::new();
     let start = loop {
-        let (found, used) = read_first(&mut stream, &mut buffer).await?;
+        let (found, used) = read_first(stream, &mut buffer).await?;
         buffer.drain(..used);
         match found {
             First::Start(start) => break start,
@@ -67,25 +120,29 @@ async fn let_in(door: &Door, tcp: TcpStream) -> Result<Option<Agent>, LoginError
             }
             First::Gss | First::Tls => stream.write_all(NO).await?,
             First::DirectTls => {
-                return Err(refuse(&mut stream, &Answer::new("08P01", "TLS inside TLS")).await);
+                return Err(refuse(stream, &Answer::new("08P01", "TLS inside TLS")).await);
             }
         }
     };
-    if !secure && !is_local {
+    if !is_tls && !is_local {
         let answer =
             Answer::new("28000", "this door speaks only TLS").hint("connect with sslmode=verify-full");
-        return Err(refuse(&mut stream, &answer).await);
+        return Err(refuse(stream, &answer).await);
+    }
+    let unlisted = start.unlisted.as_ref().filter(|_| !door.gateway.observes(&door.upstream));
+    if let Some(error) = unlisted {
+        return Err(refuse(stream, &error.answer()).await);
     }
     if let Some(negotiate) = &start.negotiate {
         stream.write_all(negotiate).await?;
     }
     let mut decoder = Decoder::new(Side::Agent);
     decoder.push(&buffer);
-    let session = authenticate(door, &mut stream, &mut decoder, &start.user).await?;
+    let session = authenticate(door, stream, (&mut decoder, is_tls), &start.user).await?;
     if let Err(answer) = check_open(&door.gateway, door, &start).await {
-        return Err(refuse(&mut stream, &answer).await);
+        return Err(refuse(stream, &answer).await);
     }
-    Ok(Some(Agent { stream, session, start, decoder }))
+    Ok(Some(Inside { session, start, decoder }))
 }
 
 enum Negotiated {
@@ -101,6 +158,10 @@ async fn negotiate(door: &Door, mut tcp: TcpStream) -> Result<Negotiated, LoginE
         match first(head.get(..seen).unwrap_or_default()) {
             Ok(Some((First::DirectTls, _))) => {
                 let tls = door.tls.accept(tcp).await?;
+                // Nobody has asked for TLS in PostgreSQL's words, so TLS must say what is meant.
+                if tls.get_ref().1.alpn_protocol() != Some(b"postgresql") {
+                    return Err(LoginError::Refused("TLS at once, for no known protocol".to_owned()));
+                }
                 return Ok(Negotiated::Ready(Box::new(tls), true));
             }
             Ok(Some((First::Tls, used))) => {
@@ -162,19 +223,26 @@ async fn read_first(stream: &mut Stream, buffer: &mut Vec<u8>) -> Result<(First,
 async fn authenticate(
     door: &Door,
     stream: &mut Stream,
-    decoder: &mut Decoder,
+    (decoder, is_tls): (&mut Decoder, bool),
     user: &str,
 ) -> Result<SessionId, LoginError> {
     let known = door.gateway.verifier(user, &door.upstream).await;
     let verifier =
         known.as_ref().map_or_else(|| Verifier::mock(&door.mock, user), |(_, known)| known.clone());
-    stream.write_all(&encode::authentication_sasl(&[MECHANISM])).await?;
+    let plus = is_tls.then_some(MECHANISM_PLUS);
+    let offered: Vec<&str> = plus.into_iter().chain([MECHANISM]).collect();
+    stream.write_all(&encode::authentication_sasl(&offered)).await?;
     let initial = password_message(stream, decoder).await?;
     let nonce = secret::token().map_err(|error| LoginError::Refused(error.to_string()))?;
-    let exchange = sasl_initial(&initial)
-        .ok()
-        .filter(|(mechanism, _)| *mechanism == MECHANISM.as_bytes())
-        .and_then(|(_, first)| Challenge::answer(first, verifier, known.is_some(), &nonce).ok());
+    let exchange = sasl_initial(&initial).ok().and_then(|(mechanism, first)| {
+        let channel = match mechanism {
+            chosen if chosen == MECHANISM.as_bytes() && is_tls => Channel::Offered,
+            chosen if chosen == MECHANISM.as_bytes() => Channel::Plain,
+            chosen if chosen == MECHANISM_PLUS.as_bytes() && is_tls => Channel::Bound(&door.end_point),
+            _ => return None,
+        };
+        Challenge::answer_over(first, verifier, known.is_some(), &nonce, channel).ok()
+    });
     let Some((challenge, answer)) = exchange else {
         return Err(refuse(stream, &wrong(user)).await);
     };

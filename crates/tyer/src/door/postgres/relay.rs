@@ -26,7 +26,7 @@ pub(crate) use self::asking::request;
 use self::asking::{Answering, answer};
 use self::ending::Ending;
 use super::login::Agent;
-use super::{Cancel, Door};
+use super::{Cancel, Door, Key};
 use crate::gateway::Gateway;
 use crate::secret;
 use crate::upstream::{CancelKey, Connected, Outbox, Stream, UpstreamWriter};
@@ -37,9 +37,17 @@ const BUFFER_MAX: usize = 256 * 1024;
 const READ_BYTES: usize = 16 * 1024;
 
 /// Relays until either side is gone, the session ends, or the program stops.
-pub(super) async fn run(door: &Door, agent: Agent, stop: watch::Receiver<bool>) {
+pub(super) async fn run(door: &Door, mut agent: Agent, stop: watch::Receiver<bool>) {
     let session = agent.session.clone();
-    let (number, kill) = door.gateway.connections.opened(&session);
+    let most = door.gateway.config.limits.connections_per_session;
+    let Some((number, kill)) = door.gateway.connections.opened(&session, most) else {
+        let answer = Answer::new("53300", &format!("this session has {most} connections already"))
+            .hint("close some, or let the operator raise limits.connections_per_session");
+        // The client may be gone; it is being refused either way.
+        agent.stream.write_all(&answer.fatal()).await.ok();
+        agent.stream.shutdown().await.ok();
+        return;
+    };
     connected(door, agent, Signals { kill, stop }).await;
     door.gateway.connections.closed(&session, number);
 }
@@ -62,26 +70,28 @@ async fn connected(door: &Door, mut agent: Agent, signals: Signals) {
             return;
         }
     };
-    let Ok(secret) = secret::random::<4>() else { return };
+    let Ok(secret) = secret::random::<32>() else { return };
+    let length = if agent.start.minor >= 2 { secret.len() } else { 4 };
+    let secret: Vec<u8> = secret.into_iter().take(length).collect();
     let key = (upstream.cancel.process.cast_unsigned(), secret);
     let (waiting, cancelled) = watch::channel(0);
-    door.cancels.insert(key, Cancel { upstream: upstream.cancel.clone(), waiting });
-    let greeting = greeting(&upstream, key);
+    door.cancels.insert(key.clone(), Cancel { upstream: upstream.cancel.clone(), waiting });
+    let greeting = greeting(&upstream, &key);
     let mut relay = Relay::new(door, agent, upstream, cancelled);
     relay.to_agent.put(&greeting);
     let ending = relay.run(signals).await;
     relay.end(ending).await;
-    door.cancels.remove(key);
+    door.cancels.remove(&key);
 }
 
 /// What a client expects after it was let in: the server's parameters, a key of Tyer's own, ready. The key
 /// names the server's process, as `pg_backend_pid()` and notifications do; its secret is no use there.
-fn greeting(upstream: &Connected, (process, secret): (u32, [u8; 4])) -> Vec<u8> {
+fn greeting(upstream: &Connected, (process, secret): &Key) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, value) in &upstream.parameters {
         bytes.extend(encode::parameter_status(name, value));
     }
-    bytes.extend(encode::backend_key(process, &secret));
+    bytes.extend(encode::backend_key(*process, secret));
     bytes.extend(encode::ready());
     bytes
 }
@@ -147,6 +157,7 @@ impl<'a> Relay<'a> {
     }
 
     async fn run(&mut self, mut signals: Signals) -> Ending {
+        let told_to_stop = signals.stop.clone();
         // Registered once, and not with every message.
         let mut killed = pin!(raised(&mut signals.kill));
         let mut stopping = pin!(raised(&mut signals.stop));
@@ -191,7 +202,9 @@ impl<'a> Relay<'a> {
                     }
                 }
                 _ = self.cancelled.changed(), if is_asking => { self.gone.send_replace(true); }
-                () = &mut killed => return Ending::Killed,
+                () = &mut killed => {
+                    return if *told_to_stop.borrow() { Ending::Stopping } else { Ending::Killed };
+                }
                 () = &mut stopping, if self.session.is_at_rest() => return Ending::Stopping,
             }
         }
