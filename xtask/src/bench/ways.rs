@@ -61,7 +61,8 @@ pub(super) struct Ways {
 
 impl Ways {
     pub(super) fn open(program: &Path) -> Result<Self, BenchError> {
-        let cluster = Cluster::start()?;
+        // The pooler keeps connections while others open theirs.
+        let cluster = Cluster::with(&["max_connections=300"])?;
         cluster.load_orders()?;
         // Outside production, `guarded` lets plain writes flow: each with a leaf of its own and an outcome.
         let shape = Shape { environment: "staging", ..Shape::default() };
