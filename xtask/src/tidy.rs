@@ -79,7 +79,7 @@ fn files(root: &Path) -> Vec<Finding> {
 }
 
 /// Folders that are not ours to keep tidy: version control, build output, recorded bytes.
-const SKIPPED: [&str; 4] = [".git", "target", "testdata", "node_modules"];
+const SKIPPED: [&str; 5] = [".git", "target", "testdata", "__fuzz__", "node_modules"];
 /// Written by cargo.
 const GENERATED: &str = "Cargo.lock";
 /// Endings of files that are not text.

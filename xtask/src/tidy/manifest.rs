@@ -5,10 +5,11 @@ use toml::{Table, Value};
 use super::{Finding, Page};
 
 /// The crates of ours that each crate may depend on, apart from tests.
-const DIRECTION: [(&str, &[&str]); 4] = [
+const DIRECTION: [(&str, &[&str]); 5] = [
     ("crates/tyer-core/Cargo.toml", &[]),
     ("crates/tyer-wire/Cargo.toml", &["tyer-core"]),
     ("crates/tyer/Cargo.toml", &["tyer-core", "tyer-wire"]),
+    ("fuzz/Cargo.toml", &[]),
     ("xtask/Cargo.toml", &[]),
 ];
 const OURS: [&str; 4] = ["tyer-core", "tyer-wire", "tyer", "xtask"];
