@@ -99,7 +99,7 @@ fn ids(answer: &Value) -> BTreeSet<String> {
     match answer {
         Value::Array(all) => all.iter().flat_map(ids).collect(),
         Value::Object(fields) => {
-            let own = fields.get("id").and_then(Value::as_str).filter(|id| id.starts_with("H-"));
+            let own = fields.get("hold").and_then(Value::as_str).filter(|id| id.starts_with("H-"));
             fields.values().flat_map(ids).chain(own.map(ToOwned::to_owned)).collect()
         }
         _ => BTreeSet::new(),

@@ -139,7 +139,20 @@ impl Session {
         }
     }
 
-    fn stands(&mut self) {
+    /// Something failed that may have committed what was done before it.
+    pub(super) fn doubt_all(&mut self) {
+        if !self.implicit {
+            return;
+        }
+        for known in self.known.iter_mut().filter(|known| !known.is_final) {
+            let why = "what failed after it may have committed it".to_owned();
+            known.outcome = Outcome::Unknown { why };
+            known.is_final = true;
+        }
+    }
+
+    /// What was done so far cannot be taken back any more, or it is not known whether it can.
+    pub(super) fn stands(&mut self) {
         self.known.iter_mut().for_each(|known| known.is_final = true);
     }
 

@@ -158,7 +158,11 @@ impl Session {
         let rows = if suspended { Some(u64::from(running.rows_max)) } else { rows_of(&tag) };
         self.note((at, leaf), &running, (tag.clone(), rows));
         let control = transaction::next_control(&mut running.course, &tag);
+        let is_known = control.is_some();
         self.transacted(at, &tag, control);
+        if running.course.may_commit && !is_known && self.implicit {
+            self.stands();
+        }
         if running.copying {
             // What stood between the data was swallowed.
             if let Some(end) = self.expects.iter().position(|it| matches!(it.what, Awaits::CopyEnd)) {
@@ -259,6 +263,10 @@ impl Session {
             Some(Awaits::Query(progress)) => {
                 progress.copying = false;
                 progress.failed.get_or_insert_with(|| code.clone());
+                let may_commit = progress.course.may_commit;
+                if may_commit {
+                    self.doubt_all();
+                }
                 self.take_back(&code);
             }
             // Committing failed.
@@ -270,8 +278,11 @@ impl Session {
 
     /// An error in a pipeline: the server skips the rest of it up to `Sync`.
     fn skip(&mut self, code: &str) {
-        self.take_back(code);
         let Some(first) = self.expects.pop_front() else { return };
+        if matches!(&first.what, Awaits::Execute(running) if running.course.may_commit) {
+            self.doubt_all();
+        }
+        self.take_back(code);
         self.fail_leaf(first.at, first.leaf, code);
         if matches!(&first.what, Awaits::Execute(running) if running.copying) {
             self.doubt();
