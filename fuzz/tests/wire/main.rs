@@ -3,6 +3,8 @@
 //! Each target runs for `FUZZ_SECONDS` (one, unless said otherwise) on inputs that bolero makes; those in
 //! `__fuzz__/<target>/corpus` come first. `./dev fuzz` runs them for longer.
 
+#![expect(clippy::indexing_slicing, reason = "indices are taken modulo the length")]
+
 use std::time::Duration;
 
 use bolero::check;

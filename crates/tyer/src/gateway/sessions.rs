@@ -214,7 +214,11 @@ impl Gateway {
             let mut session = session.cloned().ok_or_else(|| SessionError::NoSession(id.clone()))?;
             session.ended = Some(how.to_owned());
             let change = Change::default().put(Table::Session, id.as_str(), &session);
-            self.sequencer.commit(change).await?;
+            if let Err(error) = self.sequencer.commit(change).await {
+                // Its connections end all the same; that it has ended must be said again.
+                self.connections.close_all(id);
+                return Err(error.into());
+            }
             world.sessions.insert(id.clone(), session);
             self.abandon_holds(&mut world, id, clock::now()).await?;
         }
