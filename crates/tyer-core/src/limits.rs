@@ -23,6 +23,10 @@ pub const SESSION_MS_DEFAULT: i64 = 2 * 60 * 60 * 1000;
 pub const LEASE_MS: i64 = 10 * 60 * 1000;
 /// How many reads one lease carries.
 pub const LEASE_USES_MAX: u64 = 10_000;
+/// Leases that carry reads at once; beyond it the oldest carries no more.
+pub const LEASES_MAX: usize = 4_096;
+/// Bytes of the redacted text of a read that a lease carries; longer ones have leaves of their own.
+pub const LEASE_TEXT_BYTES_MAX: usize = 16 * 1024;
 
 /// Open holds of one session.
 pub const OPEN_HOLDS_PER_SESSION: usize = 20;

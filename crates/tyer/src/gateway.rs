@@ -26,6 +26,7 @@ use tokio::sync::{Mutex, MutexGuard, RwLock, broadcast};
 use tyer_core::facts::Facts;
 use tyer_core::hold::{Event, Next, StepError};
 use tyer_core::intent::{HoldId, Intent, SessionId, Timestamp, Upstream};
+use tyer_core::limits::LEASE_TEXT_BYTES_MAX;
 use tyer_core::policy::{Asks, Decision, Memo, Situation};
 use tyer_core::record::{ApprovalRecord, Record, What};
 use tyer_core::verdict::{
@@ -34,7 +35,7 @@ use tyer_core::verdict::{
 
 use crate::clock;
 use crate::config::{Config, Mode};
-use crate::gateway::leases::{LeaseKey, Leases};
+use crate::gateway::leases::Leases;
 use crate::gateway::outcomes::Taken;
 pub(crate) use crate::gateway::requests::{About, Patience, Request};
 use crate::gateway::world::World;
@@ -324,27 +325,10 @@ impl Gateway {
         grant: Grant,
         now: Timestamp,
     ) -> Result<Clearance, Refusal> {
-        if !carried::is_leased(&intent.acts) {
-            let nobody = (Facts::default(), Vec::new());
-            return self.clear(Change::default(), intent, grant, nobody).await;
+        if carried::is_leased(&intent.acts) && request.redacted.len() <= LEASE_TEXT_BYTES_MAX {
+            return self.clear_read(request, intent, grant, now).await;
         }
-        let key = LeaseKey {
-            session: request.session.clone(),
-            shape: request.shape,
-            redacted: request.redacted.clone(),
-            observed: grant.basis().observed,
-        };
-        if let Some(leaf) = self.leases.carry(&key, now) {
-            return Ok(assert_recorded(grant, leaf));
-        }
-        let until = now.plus(tyer_core::limits::LEASE_MS);
-        let (record, private) = self.request_record(intent, Facts::default(), grant.basis())?;
-        let uses = tyer_core::limits::LEASE_USES_MAX;
-        let record = Record::new(now, What::ReadLease { request: record, uses, until });
-        let change = Change::default().leaf(&record).put_at_leaf(Table::Private, &private);
-        let leaf = self.sequencer.commit(change).await.map_err(|error| unrecorded(&error))?;
-        self.leases.open(key, leaf, until);
-        Ok(assert_recorded(grant, leaf))
+        self.clear(Change::default(), intent, grant, (Facts::default(), Vec::new())).await
     }
 
     /// Makes the leaf of an execution durable, with whatever belongs to the same change.
@@ -408,21 +392,6 @@ impl Gateway {
             tracing::error!(%error, "a refusal was not recorded");
         }
         refusal
-    }
-
-    /// Closes leases that ran out; called now and then.
-    pub(crate) async fn close_leases(&self, now: Timestamp) {
-        for closed in self.leases.expired(now) {
-            self.close_lease(closed).await;
-        }
-    }
-
-    async fn close_lease(&self, closed: leases::Closed) {
-        let what = What::LeaseClosed { leaf: closed.leaf, uses: closed.uses, failed: closed.failed };
-        let change = Change::default().leaf(&Record::new(clock::now(), what));
-        if let Err(error) = self.sequencer.commit(change).await {
-            tracing::error!(%error, "the totals of a read lease were not recorded");
-        }
     }
 }
 

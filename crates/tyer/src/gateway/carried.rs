@@ -2,13 +2,16 @@
 //! for. Whatever is in the way of that sends a request the long way, through [`Gateway::submit`].
 
 use tyer_core::facts::Facts;
-use tyer_core::intent::{Acts, Digest, Effect, SessionId};
+use tyer_core::intent::{Acts, Digest, Effect, Intent, SessionId, Timestamp};
+use tyer_core::limits::{LEASE_MS, LEASE_USES_MAX};
 use tyer_core::policy::{Asks, Situation};
-use tyer_core::verdict::{Approvals, Clearance};
+use tyer_core::record::{Record, What};
+use tyer_core::verdict::{Approvals, Clearance, Grant, Refusal};
 
-use super::leases::LeaseKey;
-use super::{Gateway, TEXT_BYTES_MAX, assert_recorded};
+use super::leases::{Closed, LeaseKey};
+use super::{Gateway, Request, TEXT_BYTES_MAX, assert_recorded, unrecorded};
 use crate::clock;
+use crate::store::{Change, Table};
 
 /// A request as a door understood it, borrowed.
 #[derive(Clone, Copy, Debug)]
@@ -70,5 +73,49 @@ impl Gateway {
         };
         let leaf = self.leases.carry(&key, now)?;
         Some(assert_recorded(grant, leaf))
+    }
+
+    /// Clears a read by the lease that carries it, or by a new one and its leaf.
+    pub(super) async fn clear_read(
+        &self,
+        request: &Request,
+        intent: &Intent,
+        grant: Grant,
+        now: Timestamp,
+    ) -> Result<Clearance, Refusal> {
+        let key = LeaseKey {
+            session: request.session.clone(),
+            shape: request.shape,
+            redacted: request.redacted.clone(),
+            observed: grant.basis().observed,
+        };
+        if let Some(leaf) = self.leases.carry(&key, now) {
+            return Ok(assert_recorded(grant, leaf));
+        }
+        let until = now.plus(LEASE_MS);
+        let (record, private) = self.request_record(intent, Facts::default(), grant.basis())?;
+        let what = What::ReadLease { request: record, uses: LEASE_USES_MAX, until };
+        let change =
+            Change::default().leaf(&Record::new(now, what)).put_at_leaf(Table::Private, &private);
+        let leaf = self.sequencer.commit(change).await.map_err(|error| unrecorded(&error))?;
+        if let Some(closed) = self.leases.open(key, leaf, until) {
+            self.close_lease(closed).await;
+        }
+        Ok(assert_recorded(grant, leaf))
+    }
+
+    /// Closes leases that ran out; called now and then.
+    pub(crate) async fn close_leases(&self, now: Timestamp) {
+        for closed in self.leases.expired(now) {
+            self.close_lease(closed).await;
+        }
+    }
+
+    pub(super) async fn close_lease(&self, closed: Closed) {
+        let what = What::LeaseClosed { leaf: closed.leaf, uses: closed.uses, failed: closed.failed };
+        let change = Change::default().leaf(&Record::new(clock::now(), what));
+        if let Err(error) = self.sequencer.commit(change).await {
+            tracing::error!(%error, "the totals of a read lease were not recorded");
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! Read leases: one durable leaf that carries many reads of one shape in one session.
 //!
-//! A lease is bounded in uses and in time. A crash loses only its counts, never the leaf.
+//! A lease is bounded in uses, in time and in number. A crash loses only its counts, never the leaf.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tyer_core::intent::{Digest, SessionId, Timestamp};
-use tyer_core::limits::LEASE_USES_MAX;
+use tyer_core::limits::{LEASE_USES_MAX, LEASES_MAX};
 use tyer_core::verdict::{LeafIndex, Observed, Outcome};
 
 /// Which reads a lease carries.
@@ -28,7 +28,7 @@ pub(crate) struct Leases {
 #[derive(Debug, Default)]
 struct Open {
     by_key: HashMap<LeaseKey, LeafIndex>,
-    by_leaf: HashMap<LeafIndex, Lease>,
+    by_leaf: BTreeMap<LeafIndex, Lease>,
 }
 
 #[derive(Debug)]
@@ -61,11 +61,13 @@ impl Leases {
     }
 
     /// Opens a lease with its first read. A lease that it replaces carries no more reads and is closed
-    /// when its time is over.
-    pub(crate) fn open(&self, key: LeaseKey, leaf: LeafIndex, until: Timestamp) {
+    /// when its time is over. If there are too many, the oldest is closed and returned.
+    pub(crate) fn open(&self, key: LeaseKey, leaf: LeafIndex, until: Timestamp) -> Option<Closed> {
         let mut open = self.lock();
         open.by_key.insert(key.clone(), leaf);
         open.by_leaf.insert(leaf, Lease { key, until, uses: 1, failed: 0 });
+        let oldest = open.by_leaf.keys().next().copied();
+        oldest.filter(|_| open.by_leaf.len() > LEASES_MAX).and_then(|oldest| open.close(oldest))
     }
 
     /// Counts what came of a read.
@@ -109,5 +111,30 @@ impl Open {
             self.by_key.remove(&lease.key);
         }
         Some(Closed { leaf, uses: lease.uses, failed: lease.failed })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_gives_way() {
+        let (leases, until) = (Leases::default(), Timestamp(1_000));
+        let key = |number: u64| LeaseKey {
+            session: SessionId::new("s-1"),
+            shape: Digest([0; 32]),
+            redacted: format!("SELECT {number}"),
+            observed: None,
+        };
+        let carries = |number: u64| leases.carry(&key(number), Timestamp(0)).is_some();
+        let full = u64::try_from(LEASES_MAX).unwrap();
+        for number in 0..full {
+            assert_eq!(leases.open(key(number), LeafIndex(number), until), None);
+        }
+        assert!(carries(0) && carries(full - 1));
+        let closed = Closed { leaf: LeafIndex(0), uses: 2, failed: 0 };
+        assert_eq!(leases.open(key(full), LeafIndex(full), until), Some(closed));
+        assert!(!carries(0) && carries(1) && carries(full));
     }
 }
