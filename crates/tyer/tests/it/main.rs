@@ -15,6 +15,8 @@ mod faults;
 #[cfg(test)]
 mod holds;
 #[cfg(test)]
+mod kills;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod migrations;

@@ -93,11 +93,12 @@ async fn a_thousand_connections_at_once() {
     limit_open_files(Some(256));
     let bed = crowded(&["max_connections=1200"]).await;
     limit_open_files(most);
-    let login = bed.session(&[]);
+    let logins: Vec<Login> = (0..AT_A_TIME).map(|_| bed.session(&[])).collect();
     let files = open_files(&bed);
     let mut arriving = JoinSet::new();
-    for _ in 0..CROWD {
-        let (port, login) = (bed.tyer.door, login.clone());
+    for number in 0..CROWD {
+        // Spread over sessions: one alone may not have as many.
+        let (port, login) = (bed.tyer.door, logins[number % logins.len()].clone());
         arriving.spawn(async move { connect(port, &login.session, &login.password).await });
     }
     let crowd: Vec<Client> =
