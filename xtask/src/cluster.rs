@@ -164,6 +164,20 @@ impl Cluster {
         &self.password
     }
 
+    /// Writes a file that only the server's user can read into the data directory, such as `pg_hba.conf`
+    /// or `server.key`; it counts once the server is resumed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn put(&self, name: &str, text: &str) -> Result<PathBuf, ClusterError> {
+        let path = self.home.path().join("cluster").join(name);
+        fs::write(&path, text).map_err(system("file of the server"))?;
+        fs::set_permissions(&path, Permissions::from_mode(0o600))
+            .map_err(system("file of the server"))?;
+        self.programs.give(&path)?;
+        Ok(path)
+    }
+
     /// The directory of `psql` and the other programs of this PostgreSQL.
     #[must_use]
     pub fn programs(&self) -> &Path {

@@ -108,7 +108,11 @@ pub(crate) enum UpstreamTls {
     /// In clear; only sensible on the same machine or a private network.
     Disable,
     /// By TLS, the server's certificate checked against these authorities and its host name.
-    VerifyFull { authorities: PathBuf },
+    VerifyFull {
+        authorities: PathBuf,
+        /// What Tyer shows of itself, if the server asks for a certificate.
+        client: Option<TlsFiles>,
+    },
 }
 
 /// Why the configuration is refused.
@@ -199,6 +203,11 @@ struct RawUpstream {
     password: Reference,
     tls: String,
     authorities: Option<PathBuf>,
+    // Not written when they are missing, for the same reason as the mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_certificate: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_key: Option<PathBuf>,
     environment: String,
     #[serde(default)]
     owners: BTreeSet<String>,
@@ -384,6 +393,33 @@ fn limits(path: &Path, raw: &RawLimits) -> Result<Limits, ConfigError> {
     })
 }
 
+/// How the database is reached, or the key that is wrong and why.
+fn upstream_tls(data: &Path, raw: &RawUpstream) -> Result<UpstreamTls, (&'static str, String)> {
+    let client = match (&raw.client_certificate, &raw.client_key) {
+        (Some(certificate), Some(key)) => {
+            Some(TlsFiles { certificate: data.join(certificate), key: data.join(key) })
+        }
+        (None, None) => None,
+        (Some(_), None) => return Err(("client_key", "name the certificate's key too".to_owned())),
+        (None, Some(_)) => {
+            return Err(("client_certificate", "name the key's certificate too".to_owned()));
+        }
+    };
+    match (raw.tls.as_str(), &raw.authorities, client) {
+        ("disable", None, None) => Ok(UpstreamTls::Disable),
+        ("disable", None, Some(_)) => {
+            Err(("client_certificate", "it needs tls = `verify-full`".to_owned()))
+        }
+        ("verify-full", Some(file), client) => {
+            Ok(UpstreamTls::VerifyFull { authorities: data.join(file), client })
+        }
+        ("verify-full", None, _) => {
+            Err(("authorities", "name the PEM file of the authorities to trust".to_owned()))
+        }
+        (other, ..) => Err(("tls", format!("`{other}` is not `verify-full` or `disable`"))),
+    }
+}
+
 fn upstream_config(
     data: &Path,
     path: &Path,
@@ -405,19 +441,7 @@ fn upstream_config(
     if name.is_empty() || name.len() > tyer_core::limits::NAME_CHARS_MAX || !name.chars().all(plain) {
         return Err(refuse("", "names are letters, digits, `-` and `_`".to_owned()));
     }
-    let tls = match (raw.tls.as_str(), raw.authorities) {
-        ("disable", None) => UpstreamTls::Disable,
-        ("verify-full", Some(file)) => UpstreamTls::VerifyFull { authorities: data.join(file) },
-        ("verify-full", None) => {
-            return Err(refuse(
-                "authorities",
-                "name the PEM file of the authorities to trust".to_owned(),
-            ));
-        }
-        (other, _) => {
-            return Err(refuse("tls", format!("`{other}` is not `verify-full` or `disable`")));
-        }
-    };
+    let tls = upstream_tls(data, &raw).map_err(|(key, message)| refuse(key, message))?;
     let password = match raw.password {
         Reference::Env(variable) => std::env::var(&variable).map_err(|_| {
             refuse("password", format!("the environment variable {variable} is not set"))
@@ -507,7 +531,7 @@ owners = ["alice"]
         check("[upstream.orders]", &limit("connections = 0"), "limits.connections: 0 is not between 1");
         check("[upstream.orders]", &limit("login_seconds = 301"), "limits.login_seconds");
         check("[upstream.orders]", &limit("colour = 1"), "unknown field `colour`");
-        check("tls = \"disable\"", "tls = \"disable\"\nmode = \"off\"", "line 13");
+        check("tls = \"disable\"", "tls = \"disable\"\nmode = \"off\"", "line 14, column 8");
         check("tls = \"disable\"", "tls = \"verify-full\"", "authorities");
         check("{ file = \"password\" }", "\"s3cret\"", "line 12");
         check("{ file = \"password\" }", "{ env = \"TYER_NO_SUCH\" }", "TYER_NO_SUCH is not set");

@@ -66,7 +66,8 @@ pub(crate) struct Connected {
 #[derive(Clone)]
 pub(crate) struct CancelKey {
     pub(crate) process: i32,
-    pub(crate) secret: i32,
+    /// Four bytes, or up to 256 of newer servers.
+    pub(crate) secret: Vec<u8>,
 }
 
 impl std::fmt::Debug for CancelKey {
@@ -193,8 +194,8 @@ impl Upstreams {
         for (name, config) in configs {
             let tls = match &config.tls {
                 UpstreamTls::Disable => None,
-                UpstreamTls::VerifyFull { authorities } => {
-                    let tls = dial::client_tls(authorities)
+                UpstreamTls::VerifyFull { authorities, client } => {
+                    let tls = dial::client_tls(authorities, client.as_ref())
                         .map_err(|message| BadUpstream { upstream: name.clone(), message })?;
                     Some(tls)
                 }
