@@ -13,6 +13,7 @@ mod drops;
 mod grants;
 mod lasting;
 mod names;
+mod outline;
 mod rows;
 mod session;
 mod settings;
@@ -26,6 +27,7 @@ use std::panic::catch_unwind;
 use tyer_core::intent::{Act, Acts, Digest, Effect, Kind};
 use tyer_core::limits::REQUEST_BYTES_MAX;
 
+pub(super) use self::outline::Outline;
 use self::text::Texts;
 use self::walk::Walk;
 
@@ -100,24 +102,18 @@ impl Understanding {
 /// Understands one text of SQL, of any number of statements.
 #[must_use]
 pub fn understand(sql: &str) -> Understanding {
+    understand_outlined(sql, None).0
+}
+
+/// The same, with whether it holds for every text of the outline.
+pub(super) fn understand_outlined(sql: &str, outline: Option<&Outline>) -> (Understanding, bool) {
     let texts = Texts::of(sql);
     match parsed(sql) {
-        Ok(tree) => understood(&tree, texts),
-        Err(Refused { why, syntax_error }) => {
-            let acts = Acts::new(Act::opaque(why), []);
-            Understanding {
-                shape: texts.shape(&acts),
-                redacted: texts.redacted,
-                acts,
-                syntax_error,
-                statements: 0,
-                controls: Vec::new(),
-                transactional: false,
-                prepares: Vec::new(),
-                relations: Vec::new(),
-                explainable: false,
-            }
+        Ok(tree) => {
+            let holds = outline.is_some_and(|outline| outline.holds(&tree));
+            (understood(&tree, texts), holds)
         }
+        Err(refused) => (refused.understanding(texts), false),
     }
 }
 
@@ -136,6 +132,22 @@ struct Refused {
 impl Refused {
     fn because(why: impl Into<String>) -> Self {
         Self { why: why.into(), syntax_error: None }
+    }
+
+    fn understanding(self, texts: Texts) -> Understanding {
+        let acts = Acts::new(Act::opaque(self.why), []);
+        Understanding {
+            shape: texts.shape(&acts),
+            redacted: texts.redacted,
+            acts,
+            syntax_error: self.syntax_error,
+            statements: 0,
+            controls: Vec::new(),
+            transactional: false,
+            prepares: Vec::new(),
+            relations: Vec::new(),
+            explainable: false,
+        }
     }
 }
 

@@ -1,18 +1,20 @@
 //! What texts were understood as: drivers send the same few over and over.
 //!
-//! A text's understanding depends on nothing but the text, so remembering it decides nothing.
+//! A text's understanding depends on nothing but the text, so remembering it decides nothing. One that holds
+//! for every text of an outline is remembered by that: many drivers put their values into the text.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use tyer_core::limits::UNDERSTOOD_BYTES_MAX;
 
-use crate::postgres::understand::{Understanding, understand};
+use crate::postgres::understand::{Outline, Understanding, understand_outlined};
 
 /// The understandings of one connection's texts; when they are too many, all are forgotten.
 #[derive(Debug, Default)]
 pub(super) struct Understood {
     by_text: HashMap<Arc<str>, Arc<Understanding>>,
+    by_outline: HashMap<String, Arc<Understanding>>,
     bytes: usize,
 }
 
@@ -22,23 +24,37 @@ impl Understood {
         if let Some(known) = self.by_text.get(sql) {
             return Arc::clone(known);
         }
-        let fresh = Arc::new(understand(sql));
+        let outline = Outline::of(sql);
+        if let Some(known) = outline.as_ref().and_then(|outline| self.by_outline.get(&outline.text)) {
+            return Arc::clone(known);
+        }
+        let (fresh, holds) = understand_outlined(sql, outline.as_ref());
+        let fresh = Arc::new(fresh);
         let bytes = sql.len() + size_of::<Understanding>();
         if bytes <= UNDERSTOOD_BYTES_MAX {
-            if self.bytes + bytes > UNDERSTOOD_BYTES_MAX {
-                self.by_text.clear();
-                self.bytes = 0;
-            }
-            self.bytes += bytes;
-            self.by_text.insert(sql.into(), Arc::clone(&fresh));
+            self.make_room(bytes);
+            match outline.filter(|_| holds) {
+                Some(outline) => self.by_outline.insert(outline.text, Arc::clone(&fresh)),
+                None => self.by_text.insert(sql.into(), Arc::clone(&fresh)),
+            };
         }
         fresh
+    }
+
+    fn make_room(&mut self, bytes: usize) {
+        if self.bytes + bytes > UNDERSTOOD_BYTES_MAX {
+            self.by_text.clear();
+            self.by_outline.clear();
+            self.bytes = 0;
+        }
+        self.bytes += bytes;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::postgres::understand::understand;
 
     #[test]
     fn a_text_is_understood_once_and_the_memory_is_bounded() {
@@ -48,11 +64,24 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &understood.of("DROP TABLE t")));
         assert!(!Arc::ptr_eq(&first, &understood.of("DROP TABLE T")));
         for n in 0..UNDERSTOOD_BYTES_MAX / size_of::<Understanding>() {
-            understood.of(&format!("SELECT {n}"));
+            understood.of(&format!("SELECT a{n}"));
             assert!(understood.bytes <= UNDERSTOOD_BYTES_MAX);
         }
         assert!(!Arc::ptr_eq(&first, &understood.of("DROP TABLE t")), "forgotten");
         let long = format!("SELECT '{}'", "x".repeat(UNDERSTOOD_BYTES_MAX));
         assert!(!Arc::ptr_eq(&understood.of(&long), &understood.of(&long)), "too long to be kept");
+    }
+
+    #[test]
+    fn texts_that_differ_in_plain_constants_are_understood_once() {
+        let mut understood = Understood::default();
+        let first = understood.of("SELECT a FROM t WHERE id = 1");
+        assert!(Arc::ptr_eq(&first, &understood.of("SELECT a FROM t WHERE id = 22")));
+        assert!(!Arc::ptr_eq(&first, &understood.of("SELECT a FROM t WHERE id = '1'")));
+        assert!(!Arc::ptr_eq(&first, &understood.of("SELECT b FROM t WHERE id = 1")));
+        let set = understood.of("SET statement_timeout = 1");
+        let off = understood.of("SET statement_timeout = 0");
+        assert_eq!(*off, understand("SET statement_timeout = 0"));
+        assert_ne!(*set, *off);
     }
 }
