@@ -2,3 +2,4 @@
 //! anything runs, and relays. Doors call the gateway; the gateway never calls a door.
 
 pub(crate) mod postgres;
+pub(crate) mod threads;

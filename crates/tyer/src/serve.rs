@@ -83,10 +83,13 @@ pub(crate) async fn run(data: &Path) -> Result<(), ServeError> {
     let upstreams = Upstreams::new(&config.upstreams)?;
     let gateway = gateway(data, config, upstreams).await?;
     let (stop, stopping) = watch::channel(false);
+    let threads = door::threads::Threads::start().map(Arc::new);
+    let threads = threads.map_err(ServeError::io("cannot start threads for connections".to_owned()))?;
     let mut tasks = JoinSet::new();
     for upstream in gateway.config.upstreams.values() {
         let listener = door::postgres::bind(upstream, data).await?;
-        tasks.spawn(door::postgres::serve(Arc::clone(&gateway), listener, stopping.clone()));
+        let threads = Arc::clone(&threads);
+        tasks.spawn(door::postgres::serve(Arc::clone(&gateway), listener, threads, stopping.clone()));
     }
     let listener = console::bind(&gateway).await?;
     tasks.spawn(console::serve(Arc::clone(&gateway), listener, stopping.clone()));

@@ -17,6 +17,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tyer_core::intent::Upstream;
 
+use super::threads::Threads;
 use crate::config::UpstreamConfig;
 use crate::gateway::Gateway;
 use crate::secret;
@@ -81,7 +82,12 @@ pub(crate) async fn bind(upstream: &UpstreamConfig, data: &Path) -> Result<Liste
 }
 
 /// Accepts connections until told to stop, then waits for those that are open.
-pub(crate) async fn serve(gateway: Arc<Gateway>, listener: Listener, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    gateway: Arc<Gateway>,
+    listener: Listener,
+    threads: Arc<Threads>,
+    mut stop: watch::Receiver<bool>,
+) {
     let mock = match secret::random::<32>() {
         Ok(mock) => mock,
         Err(error) => return tracing::error!(%error, "the door stays closed"),
@@ -108,7 +114,7 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: Listener, mut stop: w
                         turned_away.spawn(login::turn_away(Arc::clone(&door), tcp));
                     }
                 }
-                Ok((tcp, _)) => { connections.spawn(connection(Arc::clone(&door), tcp, stopping.clone())); }
+                Ok((tcp, _)) => start(&mut connections, &threads, (&door, tcp, stopping.clone())),
                 Err(error) => {
                     // Usually no file descriptors: give connections time to end.
                     tracing::warn!(%error, "a connection was not accepted");
@@ -118,6 +124,26 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: Listener, mut stop: w
         }
     }
     while connections.join_next().await.is_some() {}
+}
+
+/// Starts a connection on the thread where it will stay.
+fn start(
+    connections: &mut JoinSet<()>,
+    threads: &Threads,
+    (door, tcp, stop): (&Arc<Door>, TcpStream, watch::Receiver<bool>),
+) {
+    let (Some(place), Ok(tcp), door) = (threads.place(), tcp.into_std(), Arc::clone(door)) else {
+        return tracing::warn!("a connection was not accepted: it cannot change threads");
+    };
+    let handle = place.handle.clone();
+    let relayed = async move {
+        let _place = place;
+        match TcpStream::from_std(tcp) {
+            Ok(tcp) => connection(door, tcp, stop).await,
+            Err(error) => tracing::warn!(%error, "a connection was not accepted"),
+        }
+    };
+    connections.spawn_on(relayed, &handle);
 }
 
 async fn connection(door: Arc<Door>, tcp: TcpStream, stop: watch::Receiver<bool>) {
