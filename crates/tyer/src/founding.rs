@@ -141,7 +141,7 @@ pub(crate) fn renew(data: &Path) -> Result<Vec<EnrolmentLink>, FoundingError> {
         return Err(FoundingError::Exists(data.to_owned()));
     }
     // No leaf is added, so there is nothing to seal.
-    store.apply(&[change], |_| Ok(Sealed { hashes: Vec::new(), head: None }))?;
+    store.apply(&[change], |_| Ok(Sealed::default()))?;
     Ok(links)
 }
 

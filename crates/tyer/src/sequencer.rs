@@ -256,7 +256,7 @@ fn seal(
         size += 1;
     }
     if size == before {
-        return Ok((Sealed { hashes: Vec::new(), head: None }, Hashes::new()));
+        return Ok((Sealed::default(), Hashes::new()));
     }
     let edge = RefCell::new(Hashes::new());
     let root = ledger::root(size, |positions| {
@@ -269,8 +269,8 @@ fn seal(
     let checkpoint = signer
         .sign(ledger::Head { size, root }, at)
         .map_err(|error| StoreError::Refused(error.to_string()))?;
-    let hashes = (tree.first..).zip(fresh).collect();
-    Ok((Sealed { hashes, head: Some(Head { size, root, checkpoint, at }) }, edge.into_inner()))
+    let head = Some(Head { size, root, checkpoint, at });
+    Ok((Sealed { first: tree.first, hashes: fresh, head }, edge.into_inner()))
 }
 
 /// The hashes that are durable.

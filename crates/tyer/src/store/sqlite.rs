@@ -91,11 +91,11 @@ impl Sqlite {
                     next += 1;
                 }
             }
-            let mut insert =
-                transaction.prepare_cached("INSERT INTO hash (position, body) VALUES (?1, ?2)")?;
-            for (position, hash) in &sealed.hashes {
-                insert.execute(params![position.cast_signed(), hash.as_slice()])?;
-            }
+        }
+        if !sealed.hashes.is_empty() {
+            let sql = "INSERT INTO hash (position, body) VALUES (?1, ?2)";
+            let (first, body) = (sealed.first.cast_signed(), sealed.hashes.as_flattened());
+            transaction.prepare_cached(sql)?.execute(params![first, body])?;
         }
         for (change, first) in changes.iter().zip(&firsts) {
             write_documents(&transaction, change, *first)?;
@@ -162,10 +162,12 @@ impl Sqlite {
 pub(crate) type Stored<'a> = dyn Fn(&[u64]) -> Result<Vec<[u8; 32]>, StoreError> + 'a;
 
 /// What `seal` made of the new leaves.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Sealed {
-    /// Hashes to store, by position.
-    pub(crate) hashes: Vec<(u64, [u8; 32])>,
+    /// The position of the first hash to store; the others follow it.
+    pub(crate) first: u64,
+    /// Hashes to store.
+    pub(crate) hashes: Vec<[u8; 32]>,
     /// The new head; none if no leaf was added.
     pub(crate) head: Option<Head>,
 }
@@ -203,13 +205,17 @@ fn write_documents(
     Ok(())
 }
 
+/// A row has the hashes of one transaction, from its position on.
 fn read_hashes(connection: &Connection, positions: &[u64]) -> Result<Vec<[u8; 32]>, StoreError> {
-    let mut query = connection.prepare_cached("SELECT body FROM hash WHERE position = ?1")?;
+    let sql = "SELECT substr(body, 1 + 32 * (?1 - position), 32) FROM hash
+        WHERE position <= ?1 ORDER BY position DESC LIMIT 1";
+    let mut query = connection.prepare_cached(sql)?;
     let mut hashes = Vec::with_capacity(positions.len());
     for position in positions {
-        let body: Vec<u8> = query.query_row([position.cast_signed()], |row| row.get(0))?;
-        let hash = body.try_into().map_err(|_| StoreError::Corrupt(format!("hash {position}")))?;
-        hashes.push(hash);
+        let body: Option<Vec<u8>> =
+            query.query_row([position.cast_signed()], |row| row.get(0)).optional()?;
+        let hash = body.and_then(|body| body.try_into().ok());
+        hashes.push(hash.ok_or_else(|| StoreError::Corrupt(format!("hash {position}")))?);
     }
     Ok(hashes)
 }
