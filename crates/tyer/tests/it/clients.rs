@@ -198,8 +198,12 @@ async fn a_newer_psql_says_the_same() {
     let output = ask.output().expect("python");
     let psql = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
     let psql = installed(&psql);
-    check(|_| running(&psql, "psql.sql")).await;
-    check(|_| running(&psql, "psql_newer.sql")).await;
+    for ground in Ground::ALL {
+        let bed = ground.bed().await;
+        compare(&bed, ground, |_| running(&psql, "psql.sql"));
+        compare(&bed, ground, |_| running(&psql, "psql_newer.sql"));
+        bed.verify();
+    }
 }
 
 #[tokio::test]
