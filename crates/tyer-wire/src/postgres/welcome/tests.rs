@@ -91,19 +91,20 @@ fn recorded(version: u32) -> Vec<(bool, Vec<u8>)> {
     let text = std::fs::read_to_string(&path).expect("a transcript");
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let message = |line: &str| {
-        let (head, mut body) = line.split_at_checked(4).unwrap_or((line, ""));
-        let bytes = encode::message(head.as_bytes()[2], |out| {
-            while let Some(letter) = body.chars().next() {
-                let (letter, length) = match letter {
-                    '|' => (0, 1),
-                    '\\' => (u8::from_str_radix(&body[2..4], 16).expect("two digits"), 4),
-                    plain => (u8::try_from(plain).expect("what can be printed"), 1),
+        let (head, mut body) = line.as_bytes().split_at_checked(4).unwrap_or((line.as_bytes(), b""));
+        let bytes = encode::message(head[2], |out| {
+            while let Some(first) = body.first() {
+                let digits = || std::str::from_utf8(&body[2..4]).expect("two digits");
+                let (byte, length) = match first {
+                    b'|' => (0, 1),
+                    b'\\' => (u8::from_str_radix(digits(), 16).expect("two digits"), 4),
+                    plain => (*plain, 1),
                 };
-                out.push(letter);
+                out.push(byte);
                 body = &body[length..];
             }
         });
-        (head.starts_with('<'), bytes)
+        (head.starts_with(b"<"), bytes)
     };
     lines.map(message).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
@@ -108,8 +108,8 @@ impl Papers {
     }
 }
 
-fn by(authorities: &PathBuf, client: Option<&TlsFiles>) -> UpstreamTls {
-    UpstreamTls::VerifyFull { authorities: Some(authorities.clone()), client: client.cloned() }
+fn by(authorities: &Path, client: Option<&TlsFiles>) -> UpstreamTls {
+    UpstreamTls::VerifyFull { authorities: Some(authorities.to_owned()), client: client.cloned() }
 }
 
 async fn refused(cluster: &Cluster, tls: UpstreamTls, expect: &str) {
@@ -155,7 +155,7 @@ async fn check(mut cluster: Cluster, key_bytes: usize) {
 }
 
 /// What the server says to a login that comes over another channel than the one that it is bound to.
-async fn bound_to_another_channel(cluster: &Cluster, roots: &PathBuf) -> String {
+async fn bound_to_another_channel(cluster: &Cluster, roots: &Path) -> String {
     let upstreams = before(cluster.port(), cluster.password(), by(roots, None)).expect("upstreams");
     let target = upstreams.targets.get(&Upstream::new("orders")).expect("the upstream");
     let (stream, _) = dial::open(target).await.expect("a stream");
