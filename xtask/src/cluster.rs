@@ -9,7 +9,7 @@
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -65,7 +65,12 @@ pub struct Cluster {
 /// Where the programs are, and as whom they run.
 #[derive(Debug)]
 struct Programs {
+    /// Of `psql` and the other clients.
     directory: PathBuf,
+    /// Of `postgres` and `initdb`.
+    server: PathBuf,
+    /// Where a server that came with its libraries finds them.
+    libraries: Option<PathBuf>,
     user: Option<User>,
 }
 
@@ -81,6 +86,9 @@ pub enum ClusterError {
     /// PostgreSQL is not installed.
     #[error("no PostgreSQL server programs: install the package postgresql")]
     NotInstalled,
+    /// That version is not where `./dev setup` puts it.
+    #[error("no PostgreSQL {0}: ./dev setup installs it, on Linux on x86_64")]
+    NoSuchServer(u32),
     /// Root needs somebody else to run it.
     #[error("root cannot run PostgreSQL, and there is neither a user postgres nor nobody")]
     NoUser,
@@ -112,9 +120,23 @@ impl Cluster {
     /// # Errors
     /// When PostgreSQL is missing, or cannot be set up or started.
     pub fn with(settings: &[&str]) -> Result<Self, ClusterError> {
-        let home =
-            tempfile::Builder::new().prefix("tyer-cluster-").tempdir().map_err(system("tempdir"))?;
+        let home = home()?;
         let programs = Programs::find(home.path())?;
+        Self::made(home, programs, settings)
+    }
+
+    /// Makes an empty cluster of another version of PostgreSQL than the system's, and starts it.
+    ///
+    /// # Errors
+    /// When that version is not installed by `./dev setup`, or cannot be set up or started.
+    pub fn of_version(version: u32) -> Result<Self, ClusterError> {
+        let home = home()?;
+        let mut programs = Programs::find(home.path())?;
+        programs.take_server(&packaged(version)?, home.path())?;
+        Self::made(home, programs, &[])
+    }
+
+    fn made(home: TempDir, programs: Programs, settings: &[&str]) -> Result<Self, ClusterError> {
         let (password, superuser_password) = (password()?, password()?);
         programs.give(home.path())?;
         let secret = home.path().join("password");
@@ -178,7 +200,7 @@ impl Cluster {
         Ok(path)
     }
 
-    /// The directory of `psql` and the other programs of this PostgreSQL.
+    /// The directory of `psql` and the other programs of the system's PostgreSQL.
     #[must_use]
     pub fn programs(&self) -> &Path {
         &self.programs.directory
@@ -247,7 +269,7 @@ impl Cluster {
 
     fn psql(&self, role: &str, database: &str, sql: &str) -> Result<String, ClusterError> {
         let password = if role == SUPERUSER { &self.superuser_password } else { &self.password };
-        let mut command = self.programs.command("psql", self.home.path());
+        let mut command = self.programs.command(self.programs().join("psql"), self.home.path());
         command.env("PGPASSWORD", password).env("PGCONNECT_TIMEOUT", "10");
         command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1"]);
         command.args(["-p", &self.port.to_string(), "-U", role, "-d", database, "-c", sql]);
@@ -275,7 +297,41 @@ impl Programs {
             }
             _ => None,
         };
-        Ok(Self { directory, user })
+        Ok(Self { server: directory.clone(), libraries: None, directory, user })
+    }
+
+    /// Takes the server of a package, which has its libraries with it. Another user than ours may not get
+    /// to where it is, so for that one it is linked into the home.
+    fn take_server(&mut self, package: &Path, home: &Path) -> Result<(), ClusterError> {
+        let mut place = package.to_owned();
+        if self.user.is_some() {
+            place = home.join("server");
+            self.link(package, &place)?;
+        }
+        self.server = place.join("bin");
+        self.libraries = Some(place.join("lib"));
+        Ok(())
+    }
+
+    /// The same tree in another place; copied where that is on another disk.
+    fn link(&self, from: &Path, to: &Path) -> Result<(), ClusterError> {
+        let failed = |error| ClusterError::System("linking a server", error);
+        fs::create_dir(to).map_err(failed)?;
+        // Whoever runs the server also removes the home, should we be gone.
+        self.give(to)?;
+        for entry in fs::read_dir(from).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let (path, to) = (entry.path(), to.join(entry.file_name()));
+            let kind = entry.file_type().map_err(failed)?;
+            if kind.is_dir() {
+                self.link(&path, &to)?;
+            } else if kind.is_symlink() {
+                fs::read_link(&path).and_then(|aim| symlink(aim, &to)).map_err(failed)?;
+            } else if fs::hard_link(&path, &to).is_err() {
+                fs::copy(&path, &to).map_err(failed)?;
+            }
+        }
+        Ok(())
     }
 
     fn give(&self, path: &Path) -> Result<(), ClusterError> {
@@ -284,10 +340,16 @@ impl Programs {
         })
     }
 
-    /// One of the programs, with an environment of its own and without our privileges.
-    fn command(&self, name: &str, home: &Path) -> Command {
-        let program = self.directory.join(name);
+    /// A program, with an environment of its own and without our privileges.
+    fn command(&self, program: PathBuf, home: &Path) -> Command {
         self.unprivileged(Command::new(program), home)
+    }
+
+    /// For the server's programs: where they find their libraries, which is no place for others.
+    fn lead(&self, command: &mut Command) {
+        if let Some(libraries) = &self.libraries {
+            command.env("LD_LIBRARY_PATH", libraries);
+        }
     }
 
     fn unprivileged(&self, mut command: Command, home: &Path) -> Command {
@@ -300,17 +362,19 @@ impl Programs {
     }
 
     fn initdb(&self, home: &Path, secret: &Path) -> Result<(), ClusterError> {
-        let mut command = self.command("initdb", home);
+        let mut command = self.command(self.server.join("initdb"), home);
+        self.lead(&mut command);
         command.arg("-D").arg(home.join("cluster")).arg("--pwfile").arg(secret);
         command.args(["-U", SUPERUSER, "--auth=scram-sha-256", "--no-sync", "--no-locale"]);
-        command.args(["--encoding=UTF8", "--no-instructions"]);
+        command.arg("--encoding=UTF8");
         run("initdb", &mut command).map(drop)
     }
 
     fn serve(&self, home: &Path, port: u16, settings: &[String]) -> Result<Child, ClusterError> {
         let log = File::create(home.join("log")).map_err(system("server log"))?;
         let mut command = self.unprivileged(Command::new("sh"), home);
-        command.args(["-c", KEEPER, "keeper"]).arg(home).arg(self.directory.join("postgres"));
+        command.args(["-c", KEEPER, "keeper"]).arg(home).arg(self.server.join("postgres"));
+        self.lead(&mut command);
         command.arg("-D").arg(home.join("cluster")).arg("-p").arg(port.to_string());
         for setting in [
             "listen_addresses=127.0.0.1",
@@ -331,6 +395,18 @@ impl Programs {
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
         command.spawn().map_err(system("starting the server"))
     }
+}
+
+fn home() -> Result<TempDir, ClusterError> {
+    tempfile::Builder::new().prefix("tyer-cluster-").tempdir().map_err(system("tempdir"))
+}
+
+/// Where `./dev setup` has put the server of that version: beside what was built.
+fn packaged(version: u32) -> Result<PathBuf, ClusterError> {
+    let program = std::env::current_exe().map_err(system("where this program is"))?;
+    let package = format!("servers/node_modules/postgres-{version}/native");
+    let mut places = program.ancestors().map(|directory| directory.join(&package));
+    places.find(|place| place.is_dir()).ok_or(ClusterError::NoSuchServer(version))
 }
 
 /// Tells the keeper to stop the server and waits for it. Neither can fail in a way that matters: a keeper

@@ -29,10 +29,14 @@ pub struct Shape {
     pub wait_seconds: u64,
     /// Further lines for the `[holds]` section.
     pub holds: &'static str,
+    /// How the upstream is reached: `disable` or `verify-full`.
+    pub tls: &'static str,
     /// Further lines for the upstream's section.
     pub upstream: &'static str,
     /// Further sections.
     pub sections: &'static str,
+    /// Private files in the data directory: name and text.
+    pub files: Vec<(&'static str, String)>,
     /// The directory that the data directory is made in; nothing means the system's temporary one.
     pub within: Option<PathBuf>,
 }
@@ -45,8 +49,10 @@ impl Default for Shape {
             owners: &["bob"],
             wait_seconds: 0,
             holds: "",
+            tls: "disable",
             upstream: "",
             sections: "",
+            files: Vec::new(),
             within: None,
         }
     }
@@ -121,8 +127,12 @@ impl Instance {
             instance.run(&["init", "--people", "alice,bob", "--demo", "--console-origin", &origin])?;
         instance.links = links(&said);
         let directory = instance.directory().to_owned();
-        fs::write(directory.join("orders.password"), cluster.password()).map_err(system("password"))?;
-        private(&directory.join("orders.password")).map_err(system("password"))?;
+        let password = ("orders.password", cluster.password().to_owned());
+        for (name, text) in shape.files.iter().chain([&password]) {
+            let path = directory.join(name);
+            fs::write(&path, text).map_err(system("file of the data directory"))?;
+            private(&path).map_err(system("file of the data directory"))?;
+        }
         instance.configure(cluster, shape)?;
         instance.resume()?;
         Ok(instance)
@@ -162,13 +172,14 @@ address = "127.0.0.1:{port}"
 database = "{DATABASE}"
 user = "{ROLE}"
 password = {{ file = "orders.password" }}
-tls = "disable"
+tls = "{tls}"
 environment = "{environment}"
 owners = [{owners}]
 {upstream}
 
 {sections}
 "#,
+            tls = shape.tls,
             upstream = shape.upstream,
             sections = shape.sections,
             console = self.console,

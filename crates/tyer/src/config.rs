@@ -107,9 +107,10 @@ pub(crate) struct UpstreamConfig {
 pub(crate) enum UpstreamTls {
     /// In clear; only sensible on the same machine or a private network.
     Disable,
-    /// By TLS, the server's certificate checked against these authorities and its host name.
+    /// By TLS, the server's certificate checked against these authorities, or the system's, and its
+    /// host name.
     VerifyFull {
-        authorities: PathBuf,
+        authorities: Option<PathBuf>,
         /// What Tyer shows of itself, if the server asks for a certificate.
         client: Option<TlsFiles>,
     },
@@ -407,14 +408,13 @@ fn upstream_tls(data: &Path, raw: &RawUpstream) -> Result<UpstreamTls, (&'static
     };
     match (raw.tls.as_str(), &raw.authorities, client) {
         ("disable", None, None) => Ok(UpstreamTls::Disable),
-        ("disable", None, Some(_)) => {
+        ("disable", _, Some(_)) => {
             Err(("client_certificate", "it needs tls = `verify-full`".to_owned()))
         }
-        ("verify-full", Some(file), client) => {
-            Ok(UpstreamTls::VerifyFull { authorities: data.join(file), client })
-        }
-        ("verify-full", None, _) => {
-            Err(("authorities", "name the PEM file of the authorities to trust".to_owned()))
+        ("disable", Some(_), None) => Err(("authorities", "they need tls = `verify-full`".to_owned())),
+        ("verify-full", file, client) => {
+            let authorities = file.as_ref().map(|file| data.join(file));
+            Ok(UpstreamTls::VerifyFull { authorities, client })
         }
         (other, ..) => Err(("tls", format!("`{other}` is not `verify-full` or `disable`"))),
     }
@@ -532,7 +532,9 @@ owners = ["alice"]
         check("[upstream.orders]", &limit("login_seconds = 301"), "limits.login_seconds");
         check("[upstream.orders]", &limit("colour = 1"), "unknown field `colour`");
         check("tls = \"disable\"", "tls = \"disable\"\nmode = \"off\"", "line 14, column 8");
-        check("tls = \"disable\"", "tls = \"verify-full\"", "authorities");
+        let further = |line: &str| format!("tls = \"disable\"\n{line}");
+        check("tls = \"disable\"", &further("authorities = \"a\""), "authorities");
+        check("tls = \"disable\"", &further("client_key = \"a\""), "client_certificate");
         check("{ file = \"password\" }", "\"s3cret\"", "line 12");
         check("{ file = \"password\" }", "{ env = \"TYER_NO_SUCH\" }", "TYER_NO_SUCH is not set");
         check("http://localhost:7780", "http://127.0.0.1:7780", "console.origin");

@@ -7,6 +7,7 @@
 
 mod dial;
 mod facts;
+mod login;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::config::{UpstreamConfig, UpstreamTls};
 use crate::gateway::About;
 
 pub(crate) use dial::DialError;
+use login::LoggedIn;
 
 /// Anything that carries bytes both ways.
 pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -195,7 +197,7 @@ impl Upstreams {
             let tls = match &config.tls {
                 UpstreamTls::Disable => None,
                 UpstreamTls::VerifyFull { authorities, client } => {
-                    let tls = dial::client_tls(authorities, client.as_ref())
+                    let tls = dial::client_tls(authorities.as_deref(), client.as_ref())
                         .map_err(|message| BadUpstream { upstream: name.clone(), message })?;
                     Some(tls)
                 }
@@ -212,7 +214,12 @@ impl Upstreams {
         settings: &[(String, String)],
     ) -> Result<Connected, DialError> {
         let target = self.targets.get(upstream).ok_or(DialError::Unknown)?;
-        dial::login(target, settings).await
+        let settings: Vec<_> =
+            settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let LoggedIn { stream, parameters, cancel, rest } = login::login(target, &settings).await?;
+        let (reader, half) = tokio::io::split(stream);
+        let writer = UpstreamWriter { out: Outbox::new(half) };
+        Ok(Connected { reader, writer, parameters, cancel, rest })
     }
 
     /// Asks the server to cancel what runs on the connection of that key.

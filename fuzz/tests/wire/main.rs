@@ -14,6 +14,7 @@ use tyer_wire::postgres::refuse::Answer;
 use tyer_wire::postgres::scram::{Challenge, ITERATIONS, Verifier};
 use tyer_wire::postgres::session::{Session, Step};
 use tyer_wire::postgres::understand::understand;
+use tyer_wire::postgres::welcome::Welcome;
 use tyer_wire::postgres::{encode, startup};
 
 /// Inputs are made until the time is over; this many would take far longer.
@@ -106,8 +107,15 @@ fn fields() {
             assert!(bind.formats.len() <= 1 || bind.formats.len() == bind.values.len());
         }
         drop((decode::target(body), decode::execute(body), decode::command_tag(body)));
-        drop((decode::parameter_status(body), decode::ready_status(body), decode::backend_key(body)));
+        drop((decode::parameter_status(body), decode::ready_status(body)));
         drop((Complaint::decode(body), decode::sasl_initial(body)));
+        for tag in *b"vRKSNEZ" {
+            let mut decoder = Decoder::new(Side::Upstream);
+            decoder.push(&encode::message(tag, |out| out.extend_from_slice(body)));
+            if let Ok(Some(frame)) = decoder.frame() {
+                drop(Welcome::decode(&frame));
+            }
+        }
     });
 }
 

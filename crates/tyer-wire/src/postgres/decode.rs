@@ -181,6 +181,12 @@ impl Decoder {
         self.left == 0
     }
 
+    /// The bytes that were not given out yet.
+    #[must_use]
+    pub fn rest(&self) -> &[u8] {
+        self.buffer.get(self.start..).unwrap_or_default()
+    }
+
     /// How many bytes were not given out yet.
     #[must_use]
     pub fn pending(&self) -> usize {
@@ -425,19 +431,6 @@ pub fn ready_status(body: &[u8]) -> Result<u8, DecodeError> {
     Ok(status)
 }
 
-/// `BackendKeyData`: the process id and the secret, 4 bytes in protocol 3.0.
-///
-/// # Errors
-/// The body does not have these fields.
-pub fn backend_key(body: &[u8]) -> Result<(u32, &[u8]), DecodeError> {
-    let mut fields = Fields::new(body, "BackendKeyData");
-    let process = fields.u32()?;
-    match fields.rest().len() {
-        4..=256 => Ok((process, fields.rest())),
-        _ => Err(DecodeError::Malformed("BackendKeyData")),
-    }
-}
-
 /// `ErrorResponse` or `NoticeResponse`: severity that is never translated, SQLSTATE and message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Complaint {
@@ -551,7 +544,7 @@ mod tests {
             }
             drop((query(&bytes), Parse::decode(&bytes), Bind::decode(&bytes), target(&bytes)));
             drop((execute(&bytes), command_tag(&bytes), parameter_status(&bytes)));
-            drop((backend_key(&bytes), Complaint::decode(&bytes), sasl_initial(&bytes)));
+            drop((Complaint::decode(&bytes), sasl_initial(&bytes)));
         }
     }
 

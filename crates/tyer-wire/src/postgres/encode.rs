@@ -46,10 +46,16 @@ pub fn terminate() -> Vec<u8> {
     message(b'X', |_| {})
 }
 
-/// `PasswordMessage` or `SASLResponse`: the bytes as they are.
+/// `SASLResponse`: the bytes as they are.
 #[must_use]
 pub fn sasl_response(bytes: &[u8]) -> Vec<u8> {
     message(b'p', |out| out.extend_from_slice(bytes))
+}
+
+/// `PasswordMessage` of a password, or of its hash.
+#[must_use]
+pub fn password(password: &[u8]) -> Vec<u8> {
+    message(b'p', |out| text(out, password))
 }
 
 /// `SASLInitialResponse`.
@@ -62,11 +68,11 @@ pub fn sasl_initial(mechanism: &[u8], first: &[u8]) -> Vec<u8> {
     })
 }
 
-/// `StartupMessage` of protocol 3.0 with these parameters.
+/// `StartupMessage` that asks for that minor version of protocol 3, with these parameters.
 #[must_use]
-pub fn startup(parameters: &[(&str, &str)]) -> Vec<u8> {
+pub fn startup(minor: u16, parameters: &[(&str, &str)]) -> Vec<u8> {
     untyped(|out| {
-        out.extend(196_608_u32.to_be_bytes());
+        out.extend((196_608 + u32::from(minor)).to_be_bytes());
         for (name, value) in parameters {
             text(out, name.as_bytes());
             text(out, value.as_bytes());

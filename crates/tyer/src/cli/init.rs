@@ -69,7 +69,7 @@ struct FirstUpstream {
     /// How the real database is reached
     #[arg(long, value_parser = ["verify-full", "disable"], default_value = "verify-full")]
     tls: String,
-    /// The PEM file of the authorities to trust, for --tls verify-full
+    /// The PEM file of the authorities to trust with --tls verify-full; without it, the system's
     #[arg(long, value_name = "FILE")]
     authorities: Option<PathBuf>,
 }
@@ -201,11 +201,11 @@ impl FirstUpstream {
             (Some(file), "verify-full") => {
                 table.insert("authorities".to_owned(), Value::from(absolute(file)?));
             }
-            (None, "verify-full") => {
-                let next = "name --authorities FILE, or --tls disable on the same machine";
-                return Err(Failure::usage("--tls verify-full needs the authorities to trust", next));
+            (Some(_), _) => {
+                let next = "leave --authorities out, or ask for --tls verify-full";
+                return Err(Failure::usage("--authorities are for --tls verify-full", next));
             }
-            _ => {}
+            (None, _) => {}
         }
         table.insert("environment".to_owned(), Value::from(self.environment.as_str()));
         table.insert("owners".to_owned(), Value::from(self.owner.clone()));
@@ -229,7 +229,9 @@ const EXAMPLE: &str = r#"# [upstream.orders]
 # user = "tyer"                        # not a superuser
 # password = { env = "ORDERS_PASSWORD" }   # or { file = "orders.password" }
 # tls = "verify-full"                  # or "disable" on the same machine
-# authorities = "orders-ca.pem"
+# authorities = "orders-ca.pem"        # PEM; without it, those that the system trusts
+# client_certificate = "tyer.crt"      # what Tyer shows of itself, if the database asks for it
+# client_key = "tyer.key"
 # environment = "production"
 # owners = ["alice"]
 "#;

@@ -202,7 +202,7 @@ fn init_needs_two_different_people_and_an_empty_directory() {
     check("init --people alice,bob --console-origin http://127.0.0.1:7780", Exit::Usage);
     let upstream =
         "--upstream orders --address db:5432 --database orders --user tyer --password-env PW";
-    check(&format!("{INIT} {upstream}"), Exit::Usage);
+    check(&format!("{INIT} {upstream} --tls disable --authorities ca.pem"), Exit::Usage);
     fs::write(directory.path().join("precious"), "x").expect("a file");
     assert_eq!(run(directory.path(), INIT).expect_err("not empty").exit(), Exit::Failed);
 }

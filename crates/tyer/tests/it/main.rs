@@ -41,4 +41,6 @@ mod story;
 #[cfg(test)]
 mod suites;
 #[cfg(test)]
+mod versions;
+#[cfg(test)]
 mod waiting;

@@ -13,7 +13,9 @@ const OBSERVED: Shape = Shape {
     wait_seconds: 0,
     holds: "",
     upstream: "mode = \"observe\"",
+    tls: "disable",
     sections: "",
+    files: Vec::new(),
     within: None,
 };
 
