@@ -398,6 +398,15 @@ impl Hold {
         matches!(self.state, State::Open | State::Approved { .. })
     }
 
+    /// Whether nothing can come of it any more.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        match self.state {
+            State::Open | State::Approved { .. } | State::Taken { .. } => false,
+            State::Rejected { .. } | State::Expired | State::Abandoned | State::Spent => true,
+        }
+    }
+
     /// The approvals given, oldest first.
     #[must_use]
     pub fn approvals(&self) -> &[Approval] {

@@ -55,6 +55,8 @@ pub const NAME_CHARS_MAX: usize = 64;
 pub const COMMENT_CHARS_MAX: usize = 2_000;
 /// Prepared statements that one connection may keep.
 pub const STATEMENTS_MAX: usize = 10_000;
+/// Bytes of one connection's prepared statements and portals together, with what is bound to them.
+pub const KEPT_BYTES_MAX: usize = 40 * 1024 * 1024;
 /// Bytes of texts whose understanding one connection remembers.
 pub const UNDERSTOOD_BYTES_MAX: usize = 64 * 1024;
 
@@ -77,6 +79,8 @@ const _: () = assert!(CHALLENGE_MS <= GRANT_MS_MAX);
 const _: () = assert!(LEASE_MS < SESSION_MS_MAX);
 const _: () = assert!(OPEN_HOLDS_PER_SESSION <= OPEN_HOLDS_PER_CONTROLLER);
 const _: () = assert!(REQUEST_BYTES_MAX <= MESSAGE_BYTES_MAX);
+// The longest message still has room beside one that it replaces.
+const _: () = assert!(2 * MESSAGE_BYTES_MAX < KEPT_BYTES_MAX);
 const _: () = assert!(UNDERSTOOD_BYTES_MAX <= REQUEST_BYTES_MAX);
 const _: () = assert!(PIPELINE_BYTES_MAX <= MESSAGE_BYTES_MAX);
 const _: () = assert!(CREDENTIAL_ID_BYTES_MAX < PASSKEY_BYTES_MAX);

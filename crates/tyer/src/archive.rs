@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
+use tyer_core::hold::Hold;
 use tyer_core::intent::HoldId;
 use tyer_core::ledger;
 use tyer_core::ledger::receipt::Receipt;
@@ -15,7 +16,9 @@ use tyer_core::record::{Record, What};
 use tyer_core::verdict::{LeafIndex, Outcome};
 
 use crate::founding::VERIFIER_KEY;
+use crate::gateway::holds::name;
 use crate::gateway::requests::Private;
+use crate::gateway::world::holds::Ended;
 use crate::serve::STORE;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Head, StoreError, Table};
@@ -117,6 +120,32 @@ impl Archive {
         .await
     }
 
+    /// A hold that has ended.
+    pub(crate) async fn ended(&self, id: &HoldId) -> Result<Option<Ended>, ArchiveError> {
+        let id = id.clone();
+        self.read(move |store| Ok(ended(store, &id)?)).await
+    }
+
+    /// The newest `count` holds that have ended and whose number is below `before`, made into what is wanted of
+    /// each.
+    pub(crate) async fn ended_before<T, F>(
+        &self,
+        before: u64,
+        count: usize,
+        wanted: F,
+    ) -> Result<Vec<T>, ArchiveError>
+    where
+        T: Send + 'static,
+        F: Fn(Hold) -> T + Send + 'static,
+    {
+        self.read(move |store| {
+            // Their numbers have no gaps but the holds that have not ended, which are few.
+            let found = (1..before).rev().filter_map(|number| ended(store, &name(number)).transpose());
+            Ok(found.take(count).map(|it| it.map(|it| wanted(it.hold))).collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
     /// What came of the request of a spent hold: the leaf that cleared it and the observed outcome, if
     /// they are recent enough to be found.
     pub(crate) async fn outcome(
@@ -152,6 +181,20 @@ fn private(store: &Sqlite, index: u64) -> Result<Private, ArchiveError> {
     let body = body.ok_or(ArchiveError::NothingToReveal(index))?;
     let read = serde_json::from_str(&body);
     Ok(read.map_err(|error| StoreError::Corrupt(format!("private {index}: {error}")))?)
+}
+
+fn ended(store: &Sqlite, id: &HoldId) -> Result<Option<Ended>, StoreError> {
+    if let Some(body) = store.document(Table::Ended, id.as_str())? {
+        return parsed(id, &body).map(Some);
+    }
+    // Where earlier versions left it.
+    let Some(body) = store.document(Table::Hold, id.as_str())? else { return Ok(None) };
+    let hold: Hold = parsed(id, &body)?;
+    Ok(hold.has_ended().then_some(Ended { hold, ran: None }))
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(id: &HoldId, body: &str) -> Result<T, StoreError> {
+    serde_json::from_str(body).map_err(|error| StoreError::Corrupt(format!("hold {id}: {error}")))
 }
 
 /// Walks forward over the newest leaves. A leaf that does not name the hold or the clearance is not

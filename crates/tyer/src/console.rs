@@ -7,6 +7,7 @@
 mod assets;
 mod card;
 mod configuration;
+mod connections;
 mod escape;
 mod layout;
 mod ledger;
@@ -18,14 +19,16 @@ mod sessions;
 mod sign_in;
 mod words;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
-use axum::{Router, middleware};
+use axum::extract::{ConnectInfo, DefaultBodyLimit};
+use axum::{Extension, Router, middleware};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio_rustls::rustls::ServerConfig;
 
+use self::connections::Bounds;
 use crate::api;
 use crate::api::guard::{self, Peer};
 use crate::api::site::Site;
@@ -85,23 +88,20 @@ pub(crate) async fn bind(gateway: &Gateway) -> Result<Bound, ServeError> {
 /// Serves people and the command line until `closing` turns true.
 pub(crate) async fn serve(gateway: Arc<Gateway>, bound: Bound, closing: watch::Receiver<bool>) {
     let site = Site::new(gateway, closing.clone());
-    let local =
-        axum::serve(bound.local, local_router(&site)).with_graceful_shutdown(closed(closing.clone()));
-    let public = router(&site).into_make_service_with_connect_info::<Peer>();
+    let (local, public) = (local_router(&site), router(&site));
+    let bounds = Bounds::default();
+    let local = connections::serve(bound.local, |_| local.clone(), bounds, closing.clone());
+    let from = |from: &SocketAddr| public.clone().layer(Extension(ConnectInfo(Peer(from.ip()))));
     let public = async {
         match bound.tls {
             Some(tls) => {
                 let listener = listen::Tls::new(bound.public, tls, closing.clone());
-                axum::serve(listener, public).with_graceful_shutdown(closed(closing.clone())).await
+                connections::serve(listener, from, bounds, closing.clone()).await;
             }
-            None => {
-                axum::serve(bound.public, public).with_graceful_shutdown(closed(closing.clone())).await
-            }
+            None => connections::serve(bound.public, from, bounds, closing.clone()).await,
         }
     };
-    if let Err(error) = tokio::try_join!(async { local.await }, public) {
-        tracing::error!(%error, "the console stopped");
-    }
+    tokio::join!(local, public);
 }
 
 async fn closed(mut closing: watch::Receiver<bool>) {

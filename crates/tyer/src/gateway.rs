@@ -39,6 +39,7 @@ use crate::gateway::leases::Leases;
 use crate::gateway::outcomes::Taken;
 pub(crate) use crate::gateway::requests::{About, Patience, Request};
 use crate::gateway::world::World;
+use crate::gateway::world::holds::put;
 use crate::sequencer::Sequencer;
 use crate::store::{Change, StoreError, Table};
 use crate::upstream::Upstreams;
@@ -145,6 +146,7 @@ impl Gateway {
             match self.attempt(&request).await? {
                 Attempt::Cleared(clearance) => return Ok(clearance),
                 Attempt::Again => {}
+                Attempt::Lapsed(leaf) => return Err(self.lapsed(leaf).await),
                 Attempt::Waits(hold, needs) => {
                     let refusal = || self.held(&hold, needs);
                     if *patience.gone.borrow() {
@@ -171,7 +173,8 @@ impl Gateway {
             drop(world);
             return Err(self.refuse(&intent, &basis, refusal, now).await);
         }
-        let live = world.hold_of(&request.session, request.digest).map(|hold| hold.id().clone());
+        let live =
+            world.holds.of_request(&request.session, request.digest).map(|hold| hold.id().clone());
         let mut decision = self.decide(&world, &intent, (&Facts::default(), Approvals::default()), now);
         if observes {
             decision = self.config.policies.observe_only(&intent, decision, now);
@@ -179,7 +182,7 @@ impl Gateway {
         match decision.verdict {
             Verdict::Allow(grant) => {
                 drop(world);
-                self.clear_unheld(request, &intent, grant, now).await.map(Attempt::Cleared)
+                self.clear_unheld(request, &intent, grant, now).await
             }
             Verdict::Deny(refusal) => {
                 drop(world);
@@ -188,6 +191,8 @@ impl Gateway {
             Verdict::Hold(needs) => match live {
                 Some(hold) => self.present(&mut world, (&intent, request), hold, now).await,
                 None => {
+                    // Before the facts are taken, which costs the database more than a look.
+                    holds::within_bounds(&world, &intent)?;
                     drop((world, gate));
                     tracing::debug!(needs = needs.in_words(), "a request needs people");
                     self.open_hold(request, intent).await
@@ -294,15 +299,19 @@ impl Gateway {
         match hold.step(Event::Present { digest: intent.digest, verdict: decision.verdict }, now) {
             Next::Releases(hold, grant) => {
                 let approvals = self.approval_records(world, &hold);
-                let change = Change::default().put(Table::Hold, id.as_str(), &hold);
+                let change = put(Change::default(), &hold, None);
                 let facts = hold.card().facts.clone();
-                let clearance = self.clear(change, intent, grant, (facts, approvals)).await?;
-                let taken = Taken { hold: id.clone(), transactional: request.transactional };
-                self.unsettled().insert(clearance.leaf(), Some(taken));
-                world.holds.insert(id.clone(), hold);
-                self.note_asked(world, intent).await;
+                let attempt = self.clear(change, intent, grant, (facts, approvals)).await?;
+                let taken = Taken { hold: id.clone(), returns: request.transactional };
+                world.holds.insert(hold);
+                if let Attempt::Cleared(clearance) = &attempt {
+                    self.unsettled().insert(clearance.leaf(), Some(taken));
+                    self.note_asked(world, intent).await;
+                } else if let Attempt::Lapsed(leaf) = attempt {
+                    self.unsettled().insert(leaf, Some(taken));
+                }
                 self.tell(News::Hold(id));
-                Ok(Attempt::Cleared(clearance))
+                Ok(attempt)
             }
             Next::Stays(hold, _) => {
                 // It aged out just now: record that, and let the next attempt park a new hold.
@@ -324,7 +333,7 @@ impl Gateway {
         intent: &Intent,
         grant: Grant,
         now: Timestamp,
-    ) -> Result<Clearance, Refusal> {
+    ) -> Result<Attempt, Refusal> {
         if carried::is_leased(&intent.acts) && request.redacted.len() <= LEASE_TEXT_BYTES_MAX {
             return self.clear_read(request, intent, grant, now).await;
         }
@@ -338,7 +347,7 @@ impl Gateway {
         intent: &Intent,
         grant: Grant,
         (facts, approvals): (Facts, Vec<ApprovalRecord>),
-    ) -> Result<Clearance, Refusal> {
+    ) -> Result<Attempt, Refusal> {
         let (request, private) = self.request_record(intent, facts, grant.basis())?;
         let record = Record::new(clock::now(), What::Cleared { request, approvals });
         let change = change
@@ -347,7 +356,7 @@ impl Gateway {
             .put_at_leaf(Table::Unsettled, &intent.principal.session);
         let leaf = self.sequencer.commit(change).await.map_err(|error| unrecorded(&error))?;
         self.unsettled().insert(leaf, None);
-        Ok(assert_recorded(grant, leaf))
+        Ok(assert_recorded(grant, leaf, clock::now()).map_or(Attempt::Lapsed(leaf), Attempt::Cleared))
     }
 
     fn unsettled(&self) -> std::sync::MutexGuard<'_, BTreeMap<LeafIndex, Option<Taken>>> {
@@ -355,7 +364,7 @@ impl Gateway {
     }
 
     /// Records what came of a clearance. For a read carried by a lease, only counts. What cannot be
-    /// recorded now is owed, and tried again.
+    /// recorded now is kept, by the sequencer or where a hold waits for it, and tried again.
     pub(crate) async fn settle(&self, leaf: LeafIndex, outcome: Outcome) -> Result<(), StoreError> {
         // Not kept locked while it is awaited.
         let known = self.unsettled().remove(&leaf);
@@ -363,15 +372,19 @@ impl Gateway {
             self.leases.settle(leaf, &outcome);
             return Ok(());
         };
-        let recorded = match taken.clone() {
-            None => self.sequencer.commit(settled(leaf, outcome.clone(), false)).await.map(|_| ()),
-            Some(taken) => self.settle_hold(leaf, outcome.clone(), taken).await,
-        };
+        let Some(taken) = taken else { return self.record(settled(leaf, outcome, false)).await };
+        let recorded = self.settle_hold(leaf, outcome.clone(), taken.clone()).await;
         if recorded.is_err() {
-            self.unsettled().insert(leaf, taken);
+            self.unsettled().insert(leaf, Some(taken));
             self.owed.keep(leaf, outcome);
         }
         recorded
+    }
+
+    /// Records what has been seen and changes nothing else. If that fails now, the sequencer tries again.
+    async fn record(&self, change: Change) -> Result<(), StoreError> {
+        self.sequencer.commit_soon(change).await?;
+        self.sequencer.flush().await
     }
 
     /// Records a refusal and hands it back. A refusal stands even if it cannot be recorded.
@@ -405,12 +418,15 @@ enum Attempt {
     Cleared(Clearance),
     /// The world has changed meanwhile.
     Again,
+    /// Its leaf is durable, and its grant lapsed before that.
+    Lapsed(LeafIndex),
     Waits(HoldId, Needs),
 }
 
-/// The only place where a clearance is made: its callers have just seen `leaf` become durable.
-fn assert_recorded(grant: Grant, leaf: LeafIndex) -> Clearance {
-    Clearance::assertion(grant, leaf)
+/// The only place where a clearance is made: its callers have just seen `leaf` become durable. That may have
+/// taken its time, and a grant that lapsed meanwhile clears nothing.
+fn assert_recorded(grant: Grant, leaf: LeafIndex, now: Timestamp) -> Option<Clearance> {
+    grant.is_live(now).then(|| Clearance::assertion(grant, leaf))
 }
 
 async fn wait_for_news(news: &mut broadcast::Receiver<News>, hold: &HoldId) {
@@ -437,3 +453,6 @@ fn unrecorded(error: &StoreError) -> Refusal {
     tracing::error!(%error, "refused: no durable record, no execution");
     not_recorded()
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,9 +92,10 @@ async fn run(
     (clearance, mut relay, mut connected): (Clearance, Session, Connected),
     kill: watch::Receiver<bool>,
 ) -> Proposed {
-    let unsent = |code: &str, message: String| Proposed {
-        outcome: Outcome::Failed { code: code.to_owned() },
-        message: Some(message),
+    let leaf = clearance.leaf();
+    let unsent = |code: &str, message: String| {
+        gateway.never_left(leaf);
+        Proposed { outcome: Outcome::Failed { code: code.to_owned() }, message: Some(message) }
     };
     if *kill.borrow() {
         return unsent("57P01", "the session was ended; nothing was sent".to_owned());
@@ -130,6 +131,10 @@ fn question(
         role: config.map(|config| config.user.clone()).unwrap_or_default(),
         ..Scope::default()
     });
+    let observes = gateway.observes(upstream);
+    if observes {
+        relay = relay.observing();
+    }
     for (name, value) in &connected.parameters {
         relay.setting(name, value);
     }
@@ -139,7 +144,7 @@ fn question(
     if sql.contains('\0') {
         return Err(refuse("the text contains a zero byte".to_owned()));
     }
-    if let Some(error) = tyer_wire::postgres::understand::understand(sql).syntax_error {
+    if !observes && let Some(error) = tyer_wire::postgres::understand::understand(sql).syntax_error {
         return Err(refuse(error));
     }
     let mut decoder = Decoder::new(Side::Agent);

@@ -116,6 +116,12 @@ impl Sequencer {
         self.commit(Change::default()).await.map(drop)
     }
 
+    /// Keeps the writer waiting until what this returns is dropped.
+    #[cfg(test)]
+    pub(crate) fn stall(&self) -> impl Sized + '_ {
+        lock(&self.later)
+    }
+
     /// The newest durable head.
     pub(crate) fn head(&self) -> Option<Head> {
         self.head.borrow().clone()

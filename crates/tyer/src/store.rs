@@ -14,8 +14,12 @@ pub(crate) enum Table {
     Person,
     /// Sessions, by id.
     Session,
-    /// Holds, by id.
+    /// Holds that have not ended, by id.
     Hold,
+    /// Holds that have ended, by id.
+    Ended,
+    /// Requests that are refused because people rejected them, by the id of the hold.
+    Rejected,
     /// Single values, by name: the freeze, counters, confirmed parts of the configuration.
     Setting,
     /// Salts and full texts behind commitments, by the leaf that carries the commitment.
@@ -30,6 +34,8 @@ impl Table {
             Self::Person => "person",
             Self::Session => "session",
             Self::Hold => "hold",
+            Self::Ended => "ended",
+            Self::Rejected => "rejected",
             Self::Setting => "setting",
             Self::Private => "private",
             Self::Unsettled => "unsettled",

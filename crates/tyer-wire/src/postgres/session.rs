@@ -14,6 +14,7 @@ mod agent;
 mod bound;
 mod expect;
 mod fatal;
+mod kept;
 mod names;
 mod pipeline;
 mod question;
@@ -31,6 +32,7 @@ use tyer_core::verdict::LeafIndex;
 
 use self::expect::{Awaits, CopyData, Expect, Known};
 pub use self::fatal::Fatal;
+use self::kept::Kept;
 use self::names::Names;
 pub use self::question::Question;
 use self::question::{Portal, Prepared};
@@ -153,6 +155,27 @@ struct Asked {
     unsettles: bool,
 }
 
+/// How sure it is that texts are read as the server will read them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// Sure: the settings are as the server reported them.
+    Settled,
+    /// Sure until the open transaction ends, which may take back what was set in it.
+    Bound,
+    /// Settings may have changed that the server has not reported yet.
+    Unsettled,
+}
+
+impl Reading {
+    /// The server has reported every change there was.
+    fn reported(self, status: Status) -> Self {
+        match (self, status) {
+            (Self::Settled, _) | (_, Status::Idle) => Self::Settled,
+            (Self::Bound | Self::Unsettled, Status::Open | Status::Failed) => Self::Bound,
+        }
+    }
+}
+
 /// What the session does by itself about what it cannot vouch for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stance {
@@ -170,6 +193,7 @@ pub struct Session {
     sent: u64,
     statements: Names<Arc<Prepared>>,
     portals: Names<Portal>,
+    kept: Kept,
     expects: VecDeque<Expect>,
     held: Vec<Held>,
     held_bytes: usize,
@@ -184,8 +208,7 @@ pub struct Session {
     unsynced: bool,
     /// Whether an error now would take back the whole pipeline.
     implicit: bool,
-    /// Settings may have changed that the server has not reported yet.
-    unsettled: bool,
+    reading: Reading,
     understood: Understood,
     /// Whether nothing is refused here: what enforcing would refuse is asked about as opaque.
     stance: Stance,
@@ -201,6 +224,7 @@ impl Session {
             sent: 0,
             statements: Names::new(),
             portals: Names::new(),
+            kept: Kept::default(),
             expects: VecDeque::new(),
             held: Vec::new(),
             held_bytes: 0,
@@ -211,7 +235,7 @@ impl Session {
             copy_data: CopyData::Dropped,
             unsynced: false,
             implicit: true,
-            unsettled: false,
+            reading: Reading::Settled,
             understood: Understood::default(),
             stance: Stance::Enforces,
         }
@@ -306,7 +330,9 @@ impl Session {
         self.unsynced |= matches!(asked.what, Awaits::Execute(_));
         self.release_all(&mut bytes);
         bytes.extend(asked.bytes);
-        self.unsettled |= asked.unsettles;
+        if asked.unsettles || self.reading == Reading::Bound && asked.what.ends_transaction() {
+            self.reading = Reading::Unsettled;
+        }
         let expect = Expect { leaf: Some(leaf), ..self.expect(asked.what) };
         self.plan(&expect);
         self.expects.push_back(expect);

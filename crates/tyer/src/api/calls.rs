@@ -20,8 +20,11 @@ use super::error::ApiError;
 use super::guard::Caller;
 use super::site::{Site, is_live};
 use super::{Body, OPENAPI};
-use crate::clock;
+use crate::gateway::holds::number;
 use crate::gateway::sessions::{Minted, NewSession, parse_may};
+
+/// Holds that have ended, of one answer.
+const ENDED_SHOWN: usize = 100;
 
 type Shared = State<Arc<Site>>;
 
@@ -80,33 +83,54 @@ enum Which {
     All,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(super) struct HoldsQuery {
     #[serde(default)]
     state: Which,
+    /// Only holds that have ended and are older than this one.
+    before: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct Holds {
     holds: Vec<HoldBody>,
+    /// The oldest of them, if there may be older ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    older: Option<String>,
 }
 
-pub(super) async fn holds(State(site): Shared, Query(query): Query<HoldsQuery>) -> Json<Holds> {
-    let mut holds = site.holds().await;
+pub(super) async fn holds(
+    State(site): Shared,
+    Query(query): Query<HoldsQuery>,
+) -> Result<Json<Holds>, ApiError> {
+    let (mut holds, next) = site.holds().await;
     if matches!(query.state, Which::Open) {
         holds.retain(|hold| is_live(hold.state));
+        return Ok(Json(Holds { holds, older: None }));
     }
-    Json(Holds { holds })
+    let before = match query.before {
+        None => next,
+        Some(id) => {
+            holds.clear();
+            let before = number(&HoldId::new(id.clone())).filter(|number| *number <= next);
+            before.ok_or_else(|| ApiError::bad(format!("there is no hold {id}")))?
+        }
+    };
+    let ended = site.ended(before, ENDED_SHOWN, &holds).await?;
+    let oldest = ended.last().map(|hold| hold.hold.clone());
+    let older = oldest.filter(|id| number(&HoldId::new(id.clone())).is_some_and(|number| number > 1));
+    holds.extend(ended);
+    holds.sort_by_key(HoldBody::queue_key);
+    Ok(Json(Holds { holds, older }))
 }
 
 pub(super) async fn hold(
     State(site): Shared,
     Path(id): Path<String>,
 ) -> Result<Json<CardBody>, ApiError> {
-    let world = site.gateway.world().await;
-    let hold = world.holds.get(&HoldId::new(id.clone()));
-    let hold = hold.ok_or_else(|| ApiError::not_found(format!("there is no hold {id}")))?;
-    Ok(Json(CardBody::of(hold, clock::now())))
+    let card = site.card(&HoldId::new(id.clone())).await?;
+    card.map(|(card, _)| Json(card))
+        .ok_or_else(|| ApiError::not_found(format!("there is no hold {id}")))
 }
 
 /// Makes a session. A person makes sessions that act for themselves only: were they to name somebody

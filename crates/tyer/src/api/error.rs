@@ -160,7 +160,7 @@ impl From<AnswerError> for ApiError {
         match error {
             AnswerError::Unknown(_) => Self::not_found(message),
             AnswerError::NoReason => Self::bad(message),
-            AnswerError::Step(_) => Self::conflict("not_answerable", message),
+            AnswerError::Step(_) | AnswerError::Ended(_) => Self::conflict("not_answerable", message),
             AnswerError::DoesNotCount(_) => does_not_count(message),
             AnswerError::Loopback => {
                 Self::forbidden(message, "open the console on another machine than the agent's")

@@ -3,20 +3,25 @@
 use axum::http::HeaderMap;
 use std::sync::Arc;
 use tokio::sync::watch;
-use tyer_core::intent::{Environment, Upstream};
+use tyer_core::hold::Hold;
+use tyer_core::intent::{Environment, HoldId, Upstream};
 use tyer_core::policy::counts_as_production;
+use tyer_core::verdict::{LeafIndex, Outcome};
 
 use super::bodies::{
-    DoorBody, FreezeBody, HeadBody, HoldBody, PartBody, PersonBody, SessionBody, StatusBody,
+    CardBody, DoorBody, FreezeBody, HeadBody, HoldBody, PartBody, PersonBody, SessionBody, StatusBody,
 };
 use super::guard::Caller;
 use super::pace::Pace;
 use super::sign_ins::SignIns;
-use crate::archive::Archive;
+use crate::archive::{Archive, ArchiveError};
 use crate::clock;
 use crate::config::Mode;
 use crate::gateway::Gateway;
 use crate::gateway::world::World;
+
+/// The leaf that a hold's grant cleared and what came of it, if it is known.
+pub(crate) type Ran = Option<(LeafIndex, Outcome)>;
 
 /// The gateway as people and programs see it by HTTP.
 #[derive(Debug)]
@@ -136,14 +141,39 @@ impl Site {
         sessions
     }
 
-    /// Every hold in the order of a queue.
-    pub(crate) async fn holds(&self) -> Vec<HoldBody> {
+    /// The holds that have not ended, in the order of a queue, and the number that the next one gets.
+    pub(crate) async fn holds(&self) -> (Vec<HoldBody>, u64) {
         let now = clock::now();
         let world = self.gateway.world().await;
-        let mut holds: Vec<HoldBody> =
-            world.holds.values().map(|hold| HoldBody::of(hold, now)).collect();
+        let mut holds: Vec<HoldBody> = world.holds.iter().map(|hold| HoldBody::of(hold, now)).collect();
         holds.sort_by_key(HoldBody::queue_key);
-        holds
+        (holds, world.next_hold)
+    }
+
+    /// The newest holds that have ended and have a number below `before`, but for those that `also` shows.
+    pub(crate) async fn ended(
+        &self,
+        before: u64,
+        count: usize,
+        also: &[HoldBody],
+    ) -> Result<Vec<HoldBody>, ArchiveError> {
+        let now = clock::now();
+        let body = move |hold| HoldBody::of(&hold, now);
+        let mut ended = self.archive.ended_before(before, count, body).await?;
+        // One may have ended since.
+        ended.retain(|hold| also.iter().all(|shown| shown.hold != hold.hold));
+        Ok(ended)
+    }
+
+    /// A hold with its whole card, and what came of it where that stands beside it.
+    pub(crate) async fn card(&self, id: &HoldId) -> Result<Option<(CardBody, Ran)>, ArchiveError> {
+        let now = clock::now();
+        let card = |hold: &Hold| CardBody::of(hold, now);
+        if let Some(hold) = self.gateway.world().await.holds.get(id) {
+            return Ok(Some((card(hold), None)));
+        }
+        let ended = self.archive.ended(id).await?;
+        Ok(ended.map(|ended| (card(&ended.hold), ended.ran)))
     }
 
     /// Every security part of the configuration.

@@ -19,9 +19,12 @@ pub(super) struct Holds {
 enum Action {
     /// List the holds that can still be answered or used, the gravest first
     List {
-        /// Also those that are over
+        /// Also those that are over, the newest first
         #[arg(long)]
         all: bool,
+        /// Only those that are over and older than this one
+        #[arg(long, value_name = "HOLD", value_parser = id, requires = "all")]
+        before: Option<String>,
     },
 }
 
@@ -35,9 +38,10 @@ pub(super) struct Show {
 
 impl Holds {
     pub(super) fn run(&self, call: &Call) -> Result<Exit, Failure> {
-        let Action::List { all } = self.action;
-        let state = if all { "all" } else { "open" };
-        call.print(&call.get(&format!("/api/v1/holds?state={state}"))?, table)
+        let Action::List { all, before } = &self.action;
+        let state = if *all { "all" } else { "open" };
+        let before = before.as_ref().map(|hold| format!("&before={hold}")).unwrap_or_default();
+        call.print(&call.get(&format!("/api/v1/holds?state={state}{before}"))?, table)
     }
 }
 
@@ -65,7 +69,12 @@ fn table(answer: &Value) -> Result<(), Failure> {
         print::note("nothing waits for people");
         return Ok(());
     }
-    print::table(&["HOLD", "STATE", "WORST", "AGENT", "FOR", "UPSTREAM", "ENDS", "WHAT"], &rows)
+    print::table(&["HOLD", "STATE", "WORST", "AGENT", "FOR", "UPSTREAM", "ENDS", "WHAT"], &rows)?;
+    if answer.pointer("/older").is_some() {
+        let older = at(answer, "/older");
+        print::note(format!("older ones: tyer holds list --all --before {older}"));
+    }
+    Ok(())
 }
 
 /// The card in the order of the console's.

@@ -16,7 +16,7 @@ use tyer_core::verdict::LeafIndex;
 use super::card::Beholder;
 use super::layout::{self, Frame, Here, now};
 use super::{assets, card, configuration, ledger, people, queue, sessions, sign_in};
-use crate::api::bodies::{CardBody, FreezeRequestBody, StatusBody, VerifyBody};
+use crate::api::bodies::{FreezeRequestBody, StatusBody, VerifyBody};
 use crate::api::calls::freeze_now;
 use crate::api::error::ApiError;
 use crate::api::guard::{self, Caller};
@@ -93,9 +93,13 @@ fn framed(title: &str, here: Here, status: &StatusBody, caller: &Caller, main: &
     layout::page(&Frame { title, here, status, me, follow: "", now: now() }, main)
 }
 
-async fn queue_page(State(site): Shared, Extension(caller): Extension<Caller>) -> Markup {
-    let (status, holds) = (site.status().await, site.holds().await);
-    framed("Holds", Here::Queue, &status, &caller, &queue::main(&holds, now()))
+async fn queue_page(
+    State(site): Shared,
+    Extension(caller): Extension<Caller>,
+) -> Result<Markup, ApiError> {
+    let (status, (mut holds, next)) = (site.status().await, site.holds().await);
+    holds.extend(site.ended(next, queue::DECIDED_SHOWN, &holds).await?);
+    Ok(framed("Holds", Here::Queue, &status, &caller, &queue::main(&holds, now())))
 }
 
 async fn hold_page(
@@ -105,10 +109,10 @@ async fn hold_page(
 ) -> Result<Response, ApiError> {
     let status = site.status().await;
     let id = HoldId::new(id);
-    let body = site.gateway.world().await.holds.get(&id).map(|hold| CardBody::of(hold, now()));
-    let Some(body) = body else { return Ok(missing(&status, &caller)) };
-    let outcome = match body.hold.state {
-        "spent" | "taken" => site.archive.outcome(&id).await?,
+    let Some((body, ran)) = site.card(&id).await? else { return Ok(missing(&status, &caller)) };
+    let outcome = match (body.hold.state, ran) {
+        (_, Some((leaf, outcome))) => Some((leaf, Some(outcome))),
+        ("spent" | "taken", None) => site.archive.outcome(&id).await?,
         _ => None,
     };
     let outcome = outcome.map(|(leaf, outcome)| {

@@ -9,7 +9,7 @@ use crate::api::bodies::HoldBody;
 use crate::api::site::is_live;
 
 /// Holds that ended are shown as far back as this.
-const DECIDED_SHOWN: usize = 20;
+pub(super) const DECIDED_SHOWN: usize = 20;
 
 pub(super) fn main(holds: &[HoldBody], now: Timestamp) -> Markup {
     let open: Vec<&HoldBody> = holds.iter().filter(|hold| is_live(hold.state)).collect();

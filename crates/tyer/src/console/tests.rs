@@ -27,6 +27,7 @@ use crate::sequencer::Sequencer;
 use crate::store::sqlite::Sqlite;
 use crate::upstream::Upstreams;
 
+mod ended;
 pub(super) mod sample;
 
 const ORIGIN: &str = "http://localhost:7780";
@@ -86,7 +87,8 @@ async fn bed() -> Bed {
         world.parts.entry(name.clone()).or_default().confirmed = Some(*digest);
     }
     let hold = hold(clock::now());
-    world.holds.insert(hold.id().clone(), hold);
+    world.next_hold = 2;
+    world.holds.insert(hold);
     let signer = signer(&path, &founded.origin);
     let sequencer = Sequencer::start(store, signer).expect("a sequencer");
     let gateway =

@@ -9,7 +9,7 @@ use tyer_core::record::{Record, What};
 use tyer_core::verdict::{Approvals, Clearance, Grant, Refusal};
 
 use super::leases::{Closed, LeaseKey};
-use super::{Gateway, Request, TEXT_BYTES_MAX, assert_recorded, unrecorded};
+use super::{Attempt, Gateway, Request, TEXT_BYTES_MAX, assert_recorded, unrecorded};
 use crate::clock;
 use crate::store::{Change, Table};
 
@@ -44,8 +44,8 @@ impl Gateway {
         if session.ended.is_some() || now >= session.until || self.observes(&session.upstream) {
             return None;
         }
-        // People may have been asked about it, and have said no.
-        if world.holds.values().any(|hold| hold.card().intent.digest == read.digest) {
+        // People may be asked about it, or have said no.
+        if world.holds.concern(read.digest) {
             return None;
         }
         let asks = Asks {
@@ -72,7 +72,7 @@ impl Gateway {
             observed: None,
         };
         let leaf = self.leases.carry(&key, now)?;
-        Some(assert_recorded(grant, leaf))
+        assert_recorded(grant, leaf, now)
     }
 
     /// Clears a read by the lease that carries it, or by a new one and its leaf.
@@ -82,7 +82,7 @@ impl Gateway {
         intent: &Intent,
         grant: Grant,
         now: Timestamp,
-    ) -> Result<Clearance, Refusal> {
+    ) -> Result<Attempt, Refusal> {
         let key = LeaseKey {
             session: request.session.clone(),
             shape: request.shape,
@@ -90,7 +90,9 @@ impl Gateway {
             observed: grant.basis().observed,
         };
         if let Some(leaf) = self.leases.carry(&key, now) {
-            return Ok(assert_recorded(grant, leaf));
+            return Ok(
+                assert_recorded(grant, leaf, now).map_or(Attempt::Lapsed(leaf), Attempt::Cleared)
+            );
         }
         let until = now.plus(LEASE_MS);
         let (record, private) = self.request_record(intent, Facts::default(), grant.basis())?;
@@ -98,10 +100,14 @@ impl Gateway {
         let change =
             Change::default().leaf(&Record::new(now, what)).put_at_leaf(Table::Private, &private);
         let leaf = self.sequencer.commit(change).await.map_err(|error| unrecorded(&error))?;
+        let Some(clearance) = assert_recorded(grant, leaf, clock::now()) else {
+            self.close_lease(Closed { leaf, uses: 0, failed: 0 }).await;
+            return Ok(Attempt::Lapsed(leaf));
+        };
         if let Some(closed) = self.leases.open(key, leaf, until) {
             self.close_lease(closed).await;
         }
-        Ok(assert_recorded(grant, leaf))
+        Ok(Attempt::Cleared(clearance))
     }
 
     /// Closes leases that ran out; called now and then.
@@ -114,8 +120,8 @@ impl Gateway {
     pub(super) async fn close_lease(&self, closed: Closed) {
         let what = What::LeaseClosed { leaf: closed.leaf, uses: closed.uses, failed: closed.failed };
         let change = Change::default().leaf(&Record::new(clock::now(), what));
-        if let Err(error) = self.sequencer.commit(change).await {
-            tracing::error!(%error, "the totals of a read lease were not recorded");
+        if let Err(error) = self.record(change).await {
+            tracing::error!(%error, "the totals of a read lease are not recorded yet");
         }
     }
 }

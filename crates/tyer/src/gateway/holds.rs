@@ -1,7 +1,7 @@
 //! Opening, answering and ending holds.
 
 use tyer_core::facts::{Card, Facts};
-use tyer_core::hold::{Approval, Changed, Event, Hold, Next, Standing, State, StepError};
+use tyer_core::hold::{Approval, Changed, Event, Hold, Next, Standing, StepError};
 use tyer_core::intent::{HoldId, Intent, PersonId, SessionId, Timestamp};
 use tyer_core::limits::{OPEN_HOLDS_PER_CONTROLLER, OPEN_HOLDS_PER_SESSION};
 use tyer_core::record::{ApprovalRecord, CardRecord, Record, What};
@@ -10,9 +10,13 @@ use tyer_core::verdict::{Approvals, Basis, Needs, Reason, Refusal, Verdict};
 
 use crate::clock;
 use crate::gateway::statements::Word;
+use crate::gateway::world::holds::{Rejected, put};
 use crate::gateway::world::{NEXT_HOLD, World};
 use crate::gateway::{Attempt, Gateway, News, Request, unrecorded};
 use crate::store::{Change, StoreError, Table};
+
+/// What the ids of holds begin with.
+const PREFIX: &str = "H-";
 
 /// Why an answer to a hold is not accepted; each text is for the person who gave it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -20,6 +24,9 @@ pub(crate) enum AnswerError {
     /// No such hold.
     #[error("there is no hold {0}")]
     Unknown(HoldId),
+    /// It has ended.
+    #[error("{0} has ended and can no longer be answered")]
+    Ended(HoldId),
     /// The hold does not take it.
     #[error("{0}")]
     Step(#[from] StepError),
@@ -58,14 +65,14 @@ impl Gateway {
         if is_rejected || (self.observes(&intent.upstream) && world.freeze.is_none()) {
             return Ok(Attempt::Again);
         }
-        if let Some(hold) = world.hold_of(&request.session, request.digest) {
+        if let Some(hold) = world.holds.of_request(&request.session, request.digest) {
             return Ok(Attempt::Waits(hold.id().clone(), hold.card().needs));
         }
         let decision = self.decide(&world, &intent, (&facts, Approvals::default()), now);
         match decision.verdict {
             Verdict::Allow(grant) => {
                 drop(world);
-                self.clear_unheld(request, &intent, grant, now).await.map(Attempt::Cleared)
+                self.clear_unheld(request, &intent, grant, now).await
             }
             Verdict::Deny(refusal) => {
                 drop(world);
@@ -95,11 +102,10 @@ impl Gateway {
         let change = Change::default()
             .leaf(&Record::new(now, what))
             .put_at_leaf(Table::Private, &private)
-            .put(Table::Hold, id.as_str(), &hold)
             .put(Table::Setting, NEXT_HOLD, &next);
-        self.sequencer.commit(change).await.map_err(|error| unrecorded(&error))?;
+        self.sequencer.commit(put(change, &hold, None)).await.map_err(|error| unrecorded(&error))?;
         world.next_hold = next;
-        world.holds.insert(id.clone(), hold);
+        world.holds.insert(hold);
         self.tell(News::Hold(id.clone()));
         Ok(Attempt::Waits(id, needs))
     }
@@ -161,7 +167,7 @@ impl Gateway {
     }
 
     fn answerable(&self, world: &World, id: &HoldId, person: &PersonId) -> Result<Hold, AnswerError> {
-        let hold = world.holds.get(id).cloned().ok_or_else(|| AnswerError::Unknown(id.clone()))?;
+        let hold = going(world, id)?.clone();
         if !world.people.get(person).is_some_and(crate::gateway::world::Person::counts) {
             return Err(AnswerError::DoesNotCount(person.clone()));
         }
@@ -175,7 +181,7 @@ impl Gateway {
 
     /// The statement that a person signs to answer a hold.
     pub(super) fn subject(world: &World, id: &HoldId) -> Result<Subject, AnswerError> {
-        let hold = world.holds.get(id).ok_or_else(|| AnswerError::Unknown(id.clone()))?;
+        let hold = going(world, id)?;
         Ok(Subject {
             hold: id.clone(),
             request: hold.card().intent.digest,
@@ -231,13 +237,22 @@ impl Gateway {
     pub(crate) async fn tick_holds(&self, now: Timestamp) {
         let mut world = self.world.lock().await;
         let live: Vec<Hold> =
-            world.holds.values().filter(|hold| hold.is_live() && hold.ends() <= now).cloned().collect();
+            world.holds.iter().filter(|hold| hold.is_live() && hold.ends() <= now).cloned().collect();
         for hold in live {
             if let Next::Stays(hold, Changed::Yes) = hold.step(Event::Tick, now)
                 && let Err(error) = self.end_hold(&mut world, hold, now).await
             {
                 tracing::error!(%error, "the end of a hold was not recorded");
             }
+        }
+        let lapsed = world.holds.lapsed(now);
+        if lapsed.is_empty() {
+            return;
+        }
+        let remove = |change: Change, id: &HoldId| change.remove(Table::Rejected, id.as_str());
+        match self.sequencer.commit(lapsed.iter().fold(Change::default(), remove)).await {
+            Ok(_) => world.holds.forget_lapsed(now),
+            Err(error) => tracing::error!(%error, "rejections that lapsed are kept for now"),
         }
     }
 
@@ -248,7 +263,7 @@ impl Gateway {
         session: &SessionId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let live = world.holds.values().filter(|hold| hold.is_live() && hold.session() == session);
+        let live = world.holds.iter().filter(|hold| hold.is_live() && hold.session() == session);
         for hold in live.cloned().collect::<Vec<_>>() {
             if let Next::Stays(hold, Changed::Yes) = hold.step(Event::Abandon, now) {
                 self.end_hold(world, hold, now).await?;
@@ -271,8 +286,8 @@ impl Gateway {
     /// Makes a hold's new state durable with its leaf, and only then visible.
     async fn keep(&self, world: &mut World, hold: Hold, change: Change) -> Result<(), StoreError> {
         let id = hold.id().clone();
-        self.sequencer.commit(change.put(Table::Hold, id.as_str(), &hold)).await?;
-        world.holds.insert(id.clone(), hold);
+        self.sequencer.commit(put(change, &hold, None)).await?;
+        world.holds.insert(hold);
         self.tell(News::Hold(id));
         Ok(())
     }
@@ -285,25 +300,16 @@ impl Gateway {
         intent: &Intent,
         now: Timestamp,
     ) -> Option<(Refusal, Basis)> {
-        world.holds.values().find_map(|hold| {
-            let held = &hold.card().intent;
-            let same = held.digest == intent.digest
-                && held.upstream == intent.upstream
-                && held.principal.controller == intent.principal.controller;
-            let State::Rejected { by, reason, until } = hold.state() else { return None };
-            if !same || now >= *until {
-                return None;
-            }
-            let message = format!("{by} rejected this request ({}): {reason}", hold.id());
-            let next = "do something else; the same request is refused until tomorrow".to_owned();
-            let basis = Basis {
-                policies: Vec::new(),
-                policy_set: self.config.policies.hash(),
-                hold: Some(hold.id().clone()),
-                observed: None,
-            };
-            Some((Refusal::new(Reason::Rejected, message, next), basis))
-        })
+        let Rejected { hold, by, reason, .. } = world.holds.rejected(intent, now)?;
+        let message = format!("{by} rejected this request ({hold}): {reason}");
+        let next = "do something else; the same request is refused until tomorrow".to_owned();
+        let basis = Basis {
+            policies: Vec::new(),
+            policy_set: self.config.policies.hash(),
+            hold: Some(hold.clone()),
+            observed: None,
+        };
+        Some((Refusal::new(Reason::Rejected, message, next), basis))
     }
 
     /// What a requester reads when its request waits for people.
@@ -327,8 +333,27 @@ impl Gateway {
     }
 }
 
-fn within_bounds(world: &World, intent: &Intent) -> Result<(), Refusal> {
-    let open = world.holds.values().filter(|hold| hold.is_live());
+/// The hold of that id, if it has not ended. Ids are given in order, so one that was given is known to have ended.
+fn going<'a>(world: &'a World, id: &HoldId) -> Result<&'a Hold, AnswerError> {
+    world.holds.get(id).ok_or_else(|| match number(id) {
+        Some(given) if given < world.next_hold => AnswerError::Ended(id.clone()),
+        _ => AnswerError::Unknown(id.clone()),
+    })
+}
+
+/// The number in a hold's id.
+pub(crate) fn number(id: &HoldId) -> Option<u64> {
+    id.as_str().strip_prefix(PREFIX)?.parse().ok().filter(|given| name(*given) == *id)
+}
+
+/// The id of the hold of that number.
+pub(crate) fn name(number: u64) -> HoldId {
+    HoldId::new(format!("{PREFIX}{number}"))
+}
+
+/// Whether one more may be opened; counted before the facts are taken, and again when they have been.
+pub(super) fn within_bounds(world: &World, intent: &Intent) -> Result<(), Refusal> {
+    let open = world.holds.iter().filter(|hold| hold.is_live());
     let (mut of_session, mut of_controller) = (0, 0);
     for hold in open {
         let principal = &hold.card().intent.principal;
@@ -354,7 +379,7 @@ fn card(
 ) -> Card {
     let session = world.sessions.get(&intent.principal.session);
     Card {
-        hold: HoldId::new(format!("H-{}", world.next_hold)),
+        hold: name(world.next_hold),
         purpose: session.map(|session| session.purpose.clone()).unwrap_or_default(),
         intent,
         facts,

@@ -2,19 +2,23 @@
 
 use tyer_core::hold::{Event, Hold, Next, State};
 use tyer_core::intent::HoldId;
-use tyer_core::verdict::{LeafIndex, Outcome};
+use tyer_core::verdict::{LeafIndex, Outcome, Reason, Refusal};
 
 use super::{Gateway, News, settled};
 use crate::clock;
-use crate::store::{Change, StoreError, Table};
+use crate::gateway::world::holds::put;
+use crate::store::{Change, StoreError};
+
+/// The code of a request whose grant lapsed while its leaf was made durable.
+const LAPSED: &str = "57014";
 
 /// A grant that is out.
 #[derive(Clone, Debug)]
 pub(super) struct Taken {
     /// The hold that gave it.
     pub(super) hold: HoldId,
-    /// Whether a rollback takes back all that was done with it.
-    pub(super) transactional: bool,
+    /// Whether it comes back if what it was for fails: a rollback takes back all of that, or nothing of it left.
+    pub(super) returns: bool,
 }
 
 impl Gateway {
@@ -34,6 +38,27 @@ impl Gateway {
         self.sequencer.commit_soon(settled(leaf, outcome, false)).await
     }
 
+    /// Nothing of what this leaf cleared has left, or will: when it is settled as failed, its grant comes back.
+    pub(crate) fn never_left(&self, leaf: LeafIndex) {
+        if let Some(Some(taken)) = self.unsettled().get_mut(&leaf) {
+            taken.returns = true;
+        }
+    }
+
+    /// Settles what was recorded when its grant had lapsed, and says so.
+    pub(super) async fn lapsed(&self, leaf: LeafIndex) -> Refusal {
+        self.never_left(leaf);
+        let outcome = Outcome::Failed { code: LAPSED.to_owned() };
+        if let Err(error) = self.settle(leaf, outcome).await {
+            tracing::error!(%error, leaf = leaf.0, "an outcome was not recorded");
+        }
+        Refusal::new(
+            Reason::NotRecorded,
+            "recording this took longer than it may run; nothing was executed",
+            "present it again; the operator has been told",
+        )
+    }
+
     /// Records an outcome together with what it means for the hold.
     pub(super) async fn settle_hold(
         &self,
@@ -41,7 +66,7 @@ impl Gateway {
         outcome: Outcome,
         taken: Taken,
     ) -> Result<(), StoreError> {
-        let is_undone = taken.transactional && matches!(outcome, Outcome::Failed { .. });
+        let is_undone = taken.returns && matches!(outcome, Outcome::Failed { .. });
         let event = if is_undone { Event::Undone } else { Event::Used };
         let mut world = self.world.lock().await;
         let Some(hold) = world.holds.get(&taken.hold).cloned() else {
@@ -49,9 +74,9 @@ impl Gateway {
         };
         let hold = stepped(hold, event);
         let returned = matches!(hold.state(), State::Approved { .. });
-        let change = settled(leaf, outcome, returned).put(Table::Hold, taken.hold.as_str(), &hold);
-        self.sequencer.commit(change).await?;
-        world.holds.insert(taken.hold.clone(), hold);
+        let change = settled(leaf, outcome.clone(), returned);
+        self.sequencer.commit(put(change, &hold, Some((leaf, outcome)))).await?;
+        world.holds.insert(hold);
         self.tell(News::Hold(taken.hold));
         Ok(())
     }
@@ -60,12 +85,11 @@ impl Gateway {
     pub(super) async fn spend_taken(&self) -> Result<(), StoreError> {
         let mut world = self.world.lock().await;
         let out = |hold: &&Hold| matches!(hold.state(), State::Taken { .. });
-        let taken: Vec<Hold> = world.holds.values().filter(out).cloned().collect();
+        let taken: Vec<Hold> = world.holds.iter().filter(out).cloned().collect();
         for hold in taken {
-            let (id, hold) = (hold.id().clone(), stepped(hold, Event::Used));
-            let change = Change::default().put(Table::Hold, id.as_str(), &hold);
-            self.sequencer.commit(change).await?;
-            world.holds.insert(id, hold);
+            let hold = stepped(hold, Event::Used);
+            self.sequencer.commit(put(Change::default(), &hold, None)).await?;
+            world.holds.insert(hold);
         }
         Ok(())
     }

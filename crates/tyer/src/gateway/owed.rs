@@ -1,4 +1,5 @@
-//! Outcomes that were seen and could not be recorded, such as on a full disk: kept and tried again.
+//! Outcomes that a hold waits for and that could not be recorded, such as on a full disk: kept and tried again,
+//! since the hold changes with them. What else was seen and not recorded the sequencer keeps.
 //!
 //! A store that refuses records no new clearances either, so what is owed stays as small as what was
 //! under way when it began to refuse. What is still owed when the process ends becomes `Unknown` at the

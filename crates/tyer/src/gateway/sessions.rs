@@ -238,9 +238,9 @@ impl Gateway {
             open: ending.open,
             closed: ending.closed,
         };
-        self.sequencer.commit(Change::default().leaf(&Record::new(clock::now(), what))).await?;
+        let recorded = self.record(Change::default().leaf(&Record::new(clock::now(), what))).await;
         self.tell(News::Session(id.clone()));
-        Ok(ending)
+        Ok(recorded.map(|()| ending)?)
     }
 
     /// Ends the sessions whose time is over; called now and then.

@@ -1,16 +1,17 @@
 //! What the gateway knows right now: people, sessions, holds, the freeze. Loaded once from the store;
 //! every change becomes durable before it is seen here.
 
+pub(crate) mod holds;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use tyer_core::hold::Hold;
-use tyer_core::intent::{
-    Digest, HoldId, Narrowing, PersonId, Principal, SessionId, Timestamp, Upstream,
-};
+use tyer_core::intent::{Digest, Narrowing, PersonId, Principal, SessionId, Timestamp, Upstream};
 use tyer_core::record::PublicKey;
 use tyer_core::statement::{Signed, Statement};
 
+use self::holds::{Holds, Rejected};
 use crate::store::sqlite::Sqlite;
 use crate::store::{StoreError, Table};
 
@@ -86,7 +87,7 @@ pub(crate) struct Part {
 pub(crate) struct World {
     pub(crate) people: BTreeMap<PersonId, Person>,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
-    pub(crate) holds: BTreeMap<HoldId, Hold>,
+    pub(crate) holds: Holds,
     pub(crate) freeze: Option<Freeze>,
     pub(crate) parts: BTreeMap<String, Part>,
     /// The number that the next hold gets.
@@ -101,7 +102,7 @@ pub(crate) const NEXT_HOLD: &str = "next_hold";
 pub(crate) const PARTS: &str = "parts";
 
 impl World {
-    /// Reads everything. A document that does not read back refuses the start.
+    /// Reads everything that a decision can rest on. A document that does not read back refuses the start.
     pub(crate) fn load(store: &Sqlite) -> Result<Self, StoreError> {
         let mut world = Self { next_hold: 1, ..Self::default() };
         for (id, person) in read_all::<Person>(store, Table::Person)? {
@@ -110,8 +111,11 @@ impl World {
         for (id, session) in read_all::<Session>(store, Table::Session)? {
             world.sessions.insert(SessionId::new(id), session);
         }
-        for (id, hold) in read_all::<Hold>(store, Table::Hold)? {
-            world.holds.insert(HoldId::new(id), hold);
+        for (_, hold) in read_all::<Hold>(store, Table::Hold)? {
+            world.holds.insert(hold);
+        }
+        for (_, rejected) in read_all::<Rejected>(store, Table::Rejected)? {
+            world.holds.reject(rejected);
         }
         world.freeze = read_setting(store, FREEZE)?.unwrap_or_default();
         world.parts = read_setting(store, PARTS)?.unwrap_or_default();
@@ -122,16 +126,6 @@ impl World {
     /// The people whose word counts.
     pub(crate) fn counting(&self) -> impl Iterator<Item = &Person> {
         self.people.values().filter(|person| person.counts())
-    }
-
-    /// The live hold of this session for this request: one that people have agreed to before one that
-    /// waits for them, then the newest.
-    pub(crate) fn hold_of(&self, session: &SessionId, digest: Digest) -> Option<&Hold> {
-        self.holds
-            .values()
-            .filter(|hold| hold.session() == session && hold.card().intent.digest == digest)
-            .filter(|hold| hold.is_live())
-            .max_by_key(|hold| (hold.state_word() == "approved", hold.opened()))
     }
 }
 

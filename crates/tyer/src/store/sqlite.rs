@@ -62,6 +62,17 @@ impl Sqlite {
         Ok(())
     }
 
+    /// Makes every writer's leaves fail, or no longer.
+    #[cfg(test)]
+    pub(crate) fn fail_leaves(path: &Path, fails: bool) -> Result<(), StoreError> {
+        let sql = if fails {
+            "CREATE TRIGGER full BEFORE INSERT ON leaf BEGIN SELECT RAISE(ABORT, 'full'); END"
+        } else {
+            "DROP TRIGGER full"
+        };
+        Ok(Self::open(path)?.connection.execute_batch(sql)?)
+    }
+
     /// Opens an existing store for reading only, such as a copy that is to be verified.
     pub(crate) fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -5,6 +5,7 @@ use serde_json::json;
 use xtask::instance::Shape;
 
 use crate::bed::{Bed, ask, record};
+use crate::proposals::propose;
 
 const OBSERVED: Shape = Shape {
     preset: "ask",
@@ -39,6 +40,24 @@ async fn everything_runs_and_leaves_say_what_would_have_been() {
     bed.tyer.run(&["freeze", "--reason", "the release"]).expect("a freeze");
     let refused = ask(&agent, "DELETE FROM orders").await.unwrap_err();
     assert_eq!(refused.code, "25006", "{refused:?}");
+    bed.verify();
+}
+
+/// A proposal is treated as a text at the door: the database itself refuses what is no SQL, and the ledger has it.
+#[tokio::test]
+async fn a_proposal_is_observed_like_a_text_at_the_door() {
+    let bed = Bed::new(OBSERVED).await;
+    let login = bed.session(&[]);
+    let refused = propose(&bed, &login, "DELETE FROM payments; FROBNICATE orders");
+    assert_eq!(refused.status.code(), Some(1), "the database failed it: {refused:?}");
+    let settled = bed.leaves_of("settled");
+    assert!(settled.iter().any(|leaf| leaf.to_string().contains("42601")), "{settled:?}");
+    assert_eq!(bed.truth("SELECT count(*) FROM payments"), "60000");
+    let done = propose(&bed, &login, "DELETE FROM payments");
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    assert_eq!(bed.truth("SELECT count(*) FROM payments"), "0");
+    bed.tyer.run(&["freeze", "--reason", "the release"]).expect("a freeze");
+    assert_ne!(propose(&bed, &login, "DELETE FROM orders").status.code(), Some(0));
     bed.verify();
 }
 

@@ -10,7 +10,7 @@ const MIGRATION: &str = "ALTER TABLE customers ADD COLUMN region text;\n\
     DELETE FROM payments;\n\
     DROP VIEW open_orders";
 
-fn propose(bed: &Bed, login: &Login, text: &str) -> Output {
+pub(crate) fn propose(bed: &Bed, login: &Login, text: &str) -> Output {
     let file = bed.tyer.directory().join("migration.sql");
     std::fs::write(&file, text).expect("a file");
     Command::new(program())

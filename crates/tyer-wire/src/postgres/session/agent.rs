@@ -5,10 +5,11 @@ use std::sync::Arc;
 use tyer_core::limits::STATEMENTS_MAX;
 
 use super::expect::{Awaits, CopyData, Course, Form, Progress, Running};
+use super::kept;
 use super::names::Name;
 use super::pipeline::not_utf8;
 use super::question::{Portal, Prepared, Question, Text, unclear, unsettles};
-use super::{Asked, Chore, Fatal, Session, Status, Step};
+use super::{Asked, Chore, Fatal, Reading, Session, Status, Step};
 use crate::postgres::decode::{self, Bind, Frame, Parse, Piece};
 use crate::postgres::identity::{Parameters, Value, request_text};
 use crate::postgres::refuse::Answer;
@@ -60,7 +61,10 @@ impl Session {
             // The server will say so itself; should it know better, nothing is known of the text.
             understanding = Arc::new(unclear(&text.sql, error));
         }
-        let prepared = Prepared { text, types: parse.types, understanding };
+        let bytes = kept::of_prepared(&text, &parse.types, &understanding);
+        let Some(weight) = self.kept.room(bytes) else { return Ok(self.refuse_here(too_much())) };
+        let weight = Some(weight);
+        let prepared = Prepared { text, types: parse.types, understanding, weight };
         let what = Awaits::Parse { name: Name::new(parse.name), prepared: Arc::new(prepared) };
         Ok(self.keep(frame, what))
     }
@@ -84,8 +88,12 @@ impl Session {
             .values
             .iter()
             .enumerate()
-            .map(|(at, value)| Value { binary: format(at) == 1, bytes: value.map(<[u8]>::to_vec) });
-        let portal = Portal::new(prepared, values.collect());
+            .map(|(at, value)| Value { binary: format(at) == 1, bytes: value.map(<[u8]>::to_vec) })
+            .collect::<Vec<_>>();
+        let Some(weight) = self.kept.room(kept::of_values(&values)) else {
+            return Ok(self.refuse_here(too_much()));
+        };
+        let portal = Portal::new(prepared, values, Some(weight));
         Ok(self.keep(frame, Awaits::Bind { name: Name::new(bind.portal), portal }))
     }
 
@@ -106,7 +114,10 @@ impl Session {
         if let Some(step) = self.refuse_unasked(spared) {
             return Ok(step);
         }
-        let unseen = || Portal::new(Arc::new(Prepared::unseen("portal", &name.shown())), Vec::new());
+        let unseen = || {
+            let prepared = Arc::new(Prepared::unseen("portal", &name.shown()));
+            Portal::new(prepared, Vec::new(), None)
+        };
         let portal = self.portals.get(&name).cloned().unwrap_or_else(unseen);
         let prepared = &portal.prepared;
         let understanding = match self.unreadable() {
@@ -217,7 +228,7 @@ impl Session {
     /// Why texts can't be read as the server will read them, if so.
     pub(super) fn unreadable(&self) -> Option<&'static str> {
         let is = |name: &str, value: &str| self.scope.settings.get(name).is_some_and(|is| is == value);
-        if self.unsettled {
+        if self.reading == Reading::Unsettled {
             Some("settings may have changed before it")
         } else if !is("client_encoding", "UTF8") {
             Some("the client encoding is not UTF8")
@@ -227,4 +238,9 @@ impl Session {
             None
         }
     }
+}
+
+fn too_much() -> Answer {
+    Answer::new("54000", "too many bytes in prepared statements and portals of this connection")
+        .hint("Close some, DEALLOCATE ALL, or end the transaction; send many values by COPY.")
 }

@@ -51,6 +51,21 @@ pub(super) enum Awaits {
     CopyEnd,
 }
 
+impl Awaits {
+    /// Whether it may end the transaction, or a part of it, that was open before it.
+    pub(super) fn ends_transaction(&self) -> bool {
+        let controls = match self {
+            Self::Query(progress) => &progress.course.controls,
+            Self::Execute(running) => &running.course.controls,
+            _ => return false,
+        };
+        let stays = |control: &Control| {
+            matches!(control, Control::Begin | Control::Savepoint(_) | Control::Release(_))
+        };
+        !controls.iter().all(stays)
+    }
+}
+
 /// What a text says that matters while it runs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Course {

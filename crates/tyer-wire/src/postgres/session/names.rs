@@ -99,6 +99,12 @@ impl<T: Clone> Names<T> {
         self.confirmed.clear();
     }
 
+    #[cfg(test)]
+    pub(super) fn all(&self) -> impl Iterator<Item = &T> {
+        let planned = self.planned.values().filter_map(|(_, planned)| planned.as_ref());
+        self.confirmed.values().chain(planned)
+    }
+
     /// What the server has confirmed and nothing in flight will change.
     pub(super) fn settled_mut(&mut self, name: &Name) -> Option<&mut T> {
         if self.wiped.is_some() || self.planned.contains_key(name) {

@@ -6,6 +6,7 @@ use tyer_core::intent::{Act, Acts, Digest, Effect, Kind};
 use tyer_core::verdict::LeafIndex;
 
 use super::expect::Course;
+use super::kept::Weight;
 use crate::postgres::identity::{Parameters, Scope, Value, request_digest};
 use crate::postgres::understand::Understanding;
 
@@ -63,6 +64,10 @@ impl Text {
         Self { sql: format!("-- {what}").into(), identity: Identity::Named }
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.sql.len() + if let Identity::Raw(bytes) = &self.identity { bytes.len() } else { 0 }
+    }
+
     pub(super) fn is_utf8(&self) -> bool {
         !matches!(self.identity, Identity::Raw(_))
     }
@@ -84,6 +89,9 @@ pub(super) struct Prepared {
     pub(super) text: Text,
     pub(super) types: Vec<u32>,
     pub(super) understanding: Arc<Understanding>,
+    /// What it adds to what is kept; nothing where no text was seen.
+    #[cfg_attr(not(test), expect(dead_code, reason = "it counts until it is dropped"))]
+    pub(super) weight: Option<Weight>,
 }
 
 impl Prepared {
@@ -92,7 +100,7 @@ impl Prepared {
         let why = format!("{what} \"{name}\" was not prepared in sight of Tyer");
         let text = Text::named(&why);
         let understanding = Arc::new(unclear(&text.sql, &why));
-        Self { text, types: Vec::new(), understanding }
+        Self { text, types: Vec::new(), understanding, weight: None }
     }
 }
 
@@ -101,13 +109,16 @@ impl Prepared {
 pub(super) struct Portal {
     pub(super) prepared: Arc<Prepared>,
     pub(super) values: Arc<[Value]>,
+    /// What the values add to what is kept.
+    #[cfg_attr(not(test), expect(dead_code, reason = "it counts until it is dropped"))]
+    pub(super) weight: Option<Arc<Weight>>,
     /// Set while the server has more rows of an execution that was cleared: its leaf.
     pub(super) suspended: Option<Option<LeafIndex>>,
 }
 
 impl Portal {
-    pub(super) fn new(prepared: Arc<Prepared>, values: Vec<Value>) -> Self {
-        Self { prepared, values: values.into(), suspended: None }
+    pub(super) fn new(prepared: Arc<Prepared>, values: Vec<Value>, weight: Option<Weight>) -> Self {
+        Self { prepared, values: values.into(), weight: weight.map(Arc::new), suspended: None }
     }
 
     /// What goes on if more rows of a cleared execution are asked for, and the leaf of that execution.

@@ -278,6 +278,11 @@ fn transactions() {
 }
 
 #[test]
+fn settings() {
+    check("settings");
+}
+
+#[test]
 fn observing() {
     check_from("observing", || session().observing());
 }
@@ -306,6 +311,51 @@ fn bytes_that_are_no_utf8_have_identities_of_their_own() {
     decoder.push(&encode::query(texts[0]));
     let step = enforcing.agent(&decoder.frame().unwrap().unwrap()).unwrap();
     assert!(matches!(step, Step::Send(_)), "{step:?}");
+}
+
+/// An agent cannot make Tyer keep more than its limit, and what it closes or overwrites does not count.
+#[test]
+fn what_is_kept_is_bounded_in_bytes() {
+    let check = |session: Session, piece: &dyn Fn(usize) -> Vec<u8>, close: &[u8]| {
+        let mut play = Play { session: Some(session), question: None, leaf: 0 };
+        let mut refused = 0;
+        for number in 0.. {
+            let out = play.agent(&piece(number)).join(" ");
+            assert!(play.session().kept.bytes() <= tyer_core::limits::KEPT_BYTES_MAX);
+            refused += usize::from(out.contains("tyer_refused"));
+            if refused == 1 {
+                play.agent(&message(Side::Agent, "Sync"));
+                let answers = (0..number).map(|_| piece(0)[0] == b'P');
+                for is_parse in answers {
+                    play.upstream(&encode::message(if is_parse { b'1' } else { b'2' }, |_| {}));
+                }
+                let told = play.line("< Error 42703|x").join(" ");
+                assert!(told.contains("C54000") && told.contains("DEALLOCATE ALL"), "{told}");
+                play.line("< Ready T");
+                break;
+            }
+        }
+        let full = play.session().kept.bytes();
+        play.agent(close);
+        play.agent(&message(Side::Agent, "Sync"));
+        play.line("< CloseComplete");
+        play.line("< Ready T");
+        assert!(play.session().kept.bytes() < full);
+        let out = play.agent(&piece(0)).join(" ");
+        assert!(!out.contains("tyer_refused"), "there is room again: {out}");
+    };
+    let megabyte = "x".repeat(1 << 20);
+    let parse = |number| message(Side::Agent, &format!("Parse s{number}|select '{megabyte}'"));
+    check(session(), &parse, &message(Side::Agent, "Close Ss0"));
+    let bind = |number| {
+        encode::message(b'B', |out| {
+            out.extend(format!("p{number}\0s\0").as_bytes());
+            out.extend([0, 0, 0, 1, 0, 16, 0, 0]);
+            out.extend(megabyte.as_bytes());
+            out.extend([0, 0]);
+        })
+    };
+    check(session().observing(), &bind, &message(Side::Agent, "Close Pp0"));
 }
 
 #[test]

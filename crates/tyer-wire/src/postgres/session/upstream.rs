@@ -232,7 +232,9 @@ impl Session {
             self.skipping = None;
         }
         self.trim();
-        self.unsettled &= !self.expects.is_empty();
+        if self.expects.is_empty() {
+            self.reading = self.reading.reported(self.status);
+        }
         Ok(Relay { pass: Pass::Same, settled })
     }
 

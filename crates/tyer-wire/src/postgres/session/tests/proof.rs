@@ -169,7 +169,7 @@ fn agent_line() -> impl Strategy<Value = String> {
     prop_oneof![
         2 => sql().prop_map(|sql| format!("> Query {sql}")),
         4 => (name(), sql()).prop_map(|(name, sql)| format!("> Parse {name}|{sql}")),
-        5 => (name(), name()).prop_map(|(portal, name)| format!("> Bind {portal}|{name}")),
+        5 => (name(), name()).prop_map(|(portal, name)| format!("> Bind {portal}|{name}|{portal}{name}")),
         5 => name().prop_map(|name| format!("> Execute {name}|0")),
         1 => name().prop_map(|name| format!("> Describe S{name}")),
         1 => name().prop_map(|name| format!("> Describe P{name}")),
@@ -217,14 +217,40 @@ fn play(lines: &[String], clears: &[bool], reads: &[usize]) -> Result<(), TestCa
             }
             Step::Finish(_) => panic!("nobody says goodbye here"),
         }
+        prop_assert_eq!(session.kept.bytes(), recounted(&session), "after {}", line);
         let count = *reads.next().unwrap();
         relay(&mut session, &mut model, count, &mut settled)?;
+        prop_assert_eq!(session.kept.bytes(), recounted(&session), "answers after {}", line);
     }
     relay(&mut session, &mut model, usize::MAX, &mut settled)?;
     settled.sort_unstable();
     prop_assert_eq!(settled, (1..=leaf).collect::<Vec<_>>());
     prop_assert!(session.is_at_rest());
     Ok(())
+}
+
+/// Bytes of everything that the session refers to, each once.
+fn recounted(session: &Session) -> usize {
+    let (mut statements, mut portals) = (HashMap::new(), HashMap::new());
+    let mut statement = |prepared: &Arc<Prepared>| {
+        let weight = prepared.weight.as_ref().map_or(0, kept::Weight::bytes);
+        statements.insert(Arc::as_ptr(prepared), weight);
+    };
+    let mut portal = |portal: &Portal, statement: &mut dyn FnMut(&Arc<Prepared>)| {
+        statement(&portal.prepared);
+        let bound = portal.weight.as_ref();
+        portals.extend(bound.map(|weight| (Arc::as_ptr(weight), weight.bytes())));
+    };
+    session.statements.all().for_each(&mut statement);
+    session.portals.all().for_each(|it| portal(it, &mut statement));
+    for expect in session.expects.iter().chain(session.held.iter().map(|held| &held.expect)) {
+        match &expect.what {
+            Awaits::Parse { prepared, .. } => statement(prepared),
+            Awaits::Bind { portal: bound, .. } => portal(bound, &mut statement),
+            _ => {}
+        }
+    }
+    statements.values().sum::<usize>() + portals.values().sum::<usize>()
 }
 
 /// What the server will run for a question about a name that could not be looked up: what stands there

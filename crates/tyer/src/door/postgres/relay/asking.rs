@@ -44,6 +44,9 @@ impl Relay<'_> {
         match decided {
             Ok(clearance) => {
                 let run = self.session.cleared(clearance.digest(), clearance.leaf())?;
+                if run.bytes().is_empty() {
+                    self.gateway.never_left(clearance.leaf());
+                }
                 match self.upstream_out.execute(clearance, &run) {
                     Ok(()) => Ok(()),
                     Err(ExecuteError::OtherRequest) => Err(Fatal::OutOfTurn.into()),

@@ -73,6 +73,7 @@ impl Relay<'_> {
             && let Ok(clearance) = answer(&mut self.question).await
         {
             let outcome = Outcome::Failed { code: NOT_SENT.to_owned() };
+            self.gateway.never_left(clearance.leaf());
             settle(self.gateway, clearance.leaf(), outcome).await;
         }
     }
