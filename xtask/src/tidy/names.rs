@@ -28,6 +28,10 @@ pub(super) fn check(source: &Source) -> Vec<Finding> {
         Finding::new(&source.path, 0, format!("the file's name contains `{word}`, which says nothing"))
     }));
     for (line, text) in source.shipped.lines().enumerate() {
+        // The name of an associated type is its trait's.
+        if text.starts_with(' ') && text.trim_start().starts_with("type ") {
+            continue;
+        }
         let mut is_item = false;
         for piece in text.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_')) {
             let word = piece.trim_end_matches(|c: char| !(c.is_alphanumeric() || c == '_'));

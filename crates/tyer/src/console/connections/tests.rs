@@ -1,3 +1,5 @@
+//! Clients that are slow on purpose, before bounds that are short on purpose.
+
 use std::net::SocketAddr;
 
 use axum::routing::{get, post};

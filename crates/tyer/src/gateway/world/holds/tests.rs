@@ -1,3 +1,5 @@
+//! Holds that have ended: out of memory, still found, and read back as they were.
+
 use tyer_core::facts::{Card, Facts};
 use tyer_core::hold::{Event, Lifetimes, Next};
 use tyer_core::intent::{Act, Acts, Environment, Principal};
@@ -79,7 +81,7 @@ fn a_rejection_binds_the_controller_until_it_lapses_also_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = Sqlite::open(&directory.path().join("store")).unwrap();
     let mut apply = |change: Change| {
-        store.apply(&[change], |_| Ok(Sealed { hashes: Vec::new(), head: None })).unwrap();
+        store.apply(&[change], |_| Ok(Sealed::default())).unwrap();
     };
     apply(put(Change::default(), &hold("H-1", asked.clone()), None));
     apply(put(Change::default(), &rejected, None));
