@@ -24,6 +24,19 @@ const EMPTY: &str = "TRUNCATE probe.things, probe.parts, probe.kinds RESTART IDE
 /// Runs a program and prints what it said on standard error behind all else.
 const ERRORS_LAST: &str = r#"{ said=$("$0" "$@" 2>&1 >&3); } 3>&1; code=$?; echo "$said"; exit $code"#;
 
+/// Runs psql until it has shown a few rounds of what it watches, interrupts it while the server works on the
+/// next one, and tells what it said; how many rounds there were depends on the machine.
+const INTERRUPTED: &str = r#"
+    cd "$SCRATCH"
+    printf '%s\n' 'SELECT 1 AS again, pg_sleep(0.5) \watch 0.05' '\echo behind it' 'SELECT 2' >watch
+    "$0" -X -f watch >said 2>&1 &
+    psql=$!
+    until [ "$(grep -c again said)" -ge 3 ]; do kill -0 $psql || break; sleep 0.1; done
+    kill -INT $psql
+    wait $psql
+    echo "$?"
+    sed 's/^.*(every/(every/' said | sort -u"#;
+
 /// Where a client connects, and as whom.
 pub(crate) struct Seat {
     pub(crate) port: u16,
@@ -174,11 +187,25 @@ fn same(expected: &str, came: &str) {
 
 #[tokio::test]
 async fn psql_says_the_same() {
+    let scratch = tempfile::tempdir().expect("a directory");
     check(|bed| {
         let mut psql = Command::new("sh");
         psql.args(["-c", ERRORS_LAST]).arg(bed.cluster.programs().join("psql"));
-        psql.args(["-X", "-f"]).arg(script("psql.sql"));
+        psql.args(["-X", "-f"]).arg(script("psql.sql")).env("SCRATCH", scratch.path());
         psql
+    })
+    .await;
+}
+
+/// What is watched goes on until somebody interrupts it: the request under way is cancelled.
+#[tokio::test]
+async fn psql_that_is_interrupted_says_the_same() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    check(|bed| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", INTERRUPTED]).arg(bed.cluster.programs().join("psql"));
+        shell.env("SCRATCH", scratch.path());
+        shell
     })
     .await;
 }
