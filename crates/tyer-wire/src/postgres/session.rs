@@ -260,7 +260,7 @@ impl Session {
         if self.expects.len() > IN_FLIGHT_MAX {
             return Err(Fatal::TooMany);
         }
-        if let Some(step) = self.in_turn(frame.tag()) {
+        if let Some(step) = self.in_turn(frame.tag())? {
             return Ok(step);
         }
         match frame.tag() {
@@ -306,6 +306,10 @@ impl Session {
         self.unsynced |= matches!(asked.what, Awaits::Execute(_));
         self.release_all(&mut bytes);
         bytes.extend(asked.bytes);
+        if matches!(&asked.what, Awaits::Execute(running) if running.may_copy) {
+            // Nothing follows before it is known what it is, so that is asked for.
+            bytes.extend(encode::flush());
+        }
         self.unsettled |= asked.unsettles;
         let expect = Expect { leaf: Some(leaf), ..self.expect(asked.what) };
         self.plan(&expect);
