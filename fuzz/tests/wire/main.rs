@@ -1,21 +1,30 @@
 //! Fuzz targets over everything that hostile bytes reach before anybody decided on them.
 //!
 //! Each target runs for `FUZZ_SECONDS` (one, unless said otherwise) on inputs that bolero makes; those in
-//! `__fuzz__/<target>/corpus` come first. `./dev fuzz` runs them for longer.
+//! `__fuzz__/<target>/corpus` come first. `./dev fuzz` runs them for longer. What a target checks is a function of
+//! its own over the code under test, so that `planted` can show that it finds a bug in that.
 
-#![expect(clippy::indexing_slicing, reason = "indices are taken modulo the length")]
+#[cfg(test)]
+mod framing;
+#[cfg(test)]
+mod planted;
+#[cfg(test)]
+mod scram;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod startup;
+#[cfg(test)]
+mod statements;
 
 use std::time::Duration;
 
 use bolero::check;
-use tyer_wire::postgres::decode::{self, Bind, Complaint, DecodeError, Decoder, Parse, Side};
-use tyer_wire::postgres::identity::Scope;
-use tyer_wire::postgres::refuse::Answer;
-use tyer_wire::postgres::scram::{Challenge, ITERATIONS, Verifier};
-use tyer_wire::postgres::session::{Session, Step};
+use tyer_wire::postgres::decode::{self, Bind, Complaint, Parse};
+use tyer_wire::postgres::encode;
+use tyer_wire::postgres::scram::{ITERATIONS, Verifier};
 use tyer_wire::postgres::understand::understand;
 use tyer_wire::postgres::welcome::Welcome;
-use tyer_wire::postgres::{encode, startup};
 
 /// Inputs are made until the time is over; this many would take far longer.
 const NO_LIMIT: usize = usize::MAX;
@@ -25,72 +34,25 @@ fn time() -> Duration {
     Duration::from_secs(seconds.unwrap_or(1))
 }
 
-/// The first packet of a connection never takes more bytes than there are, and more bytes never change
-/// what the first ones were.
+/// The first packet of a connection, from any bytes.
 #[test]
 fn startup() {
-    check!().with_iterations(NO_LIMIT).with_test_time(time()).for_each(|bytes: &[u8]| {
-        // Few inputs have a length that fits by chance.
-        let length = u32::try_from(bytes.len() + 8).unwrap().to_be_bytes();
-        let framed = [&length[..], &[0, 3, 0, 0], bytes].concat();
-        for input in [bytes, &framed] {
-            let whole = startup::first(input);
-            if let Ok(Some((_, taken))) = &whole {
-                assert!(*taken <= input.len());
-                assert_eq!(startup::first(&[input, b"more"].concat()), whole);
-            }
-        }
-    });
+    let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
+    target.for_each(|bytes: &[u8]| startup::any_bytes(startup::real, bytes));
 }
 
-fn is_bulk(side: Side, tag: u8) -> bool {
-    matches!((side, tag), (Side::Agent, b'd') | (Side::Upstream, b'D' | b'd'))
+/// The first packet of a connection, with settings in all the places where they may hide.
+#[test]
+fn settings() {
+    let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
+    target.with_type().for_each(|asking| startup::settings(startup::real, asking));
 }
 
-/// What a stream is cut into: messages by type, bulk data of one type together, and the error.
-fn frames(side: Side, bytes: &[u8], cut: usize) -> (Vec<(u8, Vec<u8>)>, Option<DecodeError>) {
-    let (mut decoder, mut found) = (Decoder::new(side), Vec::<(u8, Vec<u8>)>::new());
-    for part in bytes.chunks(cut.max(1)) {
-        decoder.push(part);
-        loop {
-            match decoder.frame() {
-                Ok(None) => break,
-                Err(error) => return (found, Some(error)),
-                Ok(Some(frame)) => match found.last_mut() {
-                    Some((tag, bytes)) if *tag == frame.tag() && is_bulk(side, *tag) => {
-                        bytes.extend(frame.bytes());
-                    }
-                    _ => found.push((frame.tag(), frame.bytes().to_vec())),
-                },
-            }
-        }
-    }
-    (found, None)
-}
-
-/// A stream cut anywhere gives the same messages and the same error, on both sides.
+/// Messages, from any bytes.
 #[test]
 fn framing() {
-    check!().with_iterations(NO_LIMIT).with_test_time(time()).for_each(|bytes: &[u8]| {
-        let (cut, rest) =
-            bytes.split_first().map_or((1, bytes), |(cut, rest)| (usize::from(*cut), rest));
-        // Bodies long enough to travel in pieces, and messages that follow each other.
-        let mut stream = Vec::new();
-        for (at, part) in rest.chunks(7).enumerate() {
-            let tag = part[0];
-            let body = part.repeat(if at % 5 == 4 { 1 + cut * 16 } else { 1 });
-            stream.push(tag);
-            stream.extend((u32::try_from(body.len()).unwrap() + 4).to_be_bytes());
-            stream.extend(body);
-        }
-        for side in [Side::Agent, Side::Upstream] {
-            for stream in [rest, &stream] {
-                let whole = frames(side, stream, usize::MAX);
-                assert_eq!(frames(side, stream, cut), whole);
-                assert_eq!(frames(side, stream, 1 + cut * 64), whole);
-            }
-        }
-    });
+    let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
+    target.for_each(|bytes: &[u8]| framing::any_stream(framing::real, bytes));
 }
 
 /// Fields are read off any body without a panic, and what is read lies in the body.
@@ -119,19 +81,19 @@ fn fields() {
     });
 }
 
-/// Nothing that a client says proves a password it does not know.
+/// A login, from any bytes.
 #[test]
 fn scram() {
     let verifier = Verifier::from_password("pencil", b"0123456789abcdef", ITERATIONS);
-    check!().with_iterations(NO_LIMIT).with_test_time(time()).for_each(move |bytes: &[u8]| {
-        let at = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-        let (first, last) = bytes.split_at(at);
-        drop(Challenge::answer(first, verifier.clone(), true, "nonce"));
-        let start = || Challenge::answer(b"n,,n=,r=mine", verifier.clone(), true, "nonce").unwrap().0;
-        assert!(start().finish(last).is_err());
-        let shaped = [b"c=biws,r=minenonce,p=", last].concat();
-        assert!(start().finish(&shaped).is_err());
-    });
+    let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
+    target.for_each(move |bytes: &[u8]| scram::any_bytes(scram::real, &verifier, bytes));
+}
+
+/// A login that was right before something was changed.
+#[test]
+fn exchange() {
+    let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
+    target.with_type().for_each(|change| scram::exchange(scram::real, *change));
 }
 
 /// Pieces of SQL that texts are put together from, besides arbitrary bytes.
@@ -187,79 +149,11 @@ fn understanding() {
     });
 }
 
-const NAMES: [&str; 3] = ["", "a", "b"];
-const TEXTS: [&str; 6] =
-    ["select 1", "delete from orders", "deallocate a", "prepare a as select 1", "begin", "selec x"];
-const ANSWERS: &[u8; 16] = b"123nTtCIsGHdDcEZ";
-
-/// A message of the agent or the upstream, of the shape that its type has.
-fn message(from: u8, what: u8) -> (Side, Vec<u8>) {
-    let name = NAMES[usize::from(what) % NAMES.len()].as_bytes();
-    let text = TEXTS[usize::from(what) % TEXTS.len()].as_bytes();
-    let named = |tag, rest: &[&[u8]]| encode::message(tag, |out| out.extend(rest.concat()));
-    let kind: &[u8] = if what > 127 { b"S" } else { b"P" };
-    let bytes = match from % 12 {
-        0 => encode::query(text),
-        1 | 2 => encode::parse(name, text, &[]),
-        3 | 4 => named(b'B', &[name, b"\0", name, b"\0\0\0\0\0\0\0"]),
-        5 => named(b'E', &[name, b"\0\0\0\0\x01"]),
-        6 => named(if from > 127 { b'D' } else { b'C' }, &[kind, name, b"\0"]),
-        7 => encode::sync(),
-        8 => named([b'd', b'c', b'f'][usize::from(what) % 3], &[b"x"]),
-        9 => named(b'H', &[]),
-        10 => named(b'F', &[name]),
-        _ => {
-            let tag = ANSWERS[usize::from(what) % ANSWERS.len()];
-            let body: &[u8] = match tag {
-                b'Z' => [b"I", b"T", b"E"][usize::from(from) % 3],
-                b'C' => b"SELECT 1\0",
-                b'E' => b"SERROR\0VERROR\0CXX000\0Mfailed\0\0",
-                _ => b"",
-            };
-            return (Side::Upstream, named(tag, &[body]));
-        }
-    };
-    (Side::Agent, bytes)
-}
-
-/// Where every question is answered by no, nothing that runs reaches the upstream: whatever comes in
-/// whatever order from both sides.
+/// Whole sessions before a server that answers them.
 #[test]
 fn statements() {
-    check!().with_iterations(NO_LIMIT).with_test_time(time()).for_each(|bytes: &[u8]| {
-        let mut session = Session::new(Scope::default());
-        session.setting("client_encoding", "UTF8");
-        session.setting("standard_conforming_strings", "on");
-        for pair in bytes.chunks_exact(2) {
-            let (side, message) = message(pair[0], pair[1]);
-            let mut decoder = Decoder::new(side);
-            decoder.push(&message);
-            let Ok(Some(frame)) = decoder.frame() else { continue };
-            if side == Side::Upstream {
-                drop(session.upstream(&frame));
-                continue;
-            }
-            match session.agent(&frame) {
-                Ok(Step::Send(chore)) => runs_nothing(chore.bytes()),
-                Ok(Step::Ask(_)) => {
-                    let chore = session.refused(Answer::new("42501", "no")).unwrap();
-                    runs_nothing(chore.bytes());
-                }
-                Ok(_) => {}
-                Err(_) => return,
-            }
-        }
-    });
-}
-
-fn runs_nothing(bytes: &[u8]) {
-    let mut decoder = Decoder::new(Side::Agent);
-    decoder.push(bytes);
-    while let Ok(Some(frame)) = decoder.frame() {
-        match frame.tag() {
-            b'Q' => assert_eq!(decode::query(frame.body()), Ok(&b"SELECT \"tyer_refused\""[..])),
-            tag => assert!(!matches!(tag, b'E' | b'F' | b'd'), "{tag} left unasked"),
-        }
-    }
-    assert_eq!(decoder.pending(), 0);
+    let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
+    target
+        .with_type()
+        .for_each(|conversation| statements::play(conversation, statements::Planted::Nothing));
 }

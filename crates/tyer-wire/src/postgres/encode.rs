@@ -40,6 +40,12 @@ pub fn sync() -> Vec<u8> {
     message(b'S', |_| {})
 }
 
+/// `Flush`.
+#[must_use]
+pub fn flush() -> Vec<u8> {
+    message(b'H', |_| {})
+}
+
 /// `Terminate`.
 #[must_use]
 pub fn terminate() -> Vec<u8> {

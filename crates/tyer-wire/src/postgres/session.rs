@@ -284,7 +284,7 @@ impl Session {
         if self.expects.len() > IN_FLIGHT_MAX {
             return Err(Fatal::TooMany);
         }
-        if let Some(step) = self.in_turn(frame.tag()) {
+        if let Some(step) = self.in_turn(frame.tag())? {
             return Ok(step);
         }
         match frame.tag() {
@@ -330,6 +330,10 @@ impl Session {
         self.unsynced |= matches!(asked.what, Awaits::Execute(_));
         self.release_all(&mut bytes);
         bytes.extend(asked.bytes);
+        if matches!(&asked.what, Awaits::Execute(running) if running.may_copy) {
+            // Nothing follows before it is known what it is, so that is asked for.
+            bytes.extend(encode::flush());
+        }
         if asked.unsettles || self.reading == Reading::Bound && asked.what.ends_transaction() {
             self.reading = Reading::Unsettled;
         }

@@ -134,6 +134,27 @@ PREPARE TRANSACTION 'two phases';
 ROLLBACK;
 \endif
 DEALLOCATE ALL;
+\echo == large objects
+-- Made and asked about in SQL everywhere; psql's own commands call functions by their number, which only an
+-- upstream that is observed takes.
+SELECT lo_from_bytea(424242, 'a\000b') AS made;
+SELECT lo_get(424242), lo_unlink(424242);
+\if :everything
+\set QUIET on
+\getenv scratch SCRATCH
+\set given :scratch/given
+\set taken :scratch/taken
+\! printf 'one\ntwo\0three' >"$SCRATCH/given"
+\lo_import :given 'a comment'
+SELECT lo_get(:LASTOID);
+SELECT obj_description(:LASTOID, 'pg_largeobject');
+\lo_export :LASTOID :taken
+\! cmp "$SCRATCH/given" "$SCRATCH/taken" && echo same
+\lo_unlink :LASTOID
+SELECT count(*) FROM pg_largeobject_metadata;
+\lo_import /nonexistent/file
+\set QUIET off
+\endif
 \echo == settings and notices
 SET application_name = 'probe';
 SHOW application_name;

@@ -24,6 +24,19 @@ const EMPTY: &str = "TRUNCATE probe.things, probe.parts, probe.kinds RESTART IDE
 /// Runs a program and prints what it said on standard error behind all else.
 const ERRORS_LAST: &str = r#"{ said=$("$0" "$@" 2>&1 >&3); } 3>&1; code=$?; echo "$said"; exit $code"#;
 
+/// Runs psql until it has shown a few rounds of what it watches, interrupts it while the server works on the
+/// next one, and tells what it said; how many rounds there were depends on the machine.
+const INTERRUPTED: &str = r#"
+    cd "$SCRATCH"
+    printf '%s\n' 'SELECT 1 AS again, pg_sleep(0.5) \watch 0.05' '\echo behind it' 'SELECT 2' >watch
+    "$0" -X -f watch >said 2>&1 &
+    psql=$!
+    until [ "$(grep -c again said)" -ge 3 ]; do kill -0 $psql || break; sleep 0.1; done
+    kill -INT $psql
+    wait $psql
+    echo "$?"
+    sed 's/^.*(every/(every/' said | sort -u"#;
+
 /// Where a client connects, and as whom.
 pub(crate) struct Seat {
     pub(crate) port: u16,
@@ -176,13 +189,14 @@ fn same(expected: &str, came: &str) {
 
 /// The system's psql.
 pub(crate) fn psql(bed: &Bed) -> Command {
-    running(&bed.cluster.programs().join("psql"), "psql.sql")
+    running(bed, &bed.cluster.programs().join("psql"), "psql.sql")
 }
 
 /// psql with a text beside the tests.
-fn running(psql: &Path, text: &str) -> Command {
+fn running(bed: &Bed, psql: &Path, text: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", ERRORS_LAST]).arg(psql).args(["-X", "-f"]).arg(script(text));
+    command.env("SCRATCH", bed.cluster.home());
     command
 }
 
@@ -200,10 +214,22 @@ async fn a_newer_psql_says_the_same() {
     let psql = installed(&psql);
     for ground in Ground::ALL {
         let bed = ground.bed().await;
-        compare(&bed, ground, |_| running(&psql, "psql.sql"));
-        compare(&bed, ground, |_| running(&psql, "psql_newer.sql"));
+        compare(&bed, ground, |bed| running(bed, &psql, "psql.sql"));
+        compare(&bed, ground, |bed| running(bed, &psql, "psql_newer.sql"));
         bed.verify();
     }
+}
+
+/// What is watched goes on until somebody interrupts it: the request under way is cancelled.
+#[tokio::test]
+async fn psql_that_is_interrupted_says_the_same() {
+    check(|bed| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", INTERRUPTED]).arg(bed.cluster.programs().join("psql"));
+        shell.env("SCRATCH", bed.cluster.home());
+        shell
+    })
+    .await;
 }
 
 #[tokio::test]

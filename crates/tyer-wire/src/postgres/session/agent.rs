@@ -11,6 +11,7 @@ use super::pipeline::not_utf8;
 use super::question::{Portal, Prepared, Question, Text, unclear, unsettles};
 use super::{Asked, Chore, Fatal, Reading, Session, Status, Step};
 use crate::postgres::decode::{self, Bind, Frame, Parse, Piece};
+use crate::postgres::encode;
 use crate::postgres::identity::{Parameters, Value, request_text};
 use crate::postgres::refuse::Answer;
 use crate::postgres::understand::Understanding;
@@ -107,7 +108,7 @@ impl Session {
         let name = Name::new(name);
         let settled = self.portals.settled_mut(&name);
         if let Some((course, continues)) = settled.and_then(|portal| portal.suspended_course()) {
-            let running = Running { portal: name, course, rows_max, continues, copying: false };
+            let running = Running { continues, ..Running::new(name, course, rows_max) };
             return Ok(self.go_on(frame, running));
         }
         let spared = self.bind_of(&name);
@@ -126,7 +127,8 @@ impl Session {
         };
         let parameters = Parameters { types: prepared.types.clone(), values: portal.values.to_vec() };
         let course = Course::of(&understanding);
-        let running = Running { portal: name, course, rows_max, continues: None, copying: false };
+        let may_copy = prepared.text.may_copy();
+        let running = Running { may_copy, ..Running::new(name, course, rows_max) };
         let what = Awaits::Execute(running);
         Ok(self.ask(frame, prepared.text.clone(), understanding, (parameters, what)))
     }
@@ -183,6 +185,9 @@ impl Session {
             return Step::Send(Chore(out));
         }
         out.extend_from_slice(frame.bytes());
+        if frame.tag() != b'd' && self.copy_ended() {
+            out.extend(encode::flush());
+        }
         let last = self.expects.back().map(|expect| &expect.what);
         let mark = match frame.tag() {
             b'd' if matches!(last, Some(Awaits::Copying)) => None,
@@ -194,6 +199,25 @@ impl Session {
             self.expects.push_back(expect);
         }
         Step::Send(Chore(out))
+    }
+
+    /// The agent has ended the `COPY` in flight: from here on the server swallows nothing more. Whether it is an
+    /// `Execute`, whose end the server keeps to itself until it is asked.
+    fn copy_ended(&mut self) -> bool {
+        for expect in &mut self.expects {
+            match &mut expect.what {
+                Awaits::Query(progress) => {
+                    progress.copying = progress.copying.saturating_sub(1);
+                    return false;
+                }
+                Awaits::Execute(running) if running.may_copy => {
+                    running.ended = true;
+                    return true;
+                }
+                _ => {}
+            }
+        }
+        false
     }
 
     pub(super) fn ask(

@@ -113,8 +113,9 @@ pub(super) struct Progress {
     pub(super) refused: Option<Box<Answer>>,
     pub(super) done: Option<(String, Option<u64>)>,
     pub(super) failed: Option<String>,
-    /// The server takes `COPY` data, and swallows `Sync` and `Flush` until that ends.
-    pub(super) copying: bool,
+    /// For how many `COPY` the server takes data that the agent has not ended; below zero where it has ended one
+    /// that has not begun yet.
+    pub(super) copying: i32,
 }
 
 impl Progress {
@@ -149,8 +150,26 @@ pub(super) struct Running {
     pub(super) rows_max: u32,
     /// The leaf of the execution that it continues.
     pub(super) continues: Option<LeafIndex>,
+    /// Whether it may turn out to be a `COPY` that takes data.
+    pub(super) may_copy: bool,
     /// The server takes `COPY` data.
     pub(super) copying: bool,
+    /// The agent has ended the data.
+    pub(super) ended: bool,
+}
+
+impl Running {
+    pub(super) fn new(portal: Name, course: Course, rows_max: u32) -> Self {
+        Self {
+            portal,
+            course,
+            rows_max,
+            continues: None,
+            may_copy: false,
+            copying: false,
+            ended: false,
+        }
+    }
 }
 
 /// What is known of a leaf before its transaction is known to have ended well.

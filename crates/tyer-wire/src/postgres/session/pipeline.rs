@@ -6,7 +6,7 @@ use tyer_core::limits::PIPELINE_BYTES_MAX;
 
 use super::expect::{Awaits, Expect, Form, Progress};
 use super::names::Name;
-use super::{Chore, Held, REFUSED_NAME, REFUSED_SQL, Session, Skipping, Step};
+use super::{Chore, Fatal, Held, REFUSED_NAME, REFUSED_SQL, Session, Skipping, Step};
 use crate::postgres::decode::{Frame, Target};
 use crate::postgres::encode;
 use crate::postgres::refuse::Answer;
@@ -17,25 +17,31 @@ impl Session {
     ///
     /// A message has to wait for the answers to an earlier pipeline: an error there makes the server skip
     /// what comes after it, so what a name means at the next `Sync` is known only once the answers are
-    /// here. Behind a `Query` even `Sync` waits, since the server swallows it while it takes `COPY` data,
-    /// and then there is no answer to it.
-    pub(super) fn in_turn(&self, tag: u8) -> Option<Step> {
+    /// here. Behind a `Query`, or an `Execute` that may be a `COPY`, even `Sync` waits, since the server
+    /// swallows it while it takes `COPY` data, and then there is no answer to it: were it on its way when
+    /// the `COPY` fails, nobody could tell which answer comes next.
+    ///
+    /// # Errors
+    /// The server takes `COPY` data, which only the agent can end: waiting would be for ever.
+    pub(super) fn in_turn(&self, tag: u8) -> Result<Option<Step>, Fatal> {
         if matches!(tag, b'd' | b'c' | b'f' | b'X') {
-            return None;
+            return Ok(None);
         }
-        let query = self.expects.iter().find_map(|expect| match &expect.what {
-            Awaits::Query(progress) => Some(progress),
+        let swallows = self.expects.iter().find_map(|expect| match &expect.what {
+            Awaits::Query(progress) => Some(progress.copying > 0),
+            Awaits::Execute(running) if running.may_copy => Some(running.copying && !running.ended),
             _ => None,
         });
-        match (query, tag) {
-            (Some(progress), b'S' | b'H') if progress.copying => return Some(Step::Nothing),
-            (Some(_), _) => return Some(Step::Later),
-            (None, b'S') => return None,
+        match (swallows, tag) {
+            (Some(true), b'S' | b'H') => return Ok(Some(Step::Nothing)),
+            (Some(true), _) => return Err(Fatal::Agent(tag)),
+            (Some(false), _) => return Ok(Some(Step::Later)),
+            (None, b'S') => return Ok(None),
             (None, _) => {}
         }
         let at_boundary = !self.unsynced && self.held.is_empty() && self.skipping.is_none();
         let unsure = self.statements.has_plans() || self.portals.has_plans();
-        (at_boundary && unsure).then_some(Step::Later)
+        Ok((at_boundary && unsure).then_some(Step::Later))
     }
 
     pub(super) fn expect(&mut self, what: Awaits) -> Expect {

@@ -68,6 +68,12 @@ impl Text {
         self.sql.len() + if let Identity::Raw(bytes) = &self.identity { bytes.len() } else { 0 }
     }
 
+    /// Whether it may be a `COPY`, during which the server swallows messages. A keyword has one spelling.
+    pub(super) fn may_copy(&self) -> bool {
+        let is_copy = |word: &[u8]| word.eq_ignore_ascii_case(b"copy");
+        matches!(self.identity, Identity::Named) || self.sql.as_bytes().windows(4).any(is_copy)
+    }
+
     pub(super) fn is_utf8(&self) -> bool {
         !matches!(self.identity, Identity::Raw(_))
     }

@@ -5,6 +5,7 @@
 //! indented: what goes to the upstream (chores, or a run with its leaf), what the agent gets, what is
 //! asked and what is settled. Fields are parted by `|`.
 
+mod cuts;
 mod proof;
 
 use tyer_core::intent::{Effect, HoldId};

@@ -92,11 +92,10 @@ impl Session {
             }
             (_, Awaits::Query(progress)) if progress.refused.is_some() => Err(Fatal::Upstream(tag)),
             (b'G', Awaits::Query(progress)) => {
-                progress.copying = true;
+                progress.copying += 1;
                 Ok(())
             }
             (b'C', Awaits::Query(progress)) => {
-                progress.copying = false;
                 let tag = decode::command_tag(frame.body())?;
                 progress.complete(tag.clone());
                 let control = transaction::next_control(&mut progress.course, &tag);
@@ -263,7 +262,7 @@ impl Session {
         };
         match self.expects.front_mut().map(|expect| &mut expect.what) {
             Some(Awaits::Query(progress)) => {
-                progress.copying = false;
+                progress.copying = 0;
                 progress.failed.get_or_insert_with(|| code.clone());
                 let may_commit = progress.course.may_commit;
                 if may_commit {

@@ -12,17 +12,17 @@ use crate::postgres::understand::understand;
 
 /// A server that runs nothing but `SELECT 1`-like reads it was cleared for.
 #[derive(Debug, Default)]
-struct Model {
+pub(super) struct Model {
     statements: HashMap<Vec<u8>, String>,
     portals: HashMap<Vec<u8>, String>,
     skipping: bool,
     cleared: Vec<String>,
-    answers: Vec<Vec<u8>>,
+    pub(super) answers: Vec<Vec<u8>>,
 }
 
 impl Model {
     /// Takes bytes as the upstream would; `cleared` is the text of the run that they are, if any.
-    fn take(&mut self, bytes: &[u8], cleared: Option<&str>) {
+    pub(super) fn take(&mut self, bytes: &[u8], cleared: Option<&str>) {
         self.cleared.extend(cleared.map(str::to_owned));
         let mut decoder = Decoder::new(Side::Agent);
         decoder.push(bytes);
@@ -153,7 +153,7 @@ fn error() -> Vec<u8> {
     encode::complaint(b'E', &[(b'V', "ERROR"), (b'C', "XX001"), (b'M', "failed")])
 }
 
-fn agent_line() -> impl Strategy<Value = String> {
+pub(super) fn agent_line() -> impl Strategy<Value = String> {
     let sql = || {
         prop::sample::select(vec![
             "select 1",
@@ -255,7 +255,7 @@ fn recounted(session: &Session) -> usize {
 
 /// What the server will run for a question about a name that could not be looked up: what stands there
 /// once it has taken what goes before the `Execute`.
-fn real(model: &Model, sql: &str, bytes: &[u8]) -> String {
+pub(super) fn real(model: &Model, sql: &str, bytes: &[u8]) -> String {
     if !sql.starts_with("-- ") {
         return sql.to_owned();
     }

@@ -1,0 +1,76 @@
+//! Each target finds a bug that is planted for it, within so many random inputs: a target that can't fail
+//! shows nothing.
+
+use bolero::check;
+use tyer_wire::postgres::scram::Verifier;
+
+use crate::statements::{self, Conversation, Planted};
+use crate::{framing, scram, startup};
+
+/// Inputs within which a bug must be found; most are found within a hundredth of them.
+const INPUTS: usize = 200_000;
+
+/// A test that passes if the target finds the bug.
+macro_rules! finds {
+    ($name:ident, |$input:ident: &[u8]| $check:expr) => {
+        #[test]
+        #[should_panic(expected = "test failed")]
+        fn $name() {
+            let target = check!().with_iterations(INPUTS).with_shrink_time(std::time::Duration::ZERO);
+            target.for_each(|$input: &[u8]| $check);
+        }
+    };
+    ($name:ident, |$input:ident: $of:ty| $check:expr) => {
+        #[test]
+        #[should_panic(expected = "test failed")]
+        fn $name() {
+            let target = check!().with_iterations(INPUTS).with_shrink_time(std::time::Duration::ZERO);
+            target.with_type::<$of>().for_each(|$input: &$of| $check);
+        }
+    };
+}
+
+finds!(a_packet_that_takes_too_many_bytes, |bytes: &[u8]| {
+    startup::any_bytes(startup::takes_too_many, bytes)
+});
+finds!(a_packet_that_is_not_whole, |asking: startup::Asking| {
+    startup::settings(startup::takes_what_there_is, asking)
+});
+finds!(a_setting_in_options, |asking: startup::Asking| {
+    startup::settings(startup::forgets_options, asking)
+});
+finds!(a_message_that_is_waited_for_too_long, |bytes: &[u8]| {
+    framing::any_stream(framing::waits_too_long, bytes)
+});
+finds!(a_header_in_two_pieces, |bytes: &[u8]| {
+    framing::any_stream(framing::forgets_a_header, bytes)
+});
+finds!(messages_that_are_glued_together, |bytes: &[u8]| framing::any_stream(framing::glues, bytes));
+finds!(an_empty_proof, |bytes: &[u8]| {
+    let verifier: Verifier = scram::verifier();
+    scram::any_bytes(scram::takes_an_empty_proof, &verifier, bytes)
+});
+finds!(an_empty_proof_in_an_exchange, |change: scram::Change| {
+    scram::exchange(scram::takes_an_empty_proof, *change)
+});
+finds!(an_extension_that_is_skipped, |change: scram::Change| {
+    scram::exchange(scram::skips_extensions, *change)
+});
+finds!(a_right_proof_that_is_not_taken, |change: scram::Change| {
+    scram::exchange(scram::proves_nothing, *change)
+});
+finds!(a_name_that_was_never_given, |input: Conversation| {
+    statements::play(input, Planted::ParsedAlthoughNot)
+});
+finds!(a_refused_request_that_leaves, |input: Conversation| {
+    statements::play(input, Planted::RefusedLeaves)
+});
+finds!(parameters_that_were_not_asked_about, |input: Conversation| {
+    statements::play(input, Planted::ParametersForgotten)
+});
+finds!(a_setting_that_was_not_heard_of, |input: Conversation| {
+    statements::play(input, Planted::SettingUnheard)
+});
+finds!(an_outcome_that_was_not_heard_of, |input: Conversation| {
+    statements::play(input, Planted::AlwaysFailed)
+});
