@@ -82,8 +82,10 @@ pub(crate) fn exchange(proves: Proves, change: Change) {
         Change::Bit(bit) => {
             // Letters of base64 but the last two, which have bits that mean nothing.
             let at = usize::from(bit) % 42;
-            let letter = if proof.as_bytes()[at] == b'A' { 'B' } else { 'A' };
-            format!("{unproven},p={}{letter}{}", &proof[..at], &proof[at + 1..])
+            let mut proof = proof.to_owned();
+            let letter = if proof.as_bytes()[at] == b'A' { "B" } else { "A" };
+            proof.replace_range(at..=at, letter);
+            format!("{unproven},p={proof}")
         }
         Change::Nonce => format!("{binding},{nonce}x,p={proof}"),
         Change::Binding => format!("c=eSws,{nonce},p={proof}"),

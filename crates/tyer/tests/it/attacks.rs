@@ -60,9 +60,14 @@ async fn nothing_runs_unasked() {
     let bed = Bed::new(Shape::default()).await;
     bed.truth(SETUP);
     let alarm: u32 = bed.truth("SELECT 'alarm'::regclass::oid").parse().expect("an oid");
-    let (past, through) = (Seat::direct(&bed), Seat::door(&bed));
+    let past = Seat::direct(&bed);
+    let mut through = Seat::door(&bed);
     let (mut answers, mut harmless) = (String::new(), Vec::new());
-    for attack in scripts::all(alarm) {
+    for (at, attack) in scripts::all(alarm).into_iter().enumerate() {
+        if at % 10 == 9 {
+            // Nobody may have so many holds open.
+            through = Seat::door(&bed);
+        }
         let before = rung(&bed);
         let said = play(&through, &attack, attack.ending);
         assert_eq!(rung(&bed), before, "{} ran something: {said}", attack.name);

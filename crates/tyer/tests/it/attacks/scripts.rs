@@ -139,10 +139,21 @@ fn copying(name: &'static str, means: Means, messages: &[Vec<u8>]) -> Attack {
 
 /// Every attack; `alarm` is the number of the sequence that rings.
 pub(super) fn all(alarm: u32) -> Vec<Attack> {
-    [copies(), portals(), names(), pipelines(), strays(alarm), lies(), readings(), hidden()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        copies(),
+        guarded_copies(),
+        portals(),
+        suspended(),
+        names(),
+        pipelines(),
+        strays(alarm),
+        lies(),
+        readings(),
+        hidden(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// `COPY` swallows `Sync`, so that answers and messages may fall out of step.
@@ -204,6 +215,13 @@ fn copies() -> Vec<Attack> {
             Rings,
             &[copy(), raw(b'f', b"no\0"), whole(RING), sync(), done(), ring()],
         ),
+    ]
+}
+
+/// `COPY` of what nobody was asked about.
+fn guarded_copies() -> Vec<Attack> {
+    use Means::Rings;
+    vec![
         attack(
             "COPY into what is guarded",
             Rings,
@@ -233,7 +251,6 @@ fn copies() -> Vec<Attack> {
 fn portals() -> Vec<Attack> {
     use Means::{Nothing, Rings};
     let returning = format!("{RING} RETURNING x");
-    let read = "SELECT x FROM herd";
     vec![
         attack(
             "a portal that FETCH runs",
@@ -276,6 +293,14 @@ fn portals() -> Vec<Attack> {
             Nothing,
             &[parse("", RING), bind("", ""), sync()],
         ),
+    ]
+}
+
+/// Names of portals that were cleared as something else.
+fn suspended() -> Vec<Attack> {
+    use Means::{Nothing, Rings};
+    let read = "SELECT x FROM herd";
+    vec![
         attack(
             "a suspended portal's name for a change",
             Rings,
