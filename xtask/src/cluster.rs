@@ -207,7 +207,7 @@ impl Cluster {
     }
 
     /// The directory that the server's user can read.
-    pub(crate) fn home(&self) -> &Path {
+    pub fn home(&self) -> &Path {
         self.home.path()
     }
 

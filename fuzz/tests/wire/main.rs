@@ -20,7 +20,7 @@ mod statements;
 use std::time::Duration;
 
 use bolero::check;
-use tyer_wire::postgres::decode::{self, Bind, Complaint, Parse};
+use tyer_wire::postgres::decode::{self, Bind, Complaint, Decoder, Parse, Side};
 use tyer_wire::postgres::encode;
 use tyer_wire::postgres::scram::{ITERATIONS, Verifier};
 use tyer_wire::postgres::understand::understand;

@@ -86,7 +86,7 @@ pub(crate) fn settings(first: Reads, asking: &Asking) {
         parameters.insert(at, ("options", &options));
     }
     parameters.push(("user", "ses_1"));
-    let packet = encode::startup(&parameters);
+    let packet = encode::startup(0, &parameters);
     let (start, taken) = match first(&packet) {
         Ok(Some((First::Start(start), taken))) => (start, taken),
         other => panic!("{other:?}"),

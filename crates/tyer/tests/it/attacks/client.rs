@@ -59,7 +59,7 @@ impl Client {
         stream.set_nodelay(true).expect("no delay");
         let (decoder, answers) = (Decoder::new(Side::Upstream), Answers::default());
         let mut client = Self { stream, decoder, answers };
-        client.send(&encode::startup(&[("user", &seat.user), ("database", DATABASE)]));
+        client.send(&encode::startup(0, &[("user", &seat.user), ("database", DATABASE)]));
         let mut scram = ScramSha256::new(seat.password.as_bytes(), ChannelBinding::unsupported());
         client.authentication(10);
         client.send(&encode::sasl_initial(b"SCRAM-SHA-256", scram.message()));

@@ -452,7 +452,7 @@ fn strays(alarm: u32) -> Vec<Attack> {
         attack(
             "a second start-up message",
             Ends,
-            &[encode::startup(&[("user", "postgres")]), behind()],
+            &[encode::startup(0, &[("user", "postgres")]), behind()],
         ),
         attack("a request for TLS", Ends, &[encode::ssl_request(), behind()]),
         attack("a request for GSSAPI", Ends, &[gss, behind()]),

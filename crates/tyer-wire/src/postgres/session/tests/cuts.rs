@@ -244,7 +244,7 @@ fn client(password: &str, requests: &[Vec<u8>]) -> Vec<u8> {
     let (_, challenge) = Challenge::answer(&initial, verifier(), true, NONCE).unwrap();
     scram.update(&challenge).unwrap();
     let mut bytes = requests.concat();
-    bytes.extend(encode::startup(&[("user", "ses_1"), ("database", "shop"), ("TimeZone", "UTC")]));
+    bytes.extend(encode::startup(0, &[("user", "ses_1"), ("database", "shop"), ("TimeZone", "UTC")]));
     bytes.extend(encode::sasl_initial(b"SCRAM-SHA-256", &initial));
     bytes.extend(encode::sasl_response(scram.message()));
     bytes.extend(encode::query(b"select 1"));
