@@ -16,6 +16,7 @@ mod expect;
 mod fatal;
 mod names;
 mod pipeline;
+mod prepared;
 mod question;
 #[cfg(test)]
 mod tests;
@@ -186,6 +187,8 @@ pub struct Session {
     implicit: bool,
     /// Settings may have changed that the server has not reported yet.
     unsettled: bool,
+    /// There may be cursors over code that was not seen through.
+    hides_cursors: bool,
     understood: Understood,
     /// Whether nothing is refused here: what enforcing would refuse is asked about as opaque.
     stance: Stance,
@@ -212,6 +215,7 @@ impl Session {
             unsynced: false,
             implicit: true,
             unsettled: false,
+            hides_cursors: false,
             understood: Understood::default(),
             stance: Stance::Enforces,
         }
