@@ -34,6 +34,15 @@ pub fn parse(name: &[u8], sql: &[u8], types: &[u32]) -> Vec<u8> {
     })
 }
 
+/// `Close` of a prepared statement.
+#[must_use]
+pub fn close_statement(name: &[u8]) -> Vec<u8> {
+    message(b'C', |out| {
+        out.push(b'S');
+        text(out, name);
+    })
+}
+
 /// `Sync`.
 #[must_use]
 pub fn sync() -> Vec<u8> {

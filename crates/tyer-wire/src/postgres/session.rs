@@ -17,6 +17,7 @@ mod fatal;
 mod kept;
 mod names;
 mod pipeline;
+mod prepared;
 mod question;
 #[cfg(test)]
 mod tests;
@@ -209,6 +210,8 @@ pub struct Session {
     /// Whether an error now would take back the whole pipeline.
     implicit: bool,
     reading: Reading,
+    /// There may be cursors over code that was not seen through.
+    hides_cursors: bool,
     understood: Understood,
     /// Whether nothing is refused here: what enforcing would refuse is asked about as opaque.
     stance: Stance,
@@ -236,6 +239,7 @@ impl Session {
             unsynced: false,
             implicit: true,
             reading: Reading::Settled,
+            hides_cursors: false,
             understood: Understood::default(),
             stance: Stance::Enforces,
         }

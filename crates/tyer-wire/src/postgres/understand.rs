@@ -14,6 +14,7 @@ mod grants;
 mod lasting;
 mod names;
 mod outline;
+mod prepared;
 mod rows;
 mod session;
 mod settings;
@@ -22,12 +23,17 @@ mod tree;
 mod truth;
 mod walk;
 
+use std::collections::HashMap;
 use std::panic::catch_unwind;
+use std::sync::Arc;
 
 use tyer_core::intent::{Act, Acts, Digest, Effect, Kind};
 use tyer_core::limits::REQUEST_BYTES_MAX;
 
 pub(super) use self::outline::Outline;
+use self::prepared::Bodies;
+pub(super) use self::prepared::below;
+pub use self::prepared::{Body, Naming};
 use self::text::Texts;
 use self::walk::Walk;
 
@@ -50,8 +56,10 @@ pub struct Understanding {
     /// Whether a rollback takes all of it back, as far as the text shows: no code that cannot be seen
     /// through, nothing outside this database, no statement that commits by itself.
     pub transactional: bool,
-    /// Names that PREPARE and DEALLOCATE touch; `*` for all.
-    pub prepares: Vec<String>,
+    /// What is done to the names of prepared statements, in order.
+    pub namings: Vec<Naming>,
+    /// Prepared statements of earlier texts that are executed by name.
+    pub executes: Vec<String>,
     /// Relations that would lose or change rows, as written and dotted.
     pub relations: Vec<String>,
     /// Whether EXPLAIN before the text, without ANALYZE, runs no code that cannot be seen through:
@@ -92,6 +100,12 @@ impl Understanding {
         !self.transactional || self.controls.iter().any(commits)
     }
 
+    /// Whether code may run that is not seen through.
+    #[must_use]
+    pub fn hides(&self) -> bool {
+        self.acts.iter().any(|act| matches!(act.effect, Effect::Execute | Effect::Opaque))
+    }
+
     /// Whether there is nothing in it that a rollback would have to take back.
     #[must_use]
     pub fn only_reads(&self) -> bool {
@@ -111,9 +125,19 @@ pub(super) fn understand_outlined(sql: &str, outline: Option<&Outline>) -> (Unde
     match parsed(sql) {
         Ok(tree) => {
             let holds = outline.is_some_and(|outline| outline.holds(&tree));
-            (understood(&tree, texts), holds)
+            (understood(sql, &tree, texts, Bodies::default()), holds)
         }
         Err(refused) => (refused.understanding(texts), false),
+    }
+}
+
+/// The same where these names stand for prepared statements.
+#[must_use]
+pub fn understand_among(sql: &str, bodies: HashMap<String, Arc<Understanding>>) -> Understanding {
+    let texts = Texts::of(sql);
+    match parsed(sql) {
+        Ok(tree) => understood(sql, &tree, texts, Bodies::knowing(bodies)),
+        Err(refused) => refused.understanding(texts),
     }
 }
 
@@ -144,7 +168,8 @@ impl Refused {
             statements: 0,
             controls: Vec::new(),
             transactional: false,
-            prepares: Vec::new(),
+            namings: Vec::new(),
+            executes: Vec::new(),
             relations: Vec::new(),
             explainable: false,
         }
@@ -176,33 +201,35 @@ fn is_limit(message: &str) -> bool {
         .any(|word| message.contains(word))
 }
 
-fn understood(tree: &pg_query::ParseResult, texts: Texts) -> Understanding {
-    let mut walk = Walk::default();
-    let statements: Vec<_> = tree.protobuf.stmts.iter().filter_map(|raw| raw.stmt.as_ref()).collect();
-    for statement in &statements {
-        walk.top(statement);
+fn understood(sql: &str, tree: &pg_query::ParseResult, texts: Texts, bodies: Bodies) -> Understanding {
+    let mut walk = Walk::among(bodies);
+    for raw in &tree.protobuf.stmts {
+        walk.names.enter(sql, raw);
+        raw.stmt.iter().for_each(|statement| walk.top(statement));
     }
+    let statements: Vec<_> = tree.protobuf.stmts.iter().filter_map(|raw| raw.stmt.as_ref()).collect();
     let lone = match statements.as_slice() {
         [lone] => lone.node.as_ref(),
         _ => None,
     };
     let nodes = || statements.iter().filter_map(|statement| statement.node.as_ref());
     let lasts = walk.lasts || nodes().any(lasting::commits_itself);
-    let (acts, relations, prepares) = walk.finish();
+    let (acts, relations, names) = walk.finish();
     let harmless = |act: &Act| match act.effect {
         Effect::Read | Effect::Create | Effect::Change => true,
         Effect::Destroy => act.resource.kind == Kind::Relation,
         _ => false,
     };
     Understanding {
-        shape: texts.shape(&acts),
-        redacted: texts.redacted,
+        shape: names.shape(texts.shape(&acts)),
+        redacted: names.redacted(texts.redacted),
         syntax_error: None,
         statements: statements.len(),
         controls: nodes().filter_map(session::control).collect(),
         transactional: !lasts && acts.iter().all(lasting::is_undone),
         explainable: lone.is_some_and(rows::is_plain) && acts.iter().all(harmless),
-        prepares,
+        namings: names.namings,
+        executes: names.executes,
         relations,
         acts,
     }

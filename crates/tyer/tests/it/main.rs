@@ -27,6 +27,8 @@ mod observe;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod prepared;
+#[cfg(test)]
 mod proposals;
 #[cfg(test)]
 mod proxy;

@@ -12,7 +12,7 @@ use super::question::{Portal, Prepared, Question, Text, unclear, unsettles};
 use super::{Asked, Chore, Fatal, Reading, Session, Status, Step};
 use crate::postgres::decode::{self, Bind, Frame, Parse, Piece};
 use crate::postgres::encode;
-use crate::postgres::identity::{Parameters, Value, request_text};
+use crate::postgres::identity::{Parameters, Value};
 use crate::postgres::refuse::Answer;
 use crate::postgres::understand::Understanding;
 
@@ -26,7 +26,10 @@ impl Session {
             return Ok(step);
         }
         let text = Text::of(raw);
-        let understanding = self.understood(&text);
+        let (text, understanding) = {
+            let alone = self.understood(&text);
+            self.among_names(text, alone)
+        };
         if let Some(error) = understanding.syntax_error.as_ref().filter(|_| !self.observes()) {
             return Ok(self.refuse_in_its_words(raw, Answer::new("42601", error)));
         }
@@ -76,11 +79,7 @@ impl Session {
             let answer = Answer::new("54000", "too many portals on this connection");
             return Ok(self.refuse_here(answer.hint("Close some, or end the transaction.")));
         }
-        let statement = Name::new(bind.statement);
-        let prepared = match self.statements.get(&statement) {
-            Some(prepared) => Arc::clone(prepared),
-            None => Arc::new(Prepared::unseen("statement", &statement.shown())),
-        };
+        let prepared = self.to_bind(&Name::new(bind.statement));
         let format = |at: usize| match bind.formats.as_slice() {
             [one] => *one,
             all => all.get(at).copied().unwrap_or(0),
@@ -121,16 +120,17 @@ impl Session {
         };
         let portal = self.portals.get(&name).cloned().unwrap_or_else(unseen);
         let prepared = &portal.prepared;
-        let understanding = match self.unreadable() {
+        let alone = match self.unreadable() {
             Some(why) => Arc::new(unclear(&prepared.text.sql, why)),
             None => Arc::clone(&prepared.understanding),
         };
-        let parameters = Parameters { types: prepared.types.clone(), values: portal.values.to_vec() };
+        let (text, understanding) = self.among_names(prepared.text.clone(), alone);
+        let parameters = prepared.parameters(&portal.values);
         let course = Course::of(&understanding);
         let may_copy = prepared.text.may_copy();
         let running = Running { may_copy, ..Running::new(name, course, rows_max) };
         let what = Awaits::Execute(running);
-        Ok(self.ask(frame, prepared.text.clone(), understanding, (parameters, what)))
+        Ok(self.ask(frame, text, understanding, (parameters, what)))
     }
 
     /// More rows of an execution that was cleared need no new decision.
@@ -139,6 +139,7 @@ impl Session {
         if self.release(&mut out) {
             out.extend_from_slice(frame.bytes());
             let expect = self.expect(Awaits::Execute(running));
+            self.plan(&expect);
             self.expects.push_back(expect);
             self.unsynced = true;
         }
@@ -228,8 +229,7 @@ impl Session {
         (parameters, what): (Parameters, Awaits),
     ) -> Step {
         let digest = text.digest(&self.scope, &parameters);
-        let sql = text.sql;
-        let text = request_text(&sql, &parameters);
+        let (sql, text) = (Arc::clone(&text.sql), text.shown(&parameters));
         let unsettles = understanding.acts.iter().any(unsettles);
         self.asked = Some(Asked { digest, bytes: frame.bytes().to_vec(), what, unsettles });
         let may_wait = self.may_wait();

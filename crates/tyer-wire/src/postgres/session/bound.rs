@@ -12,7 +12,6 @@ use tyer_core::verdict::{LeafIndex, Outcome};
 use super::expect::{Awaits, Known};
 use super::{Asked, Run, Session, Skipping, Step};
 use crate::postgres::decode::Frame;
-use crate::postgres::identity::Parameters;
 use crate::postgres::refuse::Answer;
 
 /// The tag of a `Bind` in leaves.
@@ -32,7 +31,7 @@ impl Session {
             _ => return None,
         };
         let prepared = Arc::clone(&portal.prepared);
-        let parameters = Parameters { types: prepared.types.clone(), values: portal.values.to_vec() };
+        let parameters = prepared.parameters(&portal.values);
         let asked = (parameters, Awaits::Bind { name, portal });
         Some(self.ask(frame, prepared.text.clone(), Arc::clone(&prepared.understanding), asked))
     }

@@ -9,7 +9,7 @@ use super::names::Name;
 use super::question::{Portal, Prepared};
 use crate::postgres::decode::Target;
 use crate::postgres::refuse::Answer;
-use crate::postgres::understand::{Control, Understanding};
+use crate::postgres::understand::{Control, Naming, Understanding};
 
 /// One message that was sent, or is held back, and the place of its answer.
 #[derive(Debug)]
@@ -37,6 +37,13 @@ pub(super) enum Awaits {
     Close {
         target: Target,
         name: Name,
+    },
+    /// A `Close` of Tyer's own, before a statement of that name is parsed anew.
+    Clear,
+    /// A `Parse` of Tyer's own, so that a name means again what it did.
+    Restore {
+        name: Name,
+        prepared: Arc<Prepared>,
     },
     Execute(Running),
     /// A message made to fail, in place of one that is refused.
@@ -69,8 +76,10 @@ impl Awaits {
 /// What a text says that matters while it runs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Course {
-    /// Statements that it may redefine.
-    pub(super) prepares: Vec<String>,
+    /// What it does to the names of statements, in order.
+    pub(super) namings: Vec<Naming>,
+    /// Whether it may do more to them than can be seen.
+    pub(super) hides: bool,
     /// Transaction control that is still to come, in order.
     pub(super) controls: VecDeque<Control>,
     /// Whether it may commit what was done before it.
@@ -82,7 +91,8 @@ pub(super) struct Course {
 impl Course {
     pub(super) fn of(understanding: &Understanding) -> Self {
         Self {
-            prepares: understanding.prepares.clone(),
+            namings: understanding.namings.clone(),
+            hides: understanding.hides(),
             controls: understanding.controls.iter().cloned().collect(),
             may_commit: understanding.may_commit(),
             only_reads: understanding.only_reads(),

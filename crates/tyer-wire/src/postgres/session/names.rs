@@ -2,12 +2,15 @@
 //!
 //! INVARIANT: `confirmed` changes only when the server has said so. What was sent or is about to be is
 //! `planned`, so that later messages of a pipeline find it; plans are dropped and made anew when an
-//! error shows that the server skipped some. What SQL may have redefined is unknown, not absent.
+//! error shows that the server skipped some. What SQL may have redefined is unknown, not absent: code that
+//! is not seen through leaves every name of before in doubt.
 
 use std::collections::HashMap;
 
 /// The server compares this many bytes of a name and no more.
 const NAME_BYTES: usize = 63;
+/// Up to this length a name is whole in every encoding of a database.
+const WHOLE_BYTES: usize = NAME_BYTES / 2;
 
 /// A name as the server compares it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -22,31 +25,57 @@ impl Name {
         self.0.is_empty()
     }
 
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     pub(super) fn shown(&self) -> String {
         String::from_utf8_lossy(&self.0).escape_debug().to_string()
+    }
+
+    /// Whether it is known what the server makes of it: it cuts names in the database's encoding.
+    fn is_certain(&self) -> bool {
+        self.0.len() <= WHOLE_BYTES || self.0.is_ascii()
     }
 }
 
 /// Names of one kind.
 #[derive(Debug)]
 pub(super) struct Names<T> {
-    confirmed: HashMap<Name, T>,
+    /// With the number of the message that gave the name this meaning.
+    confirmed: HashMap<Name, (u64, T)>,
     planned: HashMap<Name, (u64, Option<T>)>,
     wiped: Option<u64>,
+    /// What messages up to this one gave a name is in doubt.
+    doubted: u64,
 }
 
 impl<T: Clone> Names<T> {
     pub(super) fn new() -> Self {
-        Self { confirmed: HashMap::new(), planned: HashMap::new(), wiped: None }
+        Self { confirmed: HashMap::new(), planned: HashMap::new(), wiped: None, doubted: 0 }
     }
 
     /// What the name will mean once the server has done all that was planned.
     pub(super) fn get(&self, name: &Name) -> Option<&T> {
+        self.find(name).filter(|(at, _)| self.is_sure(*at, name)).map(|(_, meaning)| meaning)
+    }
+
+    /// What the name meant before that came into doubt.
+    pub(super) fn get_doubted(&self, name: &Name) -> Option<&T> {
+        self.find(name).filter(|(at, _)| !self.is_sure(*at, name)).map(|(_, meaning)| meaning)
+    }
+
+    fn find(&self, name: &Name) -> Option<(u64, &T)> {
         match self.planned.get(name) {
-            Some((_, planned)) => planned.as_ref(),
+            Some((at, planned)) => planned.as_ref().map(|meaning| (*at, meaning)),
             None if self.wiped.is_some() => None,
-            None => self.confirmed.get(name),
+            None => self.confirmed.get(name).map(|(at, meaning)| (*at, meaning)),
         }
+    }
+
+    /// No statement of SQL can say the name that is none.
+    fn is_sure(&self, at: u64, name: &Name) -> bool {
+        at > self.doubted || name.is_unnamed()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -55,7 +84,11 @@ impl<T: Clone> Names<T> {
 
     /// Message `at` will give the name this meaning, or take it away.
     pub(super) fn plan(&mut self, at: u64, name: &Name, meaning: Option<T>) {
-        self.planned.insert(name.clone(), (at, meaning));
+        if name.is_certain() {
+            self.planned.insert(name.clone(), (at, meaning));
+        } else {
+            self.doubt(at);
+        }
     }
 
     /// Message `at` will make every name unknown.
@@ -64,13 +97,18 @@ impl<T: Clone> Names<T> {
         self.wiped = Some(at);
     }
 
+    /// Message `at` may give any name another meaning, whatever becomes of it.
+    pub(super) fn doubt(&mut self, at: u64) {
+        self.doubted = self.doubted.max(at);
+    }
+
     /// The server has done what message `at` planned.
     pub(super) fn confirm(&mut self, at: u64, name: &Name, meaning: Option<T>) {
         if self.planned.get(name).is_some_and(|(planned, _)| *planned == at) {
             self.planned.remove(name);
         }
-        match meaning {
-            Some(meaning) => self.confirmed.insert(name.clone(), meaning),
+        match meaning.filter(|_| name.is_certain()) {
+            Some(meaning) => self.confirmed.insert(name.clone(), (at, meaning)),
             None => self.confirmed.remove(name),
         };
     }
@@ -102,7 +140,7 @@ impl<T: Clone> Names<T> {
     #[cfg(test)]
     pub(super) fn all(&self) -> impl Iterator<Item = &T> {
         let planned = self.planned.values().filter_map(|(_, planned)| planned.as_ref());
-        self.confirmed.values().chain(planned)
+        self.confirmed.values().map(|(_, meaning)| meaning).chain(planned)
     }
 
     /// What the server has confirmed and nothing in flight will change.
@@ -110,7 +148,9 @@ impl<T: Clone> Names<T> {
         if self.wiped.is_some() || self.planned.contains_key(name) {
             return None;
         }
-        self.confirmed.get_mut(name)
+        let doubted = self.doubted;
+        let (at, meaning) = self.confirmed.get_mut(name)?;
+        (*at > doubted || name.is_unnamed()).then_some(meaning)
     }
 }
 
@@ -142,6 +182,36 @@ mod tests {
         assert_eq!((names.get(&s), names.get(&t)), (None, Some(&"three")));
         names.confirm_wipe(2);
         assert_eq!((names.get(&s), names.get(&t)), (None, Some(&"three")));
+    }
+
+    #[test]
+    fn what_is_in_doubt_is_not_known_and_not_forgotten() {
+        let (mut names, none, s, t) = (Names::new(), Name::new(b""), Name::new(b"s"), Name::new(b"t"));
+        names.plan(1, &none, Some("none"));
+        names.plan(1, &s, Some("one"));
+        names.confirm(1, &s, Some("one"));
+        names.doubt(2);
+        names.plan(3, &t, Some("three"));
+        names.drop_plans();
+        names.plan(1, &none, Some("none"));
+        names.plan(3, &t, Some("three"));
+        assert_eq!((names.get(&s), names.get_doubted(&s)), (None, Some(&"one")));
+        assert_eq!((names.get(&t), names.get_doubted(&t)), (Some(&"three"), None));
+        assert_eq!((names.get(&none), names.get_doubted(&none)), (Some(&"none"), None));
+        assert_eq!(names.settled_mut(&s), None);
+        names.confirm(4, &s, Some("four"));
+        assert_eq!(names.get(&s), Some(&"four"));
+    }
+
+    #[test]
+    fn a_name_that_another_encoding_may_cut_is_never_known() {
+        let (mut names, s, long) =
+            (Names::new(), Name::new(b"s"), Name::new("é".repeat(16).as_bytes()));
+        names.confirm(1, &s, Some("one"));
+        names.plan(2, &long, Some("two"));
+        names.confirm(2, &long, Some("two"));
+        assert_eq!((names.get(&s), names.get(&long)), (None, None));
+        assert!(!names.has_plans());
     }
 
     #[test]

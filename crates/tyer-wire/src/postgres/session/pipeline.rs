@@ -1,7 +1,5 @@
 //! What is held back of a pipeline: released once it is answered, or refused in place.
 
-use std::sync::Arc;
-
 use tyer_core::limits::PIPELINE_BYTES_MAX;
 
 use super::expect::{Awaits, Expect, Form, Progress};
@@ -55,11 +53,15 @@ impl Session {
         if self.held_bytes > PIPELINE_BYTES_MAX && !self.release(&mut out) {
             return Step::Send(Chore(out));
         }
+        self.hold(frame.bytes().to_vec(), what);
+        if out.is_empty() { Step::Nothing } else { Step::Send(Chore(out)) }
+    }
+
+    pub(super) fn hold(&mut self, bytes: Vec<u8>, what: Awaits) {
         let expect = self.expect(what);
         self.plan(&expect);
-        self.held_bytes += frame.bytes().len();
-        self.held.push(Held { bytes: frame.bytes().to_vec(), expect });
-        if out.is_empty() { Step::Nothing } else { Step::Send(Chore(out)) }
+        self.held_bytes += bytes.len();
+        self.held.push(Held { bytes, expect });
     }
 
     /// Sends what is held back without having asked. A `Bind` that must not be planned unasked is
@@ -172,48 +174,6 @@ impl Session {
         self.plan(&expect);
         self.expects.push_back(expect);
         Step::Send(Chore(out))
-    }
-
-    /// What names will mean once the server has done this.
-    pub(super) fn plan(&mut self, expect: &Expect) {
-        let at = expect.at;
-        match &expect.what {
-            Awaits::Parse { name, prepared } => {
-                self.statements.plan(at, name, Some(Arc::clone(prepared)));
-            }
-            Awaits::Bind { name, portal } => self.portals.plan(at, name, Some(portal.clone())),
-            Awaits::Close { target: Target::Statement, name } => self.statements.plan(at, name, None),
-            Awaits::Close { target: Target::Portal, name } => self.portals.plan(at, name, None),
-            Awaits::Query(progress) => {
-                self.statements.plan(at, &Name::default(), None);
-                self.portals.plan(at, &Name::default(), None);
-                self.plan_unknown(at, &progress.course.prepares);
-            }
-            Awaits::Execute(running) => self.plan_unknown(at, &running.course.prepares),
-            Awaits::Describe
-            | Awaits::Refused(_)
-            | Awaits::Sync { .. }
-            | Awaits::Copying
-            | Awaits::CopyEnd => {}
-        }
-    }
-
-    fn plan_unknown(&mut self, at: u64, names: &[String]) {
-        if names.iter().any(|name| name == "*") {
-            self.statements.plan_wipe(at);
-        }
-        for name in names {
-            self.statements.plan(at, &Name::new(name.as_bytes()), None);
-        }
-    }
-
-    /// Makes the plans anew, of what is in flight and held back.
-    pub(super) fn replan(&mut self) {
-        self.statements.drop_plans();
-        self.portals.drop_plans();
-        let (expects, held) = (std::mem::take(&mut self.expects), std::mem::take(&mut self.held));
-        expects.iter().chain(held.iter().map(|held| &held.expect)).for_each(|expect| self.plan(expect));
-        (self.expects, self.held) = (expects, held);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is asked about, and what a name stands for until it is.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use tyer_core::intent::{Act, Acts, Digest, Effect, Kind};
@@ -7,8 +8,8 @@ use tyer_core::verdict::LeafIndex;
 
 use super::expect::Course;
 use super::kept::Weight;
-use crate::postgres::identity::{Parameters, Scope, Value, request_digest};
-use crate::postgres::understand::Understanding;
+use crate::postgres::identity::{Parameters, Scope, Value, request_digest, request_text};
+use crate::postgres::understand::{Body, Understanding, below};
 
 /// One unit that would run: a whole `Query` string, or one `Execute` with its parameters. Until it is
 /// answered the session takes no further message of the agent.
@@ -36,6 +37,8 @@ pub(super) struct Text {
     pub(super) sql: Arc<str>,
     /// What its identity is made of.
     identity: Identity,
+    /// What the names stand for that it executes, as far as that is not in the text.
+    bodies: Vec<(String, Arc<Prepared>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +47,8 @@ enum Identity {
     Sql,
     /// These bytes, which are not UTF-8 and so no text's.
     Raw(Arc<[u8]>),
+    /// The text itself, with types of parameters that have no numbers here.
+    Typed(Arc<str>),
     /// No text has this name: what is asked about is no SQL.
     Named,
 }
@@ -51,17 +56,24 @@ enum Identity {
 impl Text {
     pub(super) fn of(bytes: &[u8]) -> Self {
         match std::str::from_utf8(bytes) {
-            Ok(sql) => Self { sql: sql.into(), identity: Identity::Sql },
+            Ok(sql) => Self { sql: sql.into(), identity: Identity::Sql, bodies: Vec::new() },
             Err(_) => Self {
                 sql: String::from_utf8_lossy(bytes).into(),
                 identity: Identity::Raw(bytes.into()),
+                bodies: Vec::new(),
             },
         }
     }
 
+    /// The same text, executing these.
+    pub(super) fn among(self, bodies: Vec<(String, Arc<Prepared>)>) -> Self {
+        Self { bodies, ..self }
+    }
+
     /// What stands for something that is no text of SQL.
     pub(super) fn named(what: &str) -> Self {
-        Self { sql: format!("-- {what}").into(), identity: Identity::Named }
+        let sql = format!("-- {what}").into();
+        Self { sql, identity: Identity::Named, bodies: Vec::new() }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -80,12 +92,41 @@ impl Text {
 
     /// The identity of the request.
     pub(super) fn digest(&self, scope: &Scope, parameters: &Parameters) -> Digest {
+        let own = self.own_digest(scope, parameters);
+        if self.bodies.is_empty() {
+            return own;
+        }
+        let nowhere = Scope::default();
+        let body = |prepared: &Prepared| prepared.text.digest(&nowhere, &prepared.parameters(&[]));
+        let bodies: Vec<(&str, Digest)> =
+            self.bodies.iter().map(|(name, prepared)| (name.as_str(), body(prepared))).collect();
+        let mut parts: Vec<&[u8]> = vec![b"tyer postgres request with bodies 1", &own.0];
+        parts.extend(bodies.iter().flat_map(|(name, digest)| [name.as_bytes(), &digest.0]));
+        Digest::of_parts(&parts)
+    }
+
+    fn own_digest(&self, scope: &Scope, parameters: &Parameters) -> Digest {
         match &self.identity {
             Identity::Sql => request_digest(scope, &*self.sql, parameters),
             Identity::Raw(bytes) => request_digest(scope, bytes, parameters),
             // A NUL is in no text of SQL.
+            Identity::Typed(types) => {
+                request_digest(scope, format!("{}\0{types}", self.sql), parameters)
+            }
             Identity::Named => request_digest(scope, format!("\0{}", self.sql), parameters),
         }
+    }
+
+    /// The request as people are shown it.
+    pub(super) fn shown(&self, parameters: &Parameters) -> String {
+        let mut text = request_text(&self.sql, parameters);
+        if let Identity::Typed(types) = &self.identity {
+            let _ = write!(text, "\n-- with parameters of the types {types}");
+        }
+        for (name, prepared) in &self.bodies {
+            text.push_str(&below(name, &prepared.signature(), &prepared.text.sql));
+        }
+        text
     }
 }
 
@@ -96,11 +137,42 @@ pub(super) struct Prepared {
     pub(super) types: Vec<u32>,
     pub(super) understanding: Arc<Understanding>,
     /// What it adds to what is kept; nothing where no text was seen.
-    #[cfg_attr(not(test), expect(dead_code, reason = "it counts until it is dropped"))]
     pub(super) weight: Option<Weight>,
 }
 
 impl Prepared {
+    /// What SQL's PREPARE gives a name.
+    pub(super) fn of(body: &Body) -> Self {
+        let identity = match body.types.as_str() {
+            "" => Identity::Sql,
+            types => Identity::Typed(types.into()),
+        };
+        let text = Text { sql: body.sql.as_str().into(), identity, bodies: Vec::new() };
+        Self { text, types: Vec::new(), understanding: Arc::clone(&body.understanding), weight: None }
+    }
+
+    /// The parameters of one execution.
+    pub(super) fn parameters(&self, values: &[Value]) -> Parameters {
+        Parameters { types: self.types.clone(), values: values.to_vec() }
+    }
+
+    /// The types of its parameters, as far as they are given.
+    fn signature(&self) -> String {
+        match &self.text.identity {
+            Identity::Typed(types) => format!(" {types}"),
+            _ if self.types.is_empty() => String::new(),
+            _ => {
+                let types: Vec<String> = self.types.iter().map(u32::to_string).collect();
+                format!(" (types {})", types.join(", "))
+            }
+        }
+    }
+
+    /// Whether parsing its text once more gives the same statement.
+    pub(super) fn is_repeatable(&self) -> bool {
+        matches!(self.text.identity, Identity::Sql) && self.understanding.acts.worst() != Effect::Opaque
+    }
+
     /// What stands for something whose text was never seen.
     pub(super) fn unseen(what: &str, name: &str) -> Self {
         let why = format!("{what} \"{name}\" was not prepared in sight of Tyer");
@@ -130,7 +202,7 @@ impl Portal {
     /// What goes on if more rows of a cleared execution are asked for, and the leaf of that execution.
     pub(super) fn suspended_course(&self) -> Option<(Course, Option<LeafIndex>)> {
         let leaf = self.suspended?;
-        Some((Course { prepares: Vec::new(), ..Course::of(&self.prepared.understanding) }, leaf))
+        Some((Course::of(&self.prepared.understanding), leaf))
     }
 
     /// Whether nothing but reading can come of it.
@@ -156,7 +228,8 @@ pub(super) fn unclear(sql: &str, why: &str) -> Understanding {
         statements: 0,
         controls: Vec::new(),
         transactional: false,
-        prepares: vec!["*".to_owned()],
+        namings: Vec::new(),
+        executes: Vec::new(),
         relations: Vec::new(),
         explainable: false,
     }

@@ -30,6 +30,10 @@ impl Relay {
     fn same() -> Self {
         Self { pass: Pass::Same, settled: Vec::new() }
     }
+
+    fn nothing() -> Self {
+        Self { pass: Pass::Instead(Vec::new()), settled: Vec::new() }
+    }
 }
 
 impl Session {
@@ -51,10 +55,11 @@ impl Session {
             _ => {
                 self.shed_doubtful();
                 if frame.tag() == b'1' && self.parsed() {
-                    return Ok(Relay { pass: Pass::Instead(Vec::new()), settled: Vec::new() });
+                    return Ok(Relay::nothing());
                 }
+                let relay = if self.is_own() { Relay::nothing() } else { Relay::same() };
                 self.progressed(frame)?;
-                Ok(Relay::same())
+                Ok(relay)
             }
         }
     }
@@ -64,6 +69,12 @@ impl Session {
     #[must_use]
     pub fn is_awaiting(&self) -> bool {
         self.expects.iter().any(|expect| !matches!(expect.what, Awaits::Sync { doubtful: true }))
+    }
+
+    /// Whether a message answers what the agent did not send.
+    fn is_own(&self) -> bool {
+        let first = self.expects.front().map(|expect| &expect.what);
+        matches!(first, Some(Awaits::Clear | Awaits::Restore { .. }))
     }
 
     /// Whether the server has just parsed the text of a refused `Query`, which it knows better than we do.
@@ -83,9 +94,9 @@ impl Session {
         let Some(front) = self.expects.front_mut() else { return Err(Fatal::Upstream(tag)) };
         match (tag, &mut front.what) {
             (b't', Awaits::Describe) => Ok(()),
-            (b'1', Awaits::Parse { .. })
+            (b'1', Awaits::Parse { .. } | Awaits::Restore { .. })
             | (b'2', Awaits::Bind { .. })
-            | (b'3', Awaits::Close { .. })
+            | (b'3', Awaits::Close { .. } | Awaits::Clear)
             | (b'T' | b'n', Awaits::Describe) => {
                 self.confirm();
                 Ok(())
@@ -124,7 +135,9 @@ impl Session {
     fn confirm(&mut self) {
         let Some(Expect { at, what, leaf }) = self.expects.pop_front() else { return };
         match what {
-            Awaits::Parse { name, prepared } => self.statements.confirm(at, &name, Some(prepared)),
+            Awaits::Parse { name, prepared } | Awaits::Restore { name, prepared } => {
+                self.statements.confirm(at, &name, Some(prepared));
+            }
             Awaits::Bind { name, portal } => {
                 self.bound(at, leaf);
                 self.portals.confirm(at, &name, Some(portal));
@@ -149,7 +162,7 @@ impl Session {
         else {
             return Err(Fatal::Upstream(frame.tag()));
         };
-        self.confirm_unknown(at, &running.course.prepares);
+        self.confirm_course(at, &running.course);
         let suspended = frame.tag() == b's';
         if let Some(portal) = self.portals.settled_mut(&running.portal) {
             portal.suspended = suspended.then_some(leaf.or(running.continues));
@@ -206,7 +219,10 @@ impl Session {
                 let unnamed = Name::default();
                 self.statements.confirm(at, &unnamed, None);
                 self.portals.confirm(at, &unnamed, None);
-                self.confirm_unknown(at, &progress.course.prepares);
+                match &progress.failed {
+                    None => self.confirm_course(at, &progress.course),
+                    Some(_) => self.confirm_unknown(at, &progress.course),
+                }
                 let (only_reads, is_mixed) = (progress.course.only_reads, progress.is_mixed);
                 let outcome = progress.outcome().ok_or(Fatal::Upstream(b'Z'))?;
                 let is_final = is_mixed || !matches!(outcome, Outcome::Done { .. });
@@ -234,6 +250,7 @@ impl Session {
         if self.expects.is_empty() {
             self.reading = self.reading.reported(self.status);
         }
+        self.hides_cursors &= !(self.expects.is_empty() && self.implicit);
         Ok(Relay { pass: Pass::Same, settled })
     }
 
@@ -318,7 +335,7 @@ impl Session {
                 if let Some(portal) = self.portals.settled_mut(&running.portal) {
                     portal.suspended = None;
                 }
-                self.confirm_unknown(at, &running.course.prepares);
+                self.confirm_unknown(at, &running.course);
             }
             _ => {}
         }
@@ -337,15 +354,6 @@ impl Session {
 
     fn fail_leaf(&mut self, at: u64, leaf: Option<LeafIndex>, code: &str) {
         self.known.extend(leaf.map(|leaf| Known::failed(at, leaf, code)));
-    }
-
-    fn confirm_unknown(&mut self, at: u64, names: &[String]) {
-        if names.iter().any(|name| name == "*") {
-            self.statements.confirm_wipe(at);
-        }
-        for name in names {
-            self.statements.confirm(at, &Name::new(name.as_bytes()), None);
-        }
     }
 
     /// Forgets places without an answer that have come to the front.

@@ -41,27 +41,20 @@ impl Walk {
                 self.forget();
                 self.found.push(free("puts the session back to how it began"));
                 if discard.target() == pb::DiscardMode::DiscardAll {
-                    self.prepared.clear();
-                    self.prepares.push("*".to_owned());
+                    self.forgets_names();
                 }
             }
             NodeEnum::ListenStmt(_) | NodeEnum::UnlistenStmt(_) => {
                 self.found.push(free("changes which notifications this session hears"));
             }
             NodeEnum::NotifyStmt(notify) => self.found.push(calls::notify(&notify.conditionname)),
-            NodeEnum::FetchStmt(_) | NodeEnum::ClosePortalStmt(_) => {
+            NodeEnum::FetchStmt(_) => self.fetches(),
+            NodeEnum::ClosePortalStmt(_) => {
                 self.found.push(free("uses a cursor that this session declared"));
             }
             NodeEnum::DeclareCursorStmt(declare) => self.declares(declare),
-            NodeEnum::PrepareStmt(prepare) => {
-                self.prepares.push(prepare.name.clone());
-                self.prepared.insert(prepare.name.clone());
-                self.used(&prepare.query);
-            }
-            NodeEnum::ExecuteStmt(execute) => {
-                self.executes(&execute.name);
-                self.used(&execute.params);
-            }
+            NodeEnum::PrepareStmt(prepare) => self.prepares(prepare),
+            NodeEnum::ExecuteStmt(execute) => self.executes(execute),
             NodeEnum::DeallocateStmt(deallocate) => self.deallocates(deallocate),
             NodeEnum::ExplainStmt(explain) => self.explains(explain),
             _ => return None,
@@ -109,27 +102,6 @@ impl Walk {
         found.into_iter().for_each(|act| self.found.push(act));
     }
 
-    fn executes(&mut self, name: &str) {
-        if self.prepared.contains(name) {
-            self.found.push(free(format!("runs {name}, which this text prepared")));
-        } else {
-            self.distrust();
-            let why = format!("runs the prepared statement {name}, which is not in this text");
-            self.found.push(Act::opaque(why));
-        }
-    }
-
-    fn deallocates(&mut self, deallocate: &pb::DeallocateStmt) {
-        if deallocate.isall {
-            self.prepared.clear();
-            self.prepares.push("*".to_owned());
-        } else {
-            self.prepared.remove(&deallocate.name);
-            self.prepares.push(deallocate.name.clone());
-        }
-        self.found.push(free("forgets a prepared statement"));
-    }
-
     fn explains(&mut self, explain: &pb::ExplainStmt) {
         if runs(&explain.options) {
             return self.used(&explain.query);
@@ -142,7 +114,7 @@ impl Walk {
             match inner.effect {
                 // Planning may already compute what is declared never to change.
                 Effect::Execute if hidden => self.found.push(inner),
-                Effect::Opaque if !is_execute(explain) => self.found.push(inner),
+                Effect::Opaque => self.found.push(inner),
                 _ if inner.resource.kind == Kind::Relation => {
                     let why = format!("shows the plan for {}; nothing runs", inner.resource.name);
                     let read = act(Effect::Read, table(inner.resource.name), why);
@@ -150,6 +122,10 @@ impl Walk {
                 }
                 _ => self.found.push(free("shows a plan; nothing runs")),
             }
+        }
+        // Unlike the statement, the arguments of EXECUTE are computed, and for real.
+        if let Some(execute) = executed(explain.query.as_deref()) {
+            self.used(&execute.params);
         }
     }
 
@@ -174,8 +150,11 @@ fn runs(options: &[pb::Node]) -> bool {
     })
 }
 
-/// Whether a prepared statement is explained: planning it runs nothing of it.
-fn is_execute(explain: &pb::ExplainStmt) -> bool {
-    let query = explain.query.as_ref().and_then(|query| query.node.as_ref());
-    matches!(query, Some(NodeEnum::ExecuteStmt(_)))
+/// The EXECUTE that is explained, by itself or as what makes a table.
+fn executed(query: Option<&pb::Node>) -> Option<&pb::ExecuteStmt> {
+    match query?.node.as_ref()? {
+        NodeEnum::ExecuteStmt(execute) => Some(execute),
+        NodeEnum::CreateTableAsStmt(create) => executed(create.query.as_deref()),
+        _ => None,
+    }
 }

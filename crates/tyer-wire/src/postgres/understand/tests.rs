@@ -208,11 +208,113 @@ fn what_a_rollback_takes_back() {
 }
 
 #[test]
-fn prepared_names_and_losing_relations() {
-    let prepares = |sql: &str| understand(sql).prepares.join(" ");
-    assert_eq!(prepares("PREPARE a AS SELECT 1; DEALLOCATE b; EXECUTE c"), "a b");
-    assert_eq!(prepares("DEALLOCATE ALL"), "*");
-    assert_eq!((prepares("DISCARD ALL"), prepares("DISCARD PLANS")), ("*".into(), String::new()));
+fn what_is_done_to_names_of_prepared_statements() {
+    let check = |sql: &str, expect: &str| {
+        let found = understand(sql);
+        let one = |naming: &Naming| match naming {
+            Naming::Prepare(name, body) => format!("{name}{}={}", body.types, body.sql),
+            Naming::Forget(name) => format!("-{name}"),
+            Naming::ForgetAll => "-*".to_owned(),
+            Naming::Fetch => "fetch".to_owned(),
+        };
+        let mut all: Vec<String> = found.namings.iter().map(one).collect();
+        all.extend(found.executes.iter().map(|name| format!("{name}?")));
+        assert_eq!(all.join(" "), expect, "{sql}");
+    };
+    check("PREPARE a AS SELECT 1; DEALLOCATE b; EXECUTE c", "a=SELECT 1 -b c?");
+    check("/*1*/ PREPARE /*2*/ A /*3*/ AS/*4*/SELECT 1 AS b ; ;", "a=/*4*/SELECT 1 AS b");
+    check("PREPARE \"as\" AS VALUES (1)", "as=VALUES (1)");
+    check(
+        "prepare a(int, numeric(10,2)[]) as select $1 as x;SELECT 1",
+        "a(int, numeric(10,2)[])=select $1 as x",
+    );
+    check("SELECT 'ö'; PREPARE ä AS SELECT 'ö'; EXECUTE ä", "ä=SELECT 'ö'");
+    check("EXECUTE b; EXECUTE a; EXECUTE b", "b? a?");
+    check("PREPARE a AS SELECT 1; EXECUTE b; EXECUTE a", "a=SELECT 1 b? a?");
+    check("PREPARE a AS SELECT 1; EXECUTE a; DEALLOCATE a; EXECUTE a", "a=SELECT 1 -a");
+    check("EXPLAIN ANALYZE EXECUTE a; CREATE TABLE t AS EXECUTE b; EXPLAIN EXECUTE c", "a? b? c?");
+    check("DEALLOCATE PREPARE ALL", "-*");
+    check("DISCARD ALL; DISCARD PLANS", "-*");
+    check("FETCH 1 FROM c; MOVE 1 FROM c; CLOSE c", "fetch fetch");
+    check("CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'PREPARE a AS SELECT 1; EXECUTE b'", "");
+}
+
+/// Acts of a text where `s`, `d` and others were prepared before.
+fn among(sql: &str) -> Understanding {
+    let bodies = [
+        ("s", "SELECT * FROM users WHERE id = $1"),
+        ("d", "DELETE FROM users"),
+        ("f", "SELECT f()"),
+        ("v", "VACUUM"),
+        ("e", "EXECUTE d"),
+        ("p", "PREPARE s AS DELETE FROM users"),
+        ("c", "COMMIT"),
+        ("t", "DROP TABLE t"),
+    ];
+    let bodies = bodies.map(|(name, body)| (name.to_owned(), Arc::new(understand(body))));
+    understand_among(sql, HashMap::from(bodies))
+}
+
+#[test]
+fn executing_is_what_the_body_is() {
+    let check = |sql: &str, expect: Effect| {
+        let found = among(sql);
+        assert_eq!(found.acts.worst(), expect, "{sql}: {:?}", found.acts);
+        found
+    };
+    let read = check("EXECUTE s(7)", Effect::Read);
+    assert!(!read.acts.all_local() && read.transactional);
+    assert_eq!(read.redacted, "EXECUTE s(?)\n-- s is:\n-- SELECT * FROM users WHERE id = $1");
+    assert_eq!(check("EXECUTE d", Effect::Destroy).relations, ["users"]);
+    assert_eq!(check("EXPLAIN ANALYZE EXECUTE d", Effect::Destroy).relations, ["users"]);
+    assert_eq!(check("EXPLAIN EXECUTE d", Effect::Read).relations.len(), 0);
+    check("CREATE TABLE x AS EXECUTE s(1)", Effect::Create);
+    check("EXPLAIN CREATE TABLE x AS EXECUTE s(1)", Effect::Read);
+    // The arguments are computed, even where only a plan is shown.
+    check("EXECUTE s(g())", Effect::Execute);
+    check("EXPLAIN EXECUTE s(g())", Effect::Execute);
+    check("EXPLAIN EXECUTE s(nextval('q'))", Effect::Change);
+    // Planning may compute functions.
+    check("EXPLAIN EXECUTE f", Effect::Execute);
+    check("EXPLAIN EXECUTE unknown", Effect::Opaque);
+    assert!(!check("EXECUTE v", Effect::Change).transactional);
+    for sql in ["EXECUTE unknown", "EXECUTE e", "EXECUTE p", "EXECUTE c", "EXECUTE f; EXECUTE s(1)"] {
+        check(sql, Effect::Opaque);
+    }
+    // Names change in the order of the text.
+    check("PREPARE x AS SELECT 1; EXECUTE x; EXECUTE s(1); DEALLOCATE s", Effect::Read);
+    check("DEALLOCATE s; EXECUTE s(1)", Effect::Opaque);
+    check("DISCARD ALL; EXECUTE s(1)", Effect::Opaque);
+    check("DEALLOCATE s; PREPARE s AS SELECT 1; EXECUTE s", Effect::Read);
+    let both = check("DEALLOCATE d; PREPARE d AS SELECT 1; EXECUTE d; DEALLOCATE d", Effect::Read);
+    assert!(both.relations.is_empty() && both.executes.is_empty());
+    check("PREPARE x AS SELECT 1; SELECT f(); EXECUTE x", Effect::Opaque);
+    check("DECLARE c CURSOR FOR SELECT f(); PREPARE x AS SELECT 1; FETCH c; EXECUTE x", Effect::Opaque);
+    check("PREPARE x AS SELECT 1; FETCH c; EXECUTE x", Effect::Read);
+    // A temporary table may be gone when a name is executed.
+    check(
+        "CREATE TEMP TABLE t (); PREPARE x AS DELETE FROM t; DROP TABLE t; EXECUTE x",
+        Effect::Destroy,
+    );
+    let dropped = check("CREATE TEMP TABLE t (); EXECUTE t; DELETE FROM t", Effect::Destroy);
+    assert!(dropped.relations.contains(&"t".to_owned()));
+    check("CREATE FUNCTION g() RETURNS void LANGUAGE sql AS 'EXECUTE s(1)'", Effect::Opaque);
+}
+
+#[test]
+fn a_shape_is_that_of_the_body_too() {
+    let shape = |sql: &str, body: &str| {
+        let body = Arc::new(understand(body));
+        understand_among(sql, HashMap::from([("s".to_owned(), body)])).shape
+    };
+    let one = shape("EXECUTE s(1)", "SELECT a FROM t WHERE b = 1 AND c = $1");
+    assert_eq!(one, shape("execute S(2)", "SELECT a FROM t WHERE b = 2 AND c = $1"));
+    assert_ne!(one, shape("EXECUTE s(1)", "SELECT b FROM t WHERE b = 1 AND c = $1"));
+    assert_ne!(one, understand("EXECUTE s(1)").shape);
+}
+
+#[test]
+fn losing_relations() {
     let loses = |sql: &str| understand(sql).relations.join(" ");
     assert_eq!(loses("DELETE FROM a; UPDATE s.b SET x = 1 WHERE y = 2; TRUNCATE a, c"), "a s.b c");
     assert_eq!(loses("DROP TABLE a, s.b; DROP INDEX i; DROP VIEW v"), "a s.b");

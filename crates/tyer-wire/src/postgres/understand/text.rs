@@ -84,6 +84,30 @@ impl Texts {
     }
 }
 
+/// The types in parentheses, if any, and the body of one PREPARE.
+pub(super) fn prepared(statement: &str) -> Option<(&str, &str)> {
+    let mut tokens = tokens(statement)?;
+    tokens.retain(|token| {
+        !matches!(Token::try_from(token.token), Ok(Token::SqlComment | Token::CComment))
+    });
+    let place = |at: i32| usize::try_from(at).ok();
+    // PREPARE and the name, which AS can't be.
+    let after = tokens.get(2..)?;
+    let mut depth = 0_usize;
+    for token in after {
+        match Token::try_from(token.token).ok()? {
+            Token::Ascii40 => depth += 1,
+            Token::Ascii41 => depth = depth.checked_sub(1)?,
+            Token::As if depth == 0 => {
+                let types = statement.get(place(after.first()?.start)?..place(token.start)?)?;
+                return Some((types.trim(), statement.get(place(token.end)?..)?.trim()));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
 /// The scanner's tokens. It is given one more, a semicolon, because for a text without any it hands
 /// back a null pointer, which its wrapper makes a slice of.
 fn tokens(sql: &str) -> Option<Vec<ScanToken>> {

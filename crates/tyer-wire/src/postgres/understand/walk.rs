@@ -7,6 +7,7 @@ use pg_query::{NodeEnum, protobuf as pb};
 use tyer_core::intent::{Act, Acts, Effect, Reversibility};
 
 use super::acts::{Adjust, Found, act, free, table};
+use super::prepared::Bodies;
 use super::tree::{self, Kids, See};
 use super::{builtin, names};
 
@@ -19,14 +20,12 @@ pub(super) struct Walk {
     relations: Vec<String>,
     /// The same, to find them.
     losing: HashSet<String>,
-    /// Names that PREPARE and DEALLOCATE touch.
-    pub(super) prepares: Vec<String>,
     /// Names of common table expressions in scope, innermost last.
     pub(super) ctes: Vec<String>,
     /// Temporary tables that this text made and that still have their names.
     pub(super) temps: HashSet<String>,
-    /// Statements that this text prepared.
-    pub(super) prepared: HashSet<String>,
+    /// What the names of prepared statements stand for.
+    pub(super) names: Bodies,
     /// Whether relations and types are only mentioned, as in definitions, and not used.
     pub(super) mention: bool,
     /// Whether a sequence is moved on, which no rollback takes back.
@@ -44,6 +43,11 @@ pub(super) enum Judged {
 }
 
 impl Walk {
+    /// A walk that has found nothing yet, where these can be executed.
+    pub(super) fn among(names: Bodies) -> Self {
+        Self { names, ..Self::default() }
+    }
+
     /// Walks over one statement of the request.
     pub(super) fn top(&mut self, statement: &pb::Node) {
         let before = self.found.pushed;
@@ -53,9 +57,9 @@ impl Walk {
         }
     }
 
-    /// The acts, the relations that lose or change rows, and the prepared names.
-    pub(super) fn finish(self) -> (Acts, Vec<String>, Vec<String>) {
-        (self.found.into_acts(), self.relations, self.prepares)
+    /// The acts, the relations that lose or change rows, and the prepared statements.
+    pub(super) fn finish(self) -> (Acts, Vec<String>, Bodies) {
+        (self.found.into_acts(), self.relations, self.names)
     }
 
     /// Any node anywhere in the tree.
@@ -271,7 +275,7 @@ impl Walk {
     /// Code that is not known here may have changed anything about the session.
     pub(super) fn distrust(&mut self) {
         self.temps.clear();
-        self.prepared.clear();
+        self.names.distrust();
     }
 
     /// What `inner` finds, apart from what was found before.
@@ -280,10 +284,8 @@ impl Walk {
         let relations = take(&mut self.relations);
         let losing = take(&mut self.losing);
         let temps = self.temps.clone();
-        let prepared = self.prepared.clone();
         inner.see(self);
         self.temps = temps;
-        self.prepared = prepared;
         self.relations = relations;
         self.losing = losing;
         replace(&mut self.found, found).into_vec()

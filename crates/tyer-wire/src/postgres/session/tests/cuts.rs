@@ -3,6 +3,7 @@
 
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
 use proptest::prelude::*;
+use tyer_core::intent::Effect;
 use tyer_core::verdict::Outcome;
 
 use super::proof::{Model, agent_line, real};
@@ -82,6 +83,10 @@ impl Door {
 
     fn answer(&mut self, question: Question) -> Result<(), Fatal> {
         let at = self.seen.asked.len();
+        let is_opaque = question.understanding.acts.worst() == Effect::Opaque;
+        if let Some(server) = &mut self.server {
+            server.shown = (question.text.clone(), is_opaque);
+        }
         self.seen.asked.push((question.digest, question.text, question.may_wait));
         if self.clears[at % self.clears.len()] {
             let leaf = LeafIndex(u64::try_from(at).unwrap());

@@ -10,13 +10,16 @@ use super::*;
 use crate::postgres::decode::Target;
 use crate::postgres::understand::understand;
 
-/// A server that runs nothing but `SELECT 1`-like reads it was cleared for.
+/// A server that runs nothing but what it was cleared for: a text, or a body that the question showed. Its
+/// `swap()` is code that nobody sees through: it gives the name `a` a grave body.
 #[derive(Debug, Default)]
 pub(super) struct Model {
     statements: HashMap<Vec<u8>, String>,
     portals: HashMap<Vec<u8>, String>,
     skipping: bool,
     cleared: Vec<String>,
+    /// What people were shown of it; whether it was opaque to them.
+    pub(super) shown: (String, bool),
     pub(super) answers: Vec<Vec<u8>>,
 }
 
@@ -100,6 +103,7 @@ impl Model {
         }
         if sql.contains("tyer_refused")
             || sql.contains("selec ")
+            || sql.contains("; ")
             || self.statements.contains_key(parse.name)
         {
             return None;
@@ -130,18 +134,47 @@ impl Model {
         }
         let at = self.cleared.iter().position(|cleared| cleared == sql);
         self.cleared.remove(at.unwrap_or_else(|| panic!("ran unasked: {sql}")));
-        let mut words = sql.split(' ');
-        match (words.next(), words.next()) {
-            (Some("deallocate"), Some(name)) => {
-                self.statements.remove(name.as_bytes());
-            }
-            (Some("prepare"), Some(name)) if !self.statements.contains_key(name.as_bytes()) => {
-                self.statements.insert(name.into(), "delete prepared".to_owned());
-            }
-            (Some("prepare"), _) | (Some("fail"), _) => return None,
-            _ => {}
+        let mut inside = Vec::new();
+        for statement in sql.split("; ") {
+            self.statement(statement, &mut inside, 0)?;
         }
         Some(encode::message(b'C', |out| out.extend(b"SELECT 1\0")))
+    }
+
+    /// One statement of a text that prepared the names in `inside`.
+    fn statement(&mut self, sql: &str, inside: &mut Vec<String>, depth: usize) -> Option<()> {
+        let words: Vec<&str> = sql.split(' ').collect();
+        match words.as_slice() {
+            ["deallocate", "all"] => self.statements.retain(|name, _| name.is_empty()),
+            ["deallocate", name] => {
+                inside.retain(|known| known != name);
+                self.statements.remove(name.as_bytes())?;
+            }
+            ["prepare", name, "as", ..] => {
+                if self.statements.contains_key(name.as_bytes()) {
+                    return None;
+                }
+                inside.push((*name).to_owned());
+                let body = sql.split_once(" as ").unwrap().1;
+                self.statements.insert(name.as_bytes().to_vec(), body.to_owned());
+            }
+            // A statement may execute itself.
+            ["execute", _] if depth > 9 => return None,
+            ["execute", name] => {
+                let body = self.statements.get(name.as_bytes())?.clone();
+                let (text, is_opaque) = &self.shown;
+                let is_shown = text.ends_with(&format!("\n-- {name} is:\n-- {body}"))
+                    || inside.iter().any(|known| known == name);
+                assert!(is_shown || *is_opaque, "{body} ran, asked was: {text}");
+                self.statement(&body, &mut Vec::new(), depth + 1)?;
+            }
+            ["select", "swap()"] => {
+                self.statements.insert(b"a".to_vec(), "delete from swapped".to_owned());
+            }
+            ["fail", ..] => return None,
+            _ => {}
+        }
+        Some(())
     }
 
     fn ready(&mut self) {
@@ -160,7 +193,14 @@ pub(super) fn agent_line() -> impl Strategy<Value = String> {
             "delete from orders",
             "select n from orders",
             "deallocate a",
+            "deallocate all",
             "prepare a as select 1",
+            "prepare b as delete from orders",
+            "execute a",
+            "execute b",
+            "execute a; deallocate a; prepare a as select 2; execute a",
+            "prepare a as select 3; fail now",
+            "select swap()",
             "fail now",
             "selec x",
         ])
@@ -208,6 +248,8 @@ fn play(lines: &[String], clears: &[bool], reads: &[usize]) -> Result<(), TestCa
                 if !run.bytes().is_empty() {
                     // A name that only the server knows runs what stands for it here.
                     let sql = real(&model, &question.sql, run.bytes());
+                    let worst = question.understanding.acts.worst();
+                    model.shown = (question.text, worst == Effect::Opaque);
                     model.take(run.bytes(), Some(&sql));
                 }
             }
@@ -365,4 +407,36 @@ fn an_error_in_an_earlier_pipeline_cannot_swap_a_statement() {
 fn a_portal_closed_before_its_execution_is_not_planned() {
     let lines = ["> Parse a|delete from orders", "> Bind b|a", "> Close Pb", "> Execute b|0"];
     play(&lines.map(str::to_owned), &[true], &[0]).unwrap();
+}
+
+/// What names stand for when SQL and the protocol share them, whenever the server's answers come.
+#[test]
+fn what_is_executed_by_name_is_what_was_shown() {
+    let lines = |all: &[&str]| all.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    for all in [
+        [
+            "> Parse a|select 1",
+            "> Sync",
+            "> Query execute a",
+            "> Query deallocate a",
+            "> Query execute a",
+        ]
+        .as_slice(),
+        &["> Query prepare b as delete from orders", "> Bind |b", "> Execute |0", "> Sync"],
+        &[
+            "> Parse a|select 1",
+            "> Sync",
+            "> Query select swap()",
+            "> Bind |a",
+            "> Execute |0",
+            "> Sync",
+        ],
+        &["> Parse a|select 1", "> Sync", "> Query select swap()", "> Query execute a"],
+        &["> Parse a|execute b", "> Bind |a", "> Parse b|delete from orders", "> Execute |0"],
+        &["> Parse b|select swap()", "> Parse a|select 1", "> Bind b|b", "> Bind |a", "> Execute b|0"],
+    ] {
+        for reads in [&[0][..], &[9]] {
+            play(&lines(all), &[true], reads).unwrap();
+        }
+    }
 }
