@@ -35,7 +35,7 @@ impl Session {
         }
         let course = Course::of(&understanding);
         let what = Awaits::Query(Progress { course, ..Progress::default() });
-        Ok(self.ask(frame, text, understanding, (Parameters::default(), what)))
+        Ok(self.ask(frame, &text, understanding, (Parameters::default(), what)))
     }
 
     /// A function called by its number, outside of SQL: nothing says what it does.
@@ -47,7 +47,7 @@ impl Session {
         let what = Awaits::Query(Progress { course, form: Form::Call, ..Progress::default() });
         let call = Value { binary: true, bytes: Some(frame.body().to_vec()) };
         let parameters = Parameters { types: Vec::new(), values: vec![call] };
-        self.ask(frame, text, understanding, (parameters, what))
+        self.ask(frame, &text, understanding, (parameters, what))
     }
 
     pub(super) fn parse(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
@@ -79,7 +79,7 @@ impl Session {
             let answer = Answer::new("54000", "too many portals on this connection");
             return Ok(self.refuse_here(answer.hint("Close some, or end the transaction.")));
         }
-        let prepared = self.to_bind(&Name::new(bind.statement));
+        let prepared = self.statement_to_bind(&Name::new(bind.statement));
         let format = |at: usize| match bind.formats.as_slice() {
             [one] => *one,
             all => all.get(at).copied().unwrap_or(0),
@@ -130,7 +130,7 @@ impl Session {
         let may_copy = prepared.text.may_copy();
         let running = Running { may_copy, ..Running::new(name, course, rows_max) };
         let what = Awaits::Execute(running);
-        Ok(self.ask(frame, text, understanding, (parameters, what)))
+        Ok(self.ask(frame, &text, understanding, (parameters, what)))
     }
 
     /// More rows of an execution that was cleared need no new decision.
@@ -224,7 +224,7 @@ impl Session {
     pub(super) fn ask(
         &mut self,
         frame: &Frame<'_>,
-        text: Text,
+        text: &Text,
         understanding: Arc<Understanding>,
         (parameters, what): (Parameters, Awaits),
     ) -> Step {

@@ -33,7 +33,7 @@ impl Session {
         let prepared = Arc::clone(&portal.prepared);
         let parameters = prepared.parameters(&portal.values);
         let asked = (parameters, Awaits::Bind { name, portal });
-        Some(self.ask(frame, prepared.text.clone(), Arc::clone(&prepared.understanding), asked))
+        Some(self.ask(frame, &prepared.text, Arc::clone(&prepared.understanding), asked))
     }
 
     /// The `Bind` may be sent under that leaf, and the `Flush` or `Sync` behind it.

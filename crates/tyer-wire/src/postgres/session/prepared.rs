@@ -147,7 +147,7 @@ impl Session {
     }
 
     /// What a name stands for that is about to be bound.
-    pub(super) fn to_bind(&mut self, name: &Name) -> Arc<Prepared> {
+    pub(super) fn statement_to_bind(&mut self, name: &Name) -> Arc<Prepared> {
         let known = self.statements.get(name).cloned().or_else(|| self.restored(name));
         known.unwrap_or_else(|| Arc::new(Prepared::unseen("statement", &name.shown())))
     }
