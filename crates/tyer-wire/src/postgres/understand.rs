@@ -56,6 +56,8 @@ pub struct Understanding {
     /// Whether a rollback takes all of it back, as far as the text shows: no code that cannot be seen
     /// through, nothing outside this database, no statement that commits by itself.
     pub transactional: bool,
+    /// Whether the server may ask for rows while it runs: `COPY FROM STDIN`, or nobody can tell.
+    pub takes_rows: bool,
     /// What is done to the names of prepared statements, in order.
     pub namings: Vec<Naming>,
     /// Prepared statements of earlier texts that are executed by name.
@@ -168,6 +170,7 @@ impl Refused {
             statements: 0,
             controls: Vec::new(),
             transactional: false,
+            takes_rows: true,
             namings: Vec::new(),
             executes: Vec::new(),
             relations: Vec::new(),
@@ -226,6 +229,7 @@ fn understood(sql: &str, tree: &pg_query::ParseResult, texts: Texts, bodies: Bod
         syntax_error: None,
         statements: statements.len(),
         controls: nodes().filter_map(session::control).collect(),
+        takes_rows: nodes().any(rows::takes_rows),
         transactional: !lasts && acts.iter().all(lasting::is_undone),
         explainable: lone.is_some_and(rows::is_plain) && acts.iter().all(harmless),
         namings: names.namings,

@@ -11,7 +11,6 @@ use super::pipeline::not_utf8;
 use super::question::{Portal, Prepared, Question, Text, unclear, unsettles};
 use super::{Asked, Chore, Fatal, Reading, Session, Status, Step};
 use crate::postgres::decode::{self, Bind, Frame, Parse, Piece};
-use crate::postgres::encode;
 use crate::postgres::identity::{Parameters, Value};
 use crate::postgres::refuse::Answer;
 use crate::postgres::understand::Understanding;
@@ -127,7 +126,7 @@ impl Session {
         let (text, understanding) = self.among_names(prepared.text.clone(), alone);
         let parameters = prepared.parameters(&portal.values);
         let course = Course::of(&understanding);
-        let may_copy = prepared.text.may_copy();
+        let may_copy = text.may_copy(&understanding);
         let running = Running { may_copy, ..Running::new(name, course, rows_max) };
         let what = Awaits::Execute(running);
         Ok(self.ask(frame, &text, understanding, (parameters, what)))
@@ -186,8 +185,8 @@ impl Session {
             return Step::Send(Chore(out));
         }
         out.extend_from_slice(frame.bytes());
-        if frame.tag() != b'd' && self.copy_ended() {
-            out.extend(encode::flush());
+        if frame.tag() != b'd' {
+            self.copy_ended();
         }
         let last = self.expects.back().map(|expect| &expect.what);
         let mark = match frame.tag() {
@@ -202,23 +201,21 @@ impl Session {
         Step::Send(Chore(out))
     }
 
-    /// The agent has ended the `COPY` in flight: from here on the server swallows nothing more. Whether it is an
-    /// `Execute`, whose end the server keeps to itself until it is asked.
-    fn copy_ended(&mut self) -> bool {
+    /// The agent has ended the `COPY` in flight: from here on the server swallows nothing more.
+    fn copy_ended(&mut self) {
         for expect in &mut self.expects {
             match &mut expect.what {
                 Awaits::Query(progress) => {
                     progress.copying = progress.copying.saturating_sub(1);
-                    return false;
+                    return;
                 }
                 Awaits::Execute(running) if running.may_copy => {
                     running.ended = true;
-                    return true;
+                    return;
                 }
                 _ => {}
             }
         }
-        false
     }
 
     pub(super) fn ask(

@@ -27,7 +27,11 @@ impl Session {
         }
         let swallows = self.expects.iter().find_map(|expect| match &expect.what {
             Awaits::Query(progress) => Some(progress.copying > 0),
-            Awaits::Execute(running) if running.may_copy => Some(running.copying && !running.ended),
+            // Behind the end of its data it is like any other, and `Sync` must not wait: what was done is told to
+            // the agent only after the server has committed it.
+            Awaits::Execute(running) if running.may_copy && !(running.copying && running.ended) => {
+                Some(running.copying)
+            }
             _ => None,
         });
         match (swallows, tag) {

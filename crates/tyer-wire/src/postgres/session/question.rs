@@ -80,10 +80,17 @@ impl Text {
         self.sql.len() + if let Identity::Raw(bytes) = &self.identity { bytes.len() } else { 0 }
     }
 
-    /// Whether it may be a `COPY`, during which the server swallows messages. A keyword has one spelling.
-    pub(super) fn may_copy(&self) -> bool {
-        let is_copy = |word: &[u8]| word.eq_ignore_ascii_case(b"copy");
-        matches!(self.identity, Identity::Named) || self.sql.as_bytes().windows(4).any(is_copy)
+    /// Whether it may be a `COPY` that takes rows, during which the server swallows messages. What SQL's EXECUTE
+    /// runs counts too, and may be anything where that is not known.
+    pub(super) fn may_copy(&self, understanding: &Understanding) -> bool {
+        let is_unknown =
+            understanding.acts.worst() == Effect::Opaque && !understanding.executes.is_empty();
+        let takes_rows = |(_, body): &(String, Arc<Prepared>)| body.understanding.takes_rows;
+        // The keyword has one spelling, so a text that was not understood is none without it.
+        let is_word = |word: &[u8]| word.eq_ignore_ascii_case(b"copy");
+        let is_named = matches!(self.identity, Identity::Named);
+        let has_word = || is_named || self.sql.as_bytes().windows(4).any(is_word);
+        understanding.takes_rows && has_word() || is_unknown || self.bodies.iter().any(takes_rows)
     }
 
     pub(super) fn is_utf8(&self) -> bool {
@@ -228,6 +235,7 @@ pub(super) fn unclear(sql: &str, why: &str) -> Understanding {
         statements: 0,
         controls: Vec::new(),
         transactional: false,
+        takes_rows: true,
         namings: Vec::new(),
         executes: Vec::new(),
         relations: Vec::new(),

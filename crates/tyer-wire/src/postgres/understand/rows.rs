@@ -20,6 +20,11 @@ pub(super) fn is_plain(node: &NodeEnum) -> bool {
     }
 }
 
+/// Whether the server asks whoever sent the statement for rows.
+pub(super) fn takes_rows(node: &NodeEnum) -> bool {
+    matches!(node, NodeEnum::CopyStmt(copy) if copy.is_from && !copy.is_program && copy.filename.is_empty())
+}
+
 impl Walk {
     /// Judges a statement that touches rows.
     pub(super) fn rows(&mut self, node: &NodeEnum) -> Option<Judged> {
