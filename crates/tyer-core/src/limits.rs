@@ -57,7 +57,7 @@ pub const COMMENT_CHARS_MAX: usize = 2_000;
 pub const STATEMENTS_MAX: usize = 10_000;
 /// Bytes of one connection's prepared statements and portals together, with what is bound to them.
 pub const KEPT_BYTES_MAX: usize = 40 * 1024 * 1024;
-/// Bytes of texts whose understanding one connection remembers.
+/// Bytes of texts, and of what they mean, that one connection remembers.
 pub const UNDERSTOOD_BYTES_MAX: usize = 64 * 1024;
 
 /// Permitted inputs that policies need not evaluate again.

@@ -143,7 +143,7 @@ fn understanding() {
             assert_eq!(understand(&text), understood);
             if understood.syntax_error.is_some() {
                 assert!(understood.acts.worst().is_dangerous(), "{text}");
-                assert!(!understood.transactional && !understood.explainable, "{text}");
+                assert!(!understood.transactional() && !understood.explainable, "{text}");
             }
         }
     });

@@ -71,6 +71,9 @@ finds!(parameters_that_were_not_asked_about, |input: Conversation| {
 finds!(a_setting_that_was_not_heard_of, |input: Conversation| {
     statements::play(input, Planted::SettingUnheard)
 });
-finds!(an_outcome_that_was_not_heard_of, |input: Conversation| {
+finds!(work_that_stands_and_is_said_to_have_failed, |input: Conversation| {
     statements::play(input, Planted::AlwaysFailed)
+});
+finds!(work_that_was_taken_back_and_is_said_to_be_done, |input: Conversation| {
+    statements::play(input, Planted::AlwaysDone)
 });

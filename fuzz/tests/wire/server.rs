@@ -81,6 +81,13 @@ pub(crate) struct Server {
     open: BTreeSet<u64>,
     /// Leaves whose change stands.
     pub(crate) stands: BTreeSet<u64>,
+    /// Leaves whose change was taken back by a transaction in which nothing ran that was not seen through: that
+    /// may have committed it, so it counts as done.
+    pub(crate) undone: BTreeSet<u64>,
+    /// Those of the transaction that has not ended.
+    lost: BTreeSet<u64>,
+    /// Whether something ran in it that was not seen through.
+    is_foggy: bool,
 }
 
 /// What stands for the type of a `Parse` whose name is taken already.
@@ -185,7 +192,7 @@ impl Server {
     }
 
     fn roll_back(&mut self) {
-        self.open.clear();
+        self.lost.append(&mut self.open);
         self.portals.clear();
         self.is_odd.0 = self.is_odd.1;
     }
@@ -196,9 +203,18 @@ impl Server {
         self.is_odd.1 = self.is_odd.0;
     }
 
+    /// The transaction has ended.
+    fn end(&mut self) {
+        let lost = std::mem::take(&mut self.lost);
+        if !std::mem::take(&mut self.is_foggy) {
+            self.undone.extend(lost);
+        }
+    }
+
     fn ready(&mut self, to: u8) {
         if self.block == Block::Idle {
             self.commit();
+            self.end();
         }
         if self.is_odd.2 != self.is_odd.0 {
             self.is_odd.2 = self.is_odd.0;
@@ -238,6 +254,9 @@ impl Server {
         let cleared = self.cleared.take();
         let cleared = cleared.unwrap_or_else(|| panic!("ran unasked: {statement:?} {values:?}"));
         self.compare(&cleared, statement, values);
+        if cleared.is_opaque || cleared.is_nameless {
+            self.is_foggy = true;
+        }
         Some(cleared.leaf)
     }
 
@@ -271,10 +290,13 @@ impl Server {
                     }
                 }
             }
-            "execute a" if self.statements.contains_key(&b"a"[..]) => {
-                self.open.extend(leaf);
-                Ok("DELETE 1\0")
-            }
+            "execute a" => match self.statements.get(&b"a"[..]) {
+                Some(body) if body.sql != sql => {
+                    let body = body.sql.clone();
+                    self.run(&body, leaf)
+                }
+                _ => Err(()),
+            },
             "deallocate a" => self.statements.remove(&b"a"[..]).map(|_| "DEALLOCATE\0").ok_or(()),
             "deallocate all" => {
                 self.statements.retain(|name, _| name.is_empty());
@@ -372,6 +394,10 @@ impl Server {
             let leaf = self.may(&portal.statement, &portal.values);
             if portal.stage == Stage::Finished && !portal.statement.sql.starts_with("select ") {
                 return Err(());
+            }
+            // While it runs, and once it has, nothing else runs it.
+            if let Some(known) = self.portals.get_mut(&key).filter(|_| !is_read) {
+                known.stage = Stage::Finished;
             }
             let tag = self.run(&portal.statement.sql, leaf)?;
             if tag.is_empty() {

@@ -1,6 +1,6 @@
 //! Whole sessions: an agent's messages in any order, a server that answers them, and somebody who says yes
-//! or no. What runs is what was asked about, every leaf is settled once, nothing that stands is said to
-//! have failed, and a session that has been answered is at rest.
+//! or no. What runs is what was asked about, every leaf is settled once and as the server knows it, and a
+//! session that has been answered is at rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -179,8 +179,10 @@ pub(crate) enum Planted {
     ParametersForgotten,
     /// The server's word that settings have changed is not heard.
     SettingUnheard,
-    /// An outcome is taken from what was sent, not from what the server said.
+    /// Outcomes are not taken from what the server said: nothing worked.
     AlwaysFailed,
+    /// The same: everything worked.
+    AlwaysDone,
 }
 
 struct Play {
@@ -320,15 +322,23 @@ impl Play {
         assert!(self.session.is_at_rest(), "everything is answered");
         let settled: BTreeSet<u64> = self.settled.keys().copied().collect();
         assert_eq!(settled, self.leaves, "every leaf has its outcome");
-        if self.planted == Planted::AlwaysFailed {
-            let failed = Outcome::Failed { code: String::new() };
-            self.settled.values_mut().for_each(|outcome| *outcome = failed.clone());
+        let unheard = match self.planted {
+            Planted::AlwaysFailed => Some(Outcome::Failed { code: String::new() }),
+            Planted::AlwaysDone => Some(Outcome::Done { tag: String::new(), rows: None }),
+            _ => None,
+        };
+        if let Some(unheard) = unheard {
+            self.settled.values_mut().for_each(|outcome| *outcome = unheard.clone());
         }
         for (leaf, outcome) in &self.settled {
             let stands = self.server.stands.contains(leaf);
             if matches!(outcome, Outcome::Failed { .. }) {
                 assert!(!stands, "{leaf} stands, and is said to have failed");
             }
+        }
+        for leaf in &self.server.undone {
+            let outcome = self.settled.get(leaf);
+            assert!(!matches!(outcome, Some(Outcome::Done { .. })), "{leaf} is undone: {outcome:?}");
         }
     }
 }

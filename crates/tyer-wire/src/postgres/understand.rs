@@ -30,6 +30,7 @@ use std::sync::Arc;
 use tyer_core::intent::{Act, Acts, Digest, Effect, Kind};
 use tyer_core::limits::REQUEST_BYTES_MAX;
 
+pub use self::lasting::Lasting;
 pub(super) use self::outline::Outline;
 use self::prepared::Bodies;
 pub(super) use self::prepared::below;
@@ -53,9 +54,8 @@ pub struct Understanding {
     pub statements: usize,
     /// The statements that control the transaction, in order.
     pub controls: Vec<Control>,
-    /// Whether a rollback takes all of it back, as far as the text shows: no code that cannot be seen
-    /// through, nothing outside this database, no statement that commits by itself.
-    pub transactional: bool,
+    /// What a rollback behind it does not take back, as far as the text shows.
+    pub lasting: Lasting,
     /// Whether the server may ask for rows while it runs: `COPY FROM STDIN`, or nobody can tell.
     pub takes_rows: bool,
     /// What is done to the names of prepared statements, in order.
@@ -95,11 +95,35 @@ pub enum Control {
 }
 
 impl Understanding {
+    /// Of what can't be understood.
+    pub(super) fn opaque(acts: Acts, shape: Digest, redacted: String) -> Self {
+        Self {
+            acts,
+            shape,
+            redacted,
+            syntax_error: None,
+            statements: 0,
+            controls: Vec::new(),
+            lasting: Lasting::Before,
+            takes_rows: true,
+            namings: Vec::new(),
+            executes: Vec::new(),
+            relations: Vec::new(),
+            explainable: false,
+        }
+    }
+
+    /// Whether a rollback takes all of it back, as far as the text shows.
+    #[must_use]
+    pub fn transactional(&self) -> bool {
+        self.lasting == Lasting::Nothing
+    }
+
     /// Whether running it may commit what was done before it, as far as the text shows.
     #[must_use]
     pub fn may_commit(&self) -> bool {
         let commits = |control: &Control| matches!(control, Control::Commit { .. } | Control::Prepare);
-        !self.transactional || self.controls.iter().any(commits)
+        self.lasting == Lasting::Before || self.controls.iter().any(commits)
     }
 
     /// Whether code may run that is not seen through.
@@ -162,20 +186,9 @@ impl Refused {
 
     fn understanding(self, texts: Texts) -> Understanding {
         let acts = Acts::new(Act::opaque(self.why), []);
-        Understanding {
-            shape: texts.shape(&acts),
-            redacted: texts.redacted,
-            acts,
-            syntax_error: self.syntax_error,
-            statements: 0,
-            controls: Vec::new(),
-            transactional: false,
-            takes_rows: true,
-            namings: Vec::new(),
-            executes: Vec::new(),
-            relations: Vec::new(),
-            explainable: false,
-        }
+        let shape = texts.shape(&acts);
+        let syntax_error = self.syntax_error;
+        Understanding { syntax_error, ..Understanding::opaque(acts, shape, texts.redacted) }
     }
 }
 
@@ -216,7 +229,7 @@ fn understood(sql: &str, tree: &pg_query::ParseResult, texts: Texts, bodies: Bod
         _ => None,
     };
     let nodes = || statements.iter().filter_map(|statement| statement.node.as_ref());
-    let lasts = walk.lasts || nodes().any(lasting::commits_itself);
+    let lasting = walk.lasting.max(nodes().map(lasting::of).max().unwrap_or_default());
     let (acts, relations, names) = walk.finish();
     let harmless = |act: &Act| match act.effect {
         Effect::Read | Effect::Create | Effect::Change => true,
@@ -230,7 +243,7 @@ fn understood(sql: &str, tree: &pg_query::ParseResult, texts: Texts, bodies: Bod
         statements: statements.len(),
         controls: nodes().filter_map(session::control).collect(),
         takes_rows: nodes().any(rows::takes_rows),
-        transactional: !lasts && acts.iter().all(lasting::is_undone),
+        lasting: acts.iter().map(lasting::of_act).fold(lasting, Ord::max),
         explainable: lone.is_some_and(rows::is_plain) && acts.iter().all(harmless),
         namings: names.namings,
         executes: names.executes,

@@ -25,10 +25,8 @@ impl Session {
             return Ok(step);
         }
         let text = Text::of(raw);
-        let (text, understanding) = {
-            let alone = self.understood(&text);
-            self.among_names(text, alone)
-        };
+        let alone = self.understood(&text);
+        let (text, understanding) = self.among_names(text, alone);
         if let Some(error) = understanding.syntax_error.as_ref().filter(|_| !self.observes()) {
             return Ok(self.refuse_in_its_words(raw, Answer::new("42601", error)));
         }
@@ -234,8 +232,7 @@ impl Session {
     }
 
     pub(super) fn may_wait(&self) -> bool {
-        let answered = self.expects.iter().all(|it| matches!(it.what, Awaits::Sync { doubtful: true }));
-        self.status == Status::Idle && answered && !self.unsynced
+        self.status == Status::Idle && self.expects.is_empty() && !self.unsynced
     }
 
     pub(super) fn understood(&mut self, text: &Text) -> Arc<Understanding> {

@@ -67,7 +67,7 @@ impl Session {
             self.skipping = None;
             self.unsynced = false;
             out.extend_from_slice(bytes);
-            let expect = self.expect(Awaits::Sync { doubtful: false });
+            let expect = self.expect(Awaits::Sync);
             self.expects.push_back(expect);
         } else if self.skipping.is_none() {
             out.extend_from_slice(bytes);

@@ -48,10 +48,7 @@ pub(super) enum Awaits {
     Execute(Running),
     /// A message made to fail, in place of one that is refused.
     Refused(Box<Answer>),
-    /// `doubtful`: a `COPY` may have swallowed it, so that it has no answer.
-    Sync {
-        doubtful: bool,
-    },
+    Sync,
     /// The first `CopyData` after something else. Has no answer.
     Copying,
     /// `CopyDone` or `CopyFail`. Has no answer.

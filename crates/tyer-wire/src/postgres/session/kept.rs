@@ -12,7 +12,7 @@ use tyer_core::limits::KEPT_BYTES_MAX;
 
 use super::question::Text;
 use crate::postgres::identity::Value;
-use crate::postgres::understand::Understanding;
+use crate::postgres::understand::{Naming, Understanding};
 
 /// What one connection keeps, in bytes.
 #[derive(Debug, Default)]
@@ -56,12 +56,28 @@ impl Drop for Weight {
 
 /// Bytes of a prepared statement.
 pub(super) fn of_prepared(text: &Text, types: &[u32], understanding: &Understanding) -> usize {
-    let acts = understanding.acts.iter();
-    let acts: usize = acts.map(|act| size_of_val(act) + act.resource.name.len() + act.why.len()).sum();
-    let names = understanding.relations.iter();
-    let names: usize = names.map(|name| size_of_val(name) + name.len()).sum();
-    let read = size_of_val(understanding) + understanding.redacted.len() + acts + names;
-    text.bytes() + size_of_val(types) + read + size_of_val(understanding.controls.as_slice())
+    text.bytes() + size_of_val(types) + of_understanding(understanding)
+}
+
+/// Bytes of what a text means.
+pub(super) fn of_understanding(understanding: &Understanding) -> usize {
+    let Understanding { acts, redacted, syntax_error, controls, namings, executes, relations, .. } =
+        understanding;
+    let acts = acts.iter().map(|act| size_of_val(act) + act.resource.name.len() + act.why.len());
+    let names = executes.iter().chain(relations).map(|name| size_of_val(name) + name.len());
+    let bodies = namings.iter().map(|naming| match naming {
+        Naming::Prepare(name, body) => {
+            name.len() + body.types.len() + body.sql.len() + of_understanding(&body.understanding)
+        }
+        Naming::Forget(name) => name.len(),
+        Naming::ForgetAll | Naming::Fetch => 0,
+    });
+    let texts = redacted.len() + syntax_error.as_ref().map_or(0, String::len);
+    size_of_val(understanding)
+        + texts
+        + size_of_val(controls.as_slice())
+        + size_of_val(namings.as_slice())
+        + acts.chain(names).chain(bodies).sum::<usize>()
 }
 
 /// Bytes of bound values.

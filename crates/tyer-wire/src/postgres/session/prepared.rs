@@ -47,7 +47,7 @@ impl Session {
             Awaits::Describe
             | Awaits::Clear
             | Awaits::Refused(_)
-            | Awaits::Sync { .. }
+            | Awaits::Sync
             | Awaits::Copying
             | Awaits::CopyEnd => {}
         }

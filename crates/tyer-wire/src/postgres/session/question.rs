@@ -86,10 +86,11 @@ impl Text {
         let is_unknown =
             understanding.acts.worst() == Effect::Opaque && !understanding.executes.is_empty();
         let takes_rows = |(_, body): &(String, Arc<Prepared>)| body.understanding.takes_rows;
-        // The keyword has one spelling, so a text that was not understood is none without it.
-        let is_word = |word: &[u8]| word.eq_ignore_ascii_case(b"copy");
-        let is_named = matches!(self.identity, Identity::Named);
-        let has_word = || is_named || self.sql.as_bytes().windows(4).any(is_word);
+        // Keywords have one spelling, so a text that was not understood is neither without them.
+        let has = |word: &[u8]| {
+            self.sql.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+        };
+        let has_word = || matches!(self.identity, Identity::Named) || has(b"copy") || has(b"execute");
         understanding.takes_rows && has_word() || is_unknown || self.bodies.iter().any(takes_rows)
     }
 
@@ -227,20 +228,8 @@ impl Portal {
 
 /// The understanding of a text that can't be understood here and now.
 pub(super) fn unclear(sql: &str, why: &str) -> Understanding {
-    Understanding {
-        acts: Acts::new(Act::opaque(why), []),
-        shape: Digest::of_parts(&[b"unclear", sql.as_bytes()]),
-        redacted: format!("-- {why}"),
-        syntax_error: None,
-        statements: 0,
-        controls: Vec::new(),
-        transactional: false,
-        takes_rows: true,
-        namings: Vec::new(),
-        executes: Vec::new(),
-        relations: Vec::new(),
-        explainable: false,
-    }
+    let shape = Digest::of_parts(&[b"unclear", sql.as_bytes()]);
+    Understanding::opaque(Acts::new(Act::opaque(why), []), shape, format!("-- {why}"))
 }
 
 /// Whether the act may change how later texts are read: code that cannot be seen through can set whatever a

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tyer_core::limits::UNDERSTOOD_BYTES_MAX;
 
+use super::kept::of_understanding;
 use crate::postgres::understand::{Outline, Understanding, understand_outlined};
 
 /// The understandings of one connection's texts; when they are too many, all are forgotten.
@@ -30,7 +31,7 @@ impl Understood {
         }
         let (fresh, holds) = understand_outlined(sql, outline.as_ref());
         let fresh = Arc::new(fresh);
-        let bytes = sql.len() + size_of::<Understanding>();
+        let bytes = sql.len() + of_understanding(&fresh);
         if bytes <= UNDERSTOOD_BYTES_MAX {
             self.make_room(bytes);
             match outline.filter(|_| holds) {

@@ -53,7 +53,6 @@ impl Session {
             b'E' => self.failed(frame),
             b'Z' => self.ready(decode::ready_status(frame.body())?),
             _ => {
-                self.shed_doubtful();
                 if frame.tag() == b'1' && self.parsed() {
                     return Ok(Relay::nothing());
                 }
@@ -68,7 +67,7 @@ impl Session {
     /// answered everything.
     #[must_use]
     pub fn is_awaiting(&self) -> bool {
-        self.expects.iter().any(|expect| !matches!(expect.what, Awaits::Sync { doubtful: true }))
+        !self.expects.is_empty()
     }
 
     /// Whether a message answers what the agent did not send.
@@ -122,7 +121,8 @@ impl Session {
             }
             (b'T' | b'D' | b'H' | b'd' | b'c', Awaits::Query(_))
             | (b'D' | b'H' | b'd' | b'c', Awaits::Execute(_)) => Ok(()),
-            (b'G', Awaits::Execute(running)) => {
+            // Of anything else, what was sent behind it may be swallowed.
+            (b'G', Awaits::Execute(running)) if running.may_copy => {
                 running.copying = true;
                 Ok(())
             }
@@ -228,14 +228,7 @@ impl Session {
                 let is_final = is_mixed || !matches!(outcome, Outcome::Done { .. });
                 self.known.extend(leaf.map(|leaf| Known { at, leaf, outcome, is_final, only_reads }));
             }
-            Awaits::Sync { doubtful } => {
-                let neighbours = self.expects.iter_mut().map_while(|expect| match &mut expect.what {
-                    Awaits::Sync { doubtful } => Some(doubtful),
-                    _ => None,
-                });
-                // If that one was swallowed after all, its neighbour has been answered now.
-                neighbours.filter(|_| doubtful).for_each(|neighbour| *neighbour = true);
-            }
+            Awaits::Sync => {}
             _ => return Err(Fatal::Upstream(b'Z')),
         }
         let settled = self.settled_now();
@@ -260,7 +253,6 @@ impl Session {
             complaint if complaint.is_fatal() => return Ok(Relay::same()),
             complaint => complaint,
         };
-        self.shed_doubtful();
         let mut relay = Relay::same();
         let refused = match self.expects.front().map(|expect| &expect.what) {
             None => return Ok(relay),
@@ -288,7 +280,7 @@ impl Session {
                 self.take_back(&code);
             }
             // Committing failed.
-            Some(Awaits::Sync { .. }) => self.take_back(&code),
+            Some(Awaits::Sync) => self.take_back(&code),
             _ => self.skip(&code),
         }
         Ok(relay)
@@ -302,27 +294,17 @@ impl Session {
         }
         self.take_back(code);
         self.fail_leaf(first.at, first.leaf, code);
-        if matches!(&first.what, Awaits::Execute(running) if running.copying) {
-            self.doubt();
-        }
         self.undone(first);
-        let mut doubtful = Vec::new();
-        while let Some(expect) = self.expects.pop_front() {
-            match expect.what {
-                Awaits::Sync { doubtful: false } => {
-                    self.expects.push_front(expect);
-                    break;
-                }
-                Awaits::Sync { doubtful: true } => doubtful.push(expect),
-                _ => self.fail_leaf(expect.at, expect.leaf, code),
-            }
+        while let Some(expect) =
+            self.expects.pop_front_if(|expect| !matches!(expect.what, Awaits::Sync))
+        {
+            self.fail_leaf(expect.at, expect.leaf, code);
         }
         if self.expects.is_empty() {
             self.skipping = Some(Skipping::Errored(code.to_owned()));
             self.held.clear();
             self.held_bytes = 0;
         }
-        doubtful.into_iter().rev().for_each(|expect| self.expects.push_front(expect));
         self.replan();
     }
 
@@ -341,17 +323,6 @@ impl Session {
         }
     }
 
-    /// A failed `COPY` may or may not have swallowed what was sent before the last of its data.
-    fn doubt(&mut self) {
-        let is_data = |expect: &Expect| matches!(expect.what, Awaits::Copying | Awaits::CopyEnd);
-        let data = self.expects.iter().rposition(is_data).unwrap_or(0);
-        for expect in self.expects.iter_mut().take(data) {
-            if let Awaits::Sync { doubtful } = &mut expect.what {
-                *doubtful = true;
-            }
-        }
-    }
-
     fn fail_leaf(&mut self, at: u64, leaf: Option<LeafIndex>, code: &str) {
         self.known.extend(leaf.map(|leaf| Known::failed(at, leaf, code)));
     }
@@ -363,19 +334,6 @@ impl Session {
             Some(Expect { what: Awaits::Copying | Awaits::CopyEnd, .. })
         ) {
             self.expects.pop_front();
-        }
-    }
-
-    /// Something else than `ReadyForQuery` has come, so a doubtful `Sync` before it was swallowed.
-    fn shed_doubtful(&mut self) {
-        while self.expects.len() > 1
-            && matches!(
-                self.expects.front(),
-                Some(Expect { what: Awaits::Sync { doubtful: true }, .. })
-            )
-        {
-            self.expects.pop_front();
-            self.trim();
         }
     }
 }

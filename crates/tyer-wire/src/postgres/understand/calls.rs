@@ -4,6 +4,7 @@ use pg_query::protobuf as pb;
 use tyer_core::intent::{Act, Effect, Kind, Resource, Reversibility};
 
 use super::acts::{Adjust, act, object, table};
+use super::lasting::Lasting;
 use super::tree::Kids;
 use super::walk::Walk;
 use super::{builtin, names, settings};
@@ -31,7 +32,9 @@ impl Walk {
             if act.effect == Effect::Opaque {
                 self.distrust();
             }
-            self.lasts |= matches!(built_in, "nextval" | "setval");
+            if matches!(built_in, "nextval" | "setval") {
+                self.lasting = self.lasting.max(Lasting::Itself);
+            }
             return self.found.push(act);
         }
         if !builtin::is_harmless_function(built_in) {

@@ -5,13 +5,31 @@
 use pg_query::{NodeEnum, protobuf as pb};
 use tyer_core::intent::{Act, Effect, Kind};
 
-/// Whether a rollback takes the act back. What cannot be seen through may do anything.
-pub(super) fn is_undone(act: &Act) -> bool {
+/// What of a text a rollback behind it does not take back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lasting {
+    /// Nothing: a rollback takes all of it back. No code that cannot be seen through, nothing outside this
+    /// database, no statement that commits by itself.
+    #[default]
+    Nothing,
+    /// A part of it stays.
+    Itself,
+    /// It may commit by itself, and with it what was done before it.
+    Before,
+}
+
+/// What stays of a statement, whatever its acts are.
+pub(super) fn of(node: &NodeEnum) -> Lasting {
+    if commits_itself(node) { Lasting::Before } else { Lasting::Nothing }
+}
+
+/// What stays of an act. What cannot be seen through may do anything.
+pub(super) fn of_act(act: &Act) -> Lasting {
     if act.local || act.effect == Effect::Read {
-        return true;
+        return Lasting::Nothing;
     }
     if matches!(act.effect, Effect::Execute | Effect::Opaque) {
-        return false;
+        return Lasting::Before;
     }
     match act.resource.kind {
         Kind::Schema
@@ -20,19 +38,19 @@ pub(super) fn is_undone(act: &Act) -> bool {
         | Kind::Function
         | Kind::Type
         | Kind::Role
-        | Kind::Extension => true,
+        | Kind::Extension => Lasting::Nothing,
         Kind::Upstream
         | Kind::Database
         | Kind::Setting
         | Kind::File
         | Kind::Program
         | Kind::Connection
-        | Kind::Object => false,
+        | Kind::Object => Lasting::Itself,
     }
 }
 
 /// Whether the statement commits its work by itself, so that nothing after it takes it back.
-pub(super) fn commits_itself(node: &NodeEnum) -> bool {
+fn commits_itself(node: &NodeEnum) -> bool {
     match node {
         NodeEnum::VacuumStmt(_)
         | NodeEnum::ClusterStmt(_)

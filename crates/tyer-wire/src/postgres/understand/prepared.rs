@@ -174,7 +174,7 @@ impl Walk {
         self.found.push(free(format!("runs {name}, {whose}")));
         body.acts.iter().for_each(|act| self.found.push(act.clone()));
         body.relations.iter().for_each(|relation| self.loses(relation));
-        self.lasts |= !body.transactional;
+        self.lasting = self.lasting.max(body.lasting);
         if body.hides() {
             self.distrust();
         } else if !inside {

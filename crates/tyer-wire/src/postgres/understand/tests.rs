@@ -168,8 +168,24 @@ fn control_of_transactions() {
 }
 
 #[test]
+fn what_may_commit_work_before_it() {
+    let check = |sql: &str, expect: bool| assert_eq!(understand(sql).may_commit(), expect, "{sql}");
+    for sql in
+        ["VACUUM t", "CALL p()", "SELECT f()", "EXECUTE p", "BEGIN; DELETE FROM t; COMMIT", "SELEC 1"]
+    {
+        check(sql, true);
+    }
+    // What stays of these commits nothing else.
+    for sql in
+        ["SET row_security = off", "SELECT nextval('s')", "SELECT pg_terminate_backend(1)", "ROLLBACK"]
+    {
+        check(sql, false);
+    }
+}
+
+#[test]
 fn what_a_rollback_takes_back() {
-    let check = |sql: &str, expect: bool| assert_eq!(understand(sql).transactional, expect, "{sql}");
+    let check = |sql: &str, expect: bool| assert_eq!(understand(sql).transactional(), expect, "{sql}");
     for sql in [
         "DELETE FROM t WHERE id = 1",
         "BEGIN; ALTER TABLE t DROP COLUMN c; DROP TABLE u; COMMIT",
@@ -263,7 +279,7 @@ fn executing_is_what_the_body_is() {
         found
     };
     let read = check("EXECUTE s(7)", Effect::Read);
-    assert!(!read.acts.all_local() && read.transactional);
+    assert!(!read.acts.all_local() && read.transactional());
     assert_eq!(read.redacted, "EXECUTE s(?)\n-- s is:\n-- SELECT * FROM users WHERE id = $1");
     assert_eq!(check("EXECUTE d", Effect::Destroy).relations, ["users"]);
     assert_eq!(check("EXPLAIN ANALYZE EXECUTE d", Effect::Destroy).relations, ["users"]);
@@ -277,7 +293,7 @@ fn executing_is_what_the_body_is() {
     // Planning may compute functions.
     check("EXPLAIN EXECUTE f", Effect::Execute);
     check("EXPLAIN EXECUTE unknown", Effect::Opaque);
-    assert!(!check("EXECUTE v", Effect::Change).transactional);
+    assert!(!check("EXECUTE v", Effect::Change).transactional());
     for sql in ["EXECUTE unknown", "EXECUTE e", "EXECUTE p", "EXECUTE c", "EXECUTE f; EXECUTE s(1)"] {
         check(sql, Effect::Opaque);
     }

@@ -7,6 +7,7 @@ use pg_query::{NodeEnum, protobuf as pb};
 use tyer_core::intent::{Act, Acts, Effect, Reversibility};
 
 use super::acts::{Adjust, Found, act, free, table};
+use super::lasting::Lasting;
 use super::prepared::Bodies;
 use super::tree::{self, Kids, See};
 use super::{builtin, names};
@@ -28,8 +29,8 @@ pub(super) struct Walk {
     pub(super) names: Bodies,
     /// Whether relations and types are only mentioned, as in definitions, and not used.
     pub(super) mention: bool,
-    /// Whether a sequence is moved on, which no rollback takes back.
-    pub(super) lasts: bool,
+    /// What of the functions and prepared statements found so far no rollback takes back.
+    pub(super) lasting: Lasting,
     /// How many function bodies deep the walk is.
     pub(super) bodies: usize,
 }

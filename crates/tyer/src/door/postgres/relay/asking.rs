@@ -93,7 +93,7 @@ pub(crate) fn request(session: SessionId, question: &Question) -> Request {
         shape: understanding.shape,
         text: question.text.clone(),
         redacted: understanding.redacted.clone(),
-        transactional: understanding.transactional,
+        transactional: understanding.transactional(),
         about: About {
             relations: understanding.relations.clone(),
             explain: plain.then(|| question.sql.to_string()),
