@@ -122,12 +122,12 @@ FETCH NEXT FROM walk;
 CLOSE walk;
 FETCH NEXT FROM walk;
 \echo == prepared by name
-\if :everything
 PREPARE find (text) AS SELECT id, name FROM shell.things WHERE name = $1;
 EXECUTE find('a');
 EXECUTE find('b');
 PREPARE find AS SELECT 1;
 DEALLOCATE find;
+\if :everything
 EXECUTE find('a');
 BEGIN;
 PREPARE TRANSACTION 'two phases';

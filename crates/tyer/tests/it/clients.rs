@@ -118,8 +118,8 @@ pub(crate) fn node(name: &str) -> Command {
     command
 }
 
-/// Where nothing of what clients do is held; outside of observing, SQL's own `EXECUTE` and two-phase commit
-/// are, and left out.
+/// Where nothing of what clients do is held; outside of observing, `EXECUTE` of a name that is gone and
+/// two-phase commit are, and left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ground {
     Staging,
