@@ -12,6 +12,7 @@ mod question;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use cedar_policy::{PolicySet, Schema};
 
@@ -185,7 +186,7 @@ impl Policies {
         asks: Asks<'_>,
         situation: &Situation<'_>,
     ) -> Option<Grant> {
-        let basis = memo.recall(self.hash, asks, situation)?.clone();
+        let basis = Arc::clone(memo.recall(self.hash, asks, situation)?);
         let (session, lapses) = (asks.principal.session.clone(), situation.now.plus(GRANT_MS_MAX));
         Some(Grant::decided(asks.digest, session, lapses, basis))
     }

@@ -381,7 +381,7 @@ fn write_canonical(value: &Value, out: &mut Vec<u8>) {
                 if at > 0 {
                     out.push(b',');
                 }
-                write_canonical(&Value::String(key.clone()), out);
+                write_text(key, out);
                 out.push(b':');
                 write_canonical(value, out);
             }
@@ -397,10 +397,17 @@ fn write_canonical(value: &Value, out: &mut Vec<u8>) {
             }
             out.push(b']');
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+        Value::String(text) => write_text(text, out),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {
             out.extend_from_slice(value.to_string().as_bytes());
         }
     }
+}
+
+/// A text as JSON escapes it.
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    // Neither text nor a vector can refuse; a leaf cut short here would not read back.
+    serde_json::to_writer(out, text).ok();
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! `hold::Hold::step`; a `Clearance` only by `Clearance::assertion`, which the gateway alone calls,
 //! after the leaf is durable. Neither can be copied or read back from storage.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::intent::{Digest, HoldId, SessionId, Timestamp};
@@ -137,20 +139,25 @@ pub struct Grant {
     digest: Digest,
     session: SessionId,
     lapses: Timestamp,
-    basis: Basis,
+    basis: Arc<Basis>,
 }
 
 impl Grant {
     /// Only `policy::decide` calls this.
-    pub(crate) fn decided(digest: Digest, session: SessionId, lapses: Timestamp, basis: Basis) -> Self {
-        Self { digest, session, lapses, basis }
+    pub(crate) fn decided(
+        digest: Digest,
+        session: SessionId,
+        lapses: Timestamp,
+        basis: impl Into<Arc<Basis>>,
+    ) -> Self {
+        Self { digest, session, lapses, basis: basis.into() }
     }
 
     /// Only `hold::step` calls this: the grant of the decision at release, bound to its hold and
     /// lapsing no later than the hold's approvals do.
     pub(crate) fn released(self, hold: HoldId, lapses: Timestamp) -> Self {
-        let basis = Basis { hold: Some(hold), ..self.basis };
-        Self { basis, lapses: self.lapses.min(lapses), ..self }
+        let basis = Basis { hold: Some(hold), ..Basis::clone(&self.basis) };
+        Self { basis: Arc::new(basis), lapses: self.lapses.min(lapses), ..self }
     }
 
     /// The identity of the request that may run.

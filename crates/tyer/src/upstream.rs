@@ -12,6 +12,7 @@ mod login;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Buf as _;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio_rustls::rustls::ClientConfig;
 use tyer_core::facts::Facts;
@@ -110,7 +111,11 @@ impl Outbox {
     /// Writes some of what waits. Nothing is lost or repeated if this is given up half-way.
     pub(crate) async fn drain(&mut self) -> std::io::Result<()> {
         if !self.bytes.is_empty() {
-            self.half.write_buf(&mut self.bytes).await?;
+            let written = self.half.write(&self.bytes).await?;
+            if written == 0 {
+                return Err(std::io::ErrorKind::WriteZero.into());
+            }
+            self.bytes.advance(written);
             self.is_unflushed = true;
         }
         if self.bytes.is_empty() {

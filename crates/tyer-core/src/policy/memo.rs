@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
 
 use super::Situation;
 use crate::facts::Facts;
@@ -44,6 +45,9 @@ impl<'a> From<&'a Intent> for Asks<'a> {
     }
 }
 
+/// Acts that an entry's place depends on.
+const PLACING_ACTS: usize = 4;
+
 /// What was permitted without anybody's agreement, and by which policies. Bounded; when it is full, all
 /// is forgotten.
 #[derive(Debug, Default)]
@@ -54,11 +58,11 @@ pub struct Memo {
 #[derive(Debug)]
 struct Entry {
     inputs: Owned,
-    basis: Basis,
+    basis: Arc<Basis>,
 }
 
 /// Everything that policies see of a request without approvals and facts. Policies see no session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Inputs<'a> {
     policy_set: Digest,
     agent: &'a str,
@@ -91,7 +95,7 @@ impl Memo {
         policy_set: Digest,
         asks: Asks<'_>,
         situation: &Situation<'_>,
-    ) -> Option<&Basis> {
+    ) -> Option<&Arc<Basis>> {
         let inputs = Inputs::of(policy_set, asks, situation)?;
         let entry = self.entries.get(&inputs.place())?;
         (entry.inputs.borrowed() == inputs).then_some(&entry.basis)
@@ -113,7 +117,7 @@ impl Memo {
             frozen: situation.frozen,
             asked: situation.asked,
         };
-        self.entries.insert(inputs.place(), Entry { inputs: owned, basis: basis.clone() });
+        self.entries.insert(inputs.place(), Entry { inputs: owned, basis: Arc::new(basis.clone()) });
     }
 }
 
@@ -140,9 +144,14 @@ impl<'a> Inputs<'a> {
         })
     }
 
-    /// Where an entry stands. Two that want the same place displace each other.
+    /// Where an entry stands, by what differs most. Two that want the same place displace each other.
     fn place(&self) -> u64 {
-        BuildHasherDefault::<DefaultHasher>::default().hash_one(self)
+        let mut acts = [None; PLACING_ACTS];
+        for (place, act) in acts.iter_mut().zip(self.acts.iter()) {
+            *place = Some((act.effect, act.resource.kind, act.resource.name.as_str()));
+        }
+        let (who, how) = ((self.agent, self.controller), (self.frozen, self.asked));
+        BuildHasherDefault::<DefaultHasher>::default().hash_one((who, self.upstream, how, acts))
     }
 }
 

@@ -333,7 +333,11 @@ impl Session {
         let mut bytes = Vec::new();
         self.unsynced |= matches!(asked.what, Awaits::Execute(_));
         self.release_all(&mut bytes);
-        bytes.extend(asked.bytes);
+        if bytes.is_empty() {
+            bytes = asked.bytes;
+        } else {
+            bytes.extend(asked.bytes);
+        }
         if matches!(&asked.what, Awaits::Execute(running) if running.may_copy) {
             // Nothing follows before it is known what it is, so that is asked for.
             bytes.extend(encode::flush());

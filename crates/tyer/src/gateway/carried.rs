@@ -66,12 +66,12 @@ impl Gateway {
         };
         let grant = self.config.policies.decide_again(&self.memo(), asks, &situation)?;
         let key = LeaseKey {
-            session: read.session.clone(),
+            session: read.session,
             shape: read.shape,
-            redacted: read.redacted.to_owned(),
+            redacted: read.redacted,
             observed: None,
         };
-        let leaf = self.leases.carry(&key, now)?;
+        let leaf = self.leases.carry(key, now)?;
         assert_recorded(grant, leaf, now)
     }
 
@@ -84,12 +84,12 @@ impl Gateway {
         now: Timestamp,
     ) -> Result<Attempt, Refusal> {
         let key = LeaseKey {
-            session: request.session.clone(),
+            session: &request.session,
             shape: request.shape,
-            redacted: request.redacted.clone(),
+            redacted: &request.redacted,
             observed: grant.basis().observed,
         };
-        if let Some(leaf) = self.leases.carry(&key, now) {
+        if let Some(leaf) = self.leases.carry(key, now) {
             return Ok(
                 assert_recorded(grant, leaf, now).map_or(Attempt::Lapsed(leaf), Attempt::Cleared)
             );

@@ -3,6 +3,7 @@
 //! A lease is bounded in uses, in time and in number. A crash loses only its counts, never the leaf.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tyer_core::intent::{Digest, SessionId, Timestamp};
@@ -10,11 +11,11 @@ use tyer_core::limits::{LEASE_USES_MAX, LEASES_MAX};
 use tyer_core::verdict::{LeafIndex, Observed, Outcome};
 
 /// Which reads a lease carries.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct LeaseKey {
-    pub(crate) session: SessionId,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct LeaseKey<'a> {
+    pub(crate) session: &'a SessionId,
     pub(crate) shape: Digest,
-    pub(crate) redacted: String,
+    pub(crate) redacted: &'a str,
     /// What the policies said, where they are only observed: the lease's leaf says so of each read.
     pub(crate) observed: Option<Observed>,
 }
@@ -27,13 +28,18 @@ pub(crate) struct Leases {
 
 #[derive(Debug, Default)]
 struct Open {
-    by_key: HashMap<LeaseKey, LeafIndex>,
+    /// Those that carry reads, by the hash of their key: looking one up copies nothing.
+    carrying: HashMap<u64, Vec<LeafIndex>>,
+    hashes: RandomState,
     by_leaf: BTreeMap<LeafIndex, Lease>,
 }
 
 #[derive(Debug)]
 struct Lease {
-    key: LeaseKey,
+    session: SessionId,
+    shape: Digest,
+    redacted: String,
+    observed: Option<Observed>,
     until: Timestamp,
     uses: u64,
     failed: u64,
@@ -49,9 +55,9 @@ pub(crate) struct Closed {
 
 impl Leases {
     /// Counts one more read on a live lease, if there is one.
-    pub(crate) fn carry(&self, key: &LeaseKey, now: Timestamp) -> Option<LeafIndex> {
+    pub(crate) fn carry(&self, key: LeaseKey<'_>, now: Timestamp) -> Option<LeafIndex> {
         let mut open = self.lock();
-        let leaf = *open.by_key.get(key)?;
+        let leaf = open.carrying(key)?;
         let lease = open.by_leaf.get_mut(&leaf)?;
         if now >= lease.until || lease.uses >= LEASE_USES_MAX {
             return None;
@@ -62,10 +68,14 @@ impl Leases {
 
     /// Opens a lease with its first read. A lease that it replaces carries no more reads and is closed
     /// when its time is over. If there are too many, the oldest is closed and returned.
-    pub(crate) fn open(&self, key: LeaseKey, leaf: LeafIndex, until: Timestamp) -> Option<Closed> {
+    pub(crate) fn open(&self, key: LeaseKey<'_>, leaf: LeafIndex, until: Timestamp) -> Option<Closed> {
         let mut open = self.lock();
-        open.by_key.insert(key.clone(), leaf);
-        open.by_leaf.insert(leaf, Lease { key, until, uses: 1, failed: 0 });
+        if let Some(replaced) = open.carrying(key) {
+            open.stop(replaced);
+        }
+        let place = open.hashes.hash_one(key);
+        open.carrying.entry(place).or_default().push(leaf);
+        open.by_leaf.insert(leaf, Lease::of(key, until));
         let oldest = open.by_leaf.keys().next().copied();
         oldest.filter(|_| open.by_leaf.len() > LEASES_MAX).and_then(|oldest| open.close(oldest))
     }
@@ -92,7 +102,7 @@ impl Leases {
     /// Closes and returns the leases of a session that ended.
     pub(crate) fn of_session(&self, session: &SessionId) -> Vec<Closed> {
         let mut open = self.lock();
-        let of = |lease: &Lease| lease.key.session == *session;
+        let of = |lease: &Lease| lease.session == *session;
         let leaves: Vec<_> =
             open.by_leaf.iter().filter(|(_, lease)| of(lease)).map(|(leaf, _)| *leaf).collect();
         leaves.into_iter().filter_map(|leaf| open.close(leaf)).collect()
@@ -104,12 +114,48 @@ impl Leases {
     }
 }
 
-impl Open {
-    fn close(&mut self, leaf: LeafIndex) -> Option<Closed> {
-        let lease = self.by_leaf.remove(&leaf)?;
-        if self.by_key.get(&lease.key) == Some(&leaf) {
-            self.by_key.remove(&lease.key);
+impl Lease {
+    /// With its first read.
+    fn of(key: LeaseKey<'_>, until: Timestamp) -> Self {
+        Self {
+            session: key.session.clone(),
+            shape: key.shape,
+            redacted: key.redacted.to_owned(),
+            observed: key.observed,
+            until,
+            uses: 1,
+            failed: 0,
         }
+    }
+
+    fn key(&self) -> LeaseKey<'_> {
+        let Self { session, shape, redacted, observed, .. } = self;
+        LeaseKey { session, shape: *shape, redacted, observed: *observed }
+    }
+}
+
+impl Open {
+    fn carrying(&self, key: LeaseKey<'_>) -> Option<LeafIndex> {
+        let leaves = self.carrying.get(&self.hashes.hash_one(key))?;
+        let is_it = |leaf: &&LeafIndex| self.by_leaf.get(leaf).is_some_and(|it| it.key() == key);
+        leaves.iter().find(is_it).copied()
+    }
+
+    /// Lets a lease carry no more reads.
+    fn stop(&mut self, leaf: LeafIndex) {
+        let Some(lease) = self.by_leaf.get(&leaf) else { return };
+        let place = self.hashes.hash_one(lease.key());
+        if let Some(leaves) = self.carrying.get_mut(&place) {
+            leaves.retain(|other| *other != leaf);
+            if leaves.is_empty() {
+                self.carrying.remove(&place);
+            }
+        }
+    }
+
+    fn close(&mut self, leaf: LeafIndex) -> Option<Closed> {
+        self.stop(leaf);
+        let lease = self.by_leaf.remove(&leaf)?;
         Some(Closed { leaf, uses: lease.uses, failed: lease.failed })
     }
 }
@@ -118,23 +164,39 @@ impl Open {
 mod tests {
     use super::*;
 
+    fn key<'a>(session: &'a SessionId, redacted: &'a str) -> LeaseKey<'a> {
+        LeaseKey { session, shape: Digest([0; 32]), redacted, observed: None }
+    }
+
     #[test]
     fn the_oldest_gives_way() {
         let (leases, until) = (Leases::default(), Timestamp(1_000));
-        let key = |number: u64| LeaseKey {
-            session: SessionId::new("s-1"),
-            shape: Digest([0; 32]),
-            redacted: format!("SELECT {number}"),
-            observed: None,
-        };
-        let carries = |number: u64| leases.carry(&key(number), Timestamp(0)).is_some();
+        let (session, redacted) = (SessionId::new("s-1"), |number: u64| format!("SELECT {number}"));
+        let carries =
+            |number: u64| leases.carry(key(&session, &redacted(number)), Timestamp(0)).is_some();
+        let open =
+            |number: u64| leases.open(key(&session, &redacted(number)), LeafIndex(number), until);
         let full = u64::try_from(LEASES_MAX).unwrap();
         for number in 0..full {
-            assert_eq!(leases.open(key(number), LeafIndex(number), until), None);
+            assert_eq!(open(number), None);
         }
         assert!(carries(0) && carries(full - 1));
         let closed = Closed { leaf: LeafIndex(0), uses: 2, failed: 0 };
-        assert_eq!(leases.open(key(full), LeafIndex(full), until), Some(closed));
+        assert_eq!(open(full), Some(closed));
         assert!(!carries(0) && carries(1) && carries(full));
+        assert_eq!(leases.of_session(&session).len(), LEASES_MAX);
+        assert!(leases.lock().carrying.is_empty());
+    }
+
+    #[test]
+    fn one_that_is_replaced_carries_no_more_and_keeps_its_totals() {
+        let (leases, session) = (Leases::default(), SessionId::new("s-1"));
+        let key = key(&session, "SELECT");
+        assert_eq!(leases.open(key, LeafIndex(1), Timestamp(10)), None);
+        assert_eq!(leases.carry(key, Timestamp(10)), None, "its time is over");
+        assert_eq!(leases.open(key, LeafIndex(2), Timestamp(20)), None);
+        assert_eq!(leases.carry(key, Timestamp(10)), Some(LeafIndex(2)));
+        let closed = |leaf, uses| Closed { leaf: LeafIndex(leaf), uses, failed: 0 };
+        assert_eq!(leases.of_session(&session), [closed(1, 1), closed(2, 2)]);
     }
 }

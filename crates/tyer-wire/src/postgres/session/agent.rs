@@ -224,11 +224,11 @@ impl Session {
         (parameters, what): (Parameters, Awaits),
     ) -> Step {
         let digest = text.digest(&self.scope, &parameters);
-        let (sql, text) = (Arc::clone(&text.sql), text.shown(&parameters));
+        let (sql, below) = (Arc::clone(&text.sql), text.below());
         let unsettles = understanding.acts.iter().any(unsettles);
         self.asked = Some(Asked { digest, bytes: frame.bytes().to_vec(), what, unsettles });
         let may_wait = self.may_wait();
-        Step::Ask(Box::new(Question { sql, understanding, parameters, digest, text, may_wait }))
+        Step::Ask(Box::new(Question { sql, understanding, parameters, digest, below, may_wait }))
     }
 
     pub(super) fn may_wait(&self) -> bool {

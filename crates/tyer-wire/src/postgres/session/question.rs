@@ -11,6 +11,9 @@ use super::kept::Weight;
 use crate::postgres::identity::{Parameters, Scope, Value, request_digest, request_text};
 use crate::postgres::understand::{Body, Understanding, below};
 
+/// Bytes that stand beside a parameter's value where it is shown, the line that counts them included.
+const SHOWN_BESIDE_MAX: usize = 128;
+
 /// One unit that would run: a whole `Query` string, or one `Execute` with its parameters. Until it is
 /// answered the session takes no further message of the agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,11 +26,28 @@ pub struct Question {
     pub parameters: Parameters,
     /// The identity of the request.
     pub digest: Digest,
-    /// The request as people are shown it.
-    pub text: String,
+    /// What people are shown below the text and its parameters.
+    pub(super) below: String,
     /// Whether the answer may take its time: no transaction is open and the upstream has seen nothing
     /// of this pipeline.
     pub may_wait: bool,
+}
+
+impl Question {
+    /// The request as people are shown it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = request_text(&self.sql, &self.parameters);
+        text.push_str(&self.below);
+        text
+    }
+
+    /// Bytes that [`Question::text`] does not exceed.
+    #[must_use]
+    pub fn bytes_max(&self) -> usize {
+        let shown = |value: &Value| 2 * value.bytes.as_ref().map_or(0, Vec::len) + SHOWN_BESIDE_MAX;
+        self.sql.len() + self.below.len() + self.parameters.values.iter().map(shown).sum::<usize>()
+    }
 }
 
 /// A text as it came, and as it is read.
@@ -125,9 +145,9 @@ impl Text {
         }
     }
 
-    /// The request as people are shown it.
-    pub(super) fn shown(&self, parameters: &Parameters) -> String {
-        let mut text = request_text(&self.sql, parameters);
+    /// What people are shown below the text and its parameters.
+    pub(super) fn below(&self) -> String {
+        let mut text = String::new();
         if let Identity::Typed(types) = &self.identity {
             let _ = write!(text, "\n-- with parameters of the types {types}");
         }

@@ -189,7 +189,7 @@ impl Play {
             Ok(Step::Ask(question)) => {
                 let worst = question.understanding.acts.worst();
                 let wait = if question.may_wait { "may wait" } else { "now" };
-                let text = question.text.replace('\n', " ");
+                let text = question.text().replace('\n', " ");
                 self.question = Some(*question);
                 vec![format!("ask {worst}, {wait}: {text}")]
             }

@@ -157,7 +157,7 @@ impl<'a> Relay<'a> {
     }
 
     async fn run(&mut self, mut signals: Signals) -> Ending {
-        let told_to_stop = signals.stop.clone();
+        let (told_to_stop, told_to_end) = (signals.stop.clone(), signals.kill.clone());
         // Registered once, and not with every message.
         let mut killed = pin!(raised(&mut signals.kill));
         let mut stopping = pin!(raised(&mut signals.stop));
@@ -172,10 +172,16 @@ impl<'a> Relay<'a> {
             }
             let room_up = self.upstream_out.pending() < BUFFER_MAX
                 && (self.is_partial || self.from_agent.pending() < BUFFER_MAX);
+            // Looked at each time around; below it is waited for, once there is nothing else to do.
+            match (*told_to_stop.borrow(), *told_to_end.borrow()) {
+                (false, true) => return Ending::Killed,
+                (true, true) => return Ending::Stopping,
+                (true, false) if self.session.is_at_rest() => return Ending::Stopping,
+                _ => {}
+            }
             tokio::select! {
-                read = self.agent_in.read(&mut agent_bytes), if !self.agent_closed && room_up => {
-                    self.agent_read(read.ok().and_then(|count| agent_bytes.get(..count)));
-                }
+                // The server's answers first: what may be under way is bounded, and they make room.
+                biased;
                 read = self.upstream_in.read(&mut upstream_bytes), if self.to_agent.pending() < BUFFER_MAX => {
                     match read.ok().and_then(|count| upstream_bytes.get(..count)) {
                         Some(bytes) if !bytes.is_empty() => self.from_upstream.push(bytes),
@@ -184,6 +190,9 @@ impl<'a> Relay<'a> {
                     if let Err(ending) = self.upstream_messages().await {
                         return ending;
                     }
+                }
+                read = self.agent_in.read(&mut agent_bytes), if !self.agent_closed && room_up => {
+                    self.agent_read(read.ok().and_then(|count| agent_bytes.get(..count)));
                 }
                 written = self.to_agent.drain(), if self.to_agent.is_pending() => {
                     if written.is_err() {

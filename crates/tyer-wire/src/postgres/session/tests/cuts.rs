@@ -85,9 +85,9 @@ impl Door {
         let at = self.seen.asked.len();
         let is_opaque = question.understanding.acts.worst() == Effect::Opaque;
         if let Some(server) = &mut self.server {
-            server.shown = (question.text.clone(), is_opaque);
+            server.shown = (question.text(), is_opaque);
         }
-        self.seen.asked.push((question.digest, question.text, question.may_wait));
+        self.seen.asked.push((question.digest, question.text(), question.may_wait));
         if self.clears[at % self.clears.len()] {
             let leaf = LeafIndex(u64::try_from(at).unwrap());
             let run = self.session.cleared(question.digest, leaf)?;

@@ -249,7 +249,7 @@ fn play(lines: &[String], clears: &[bool], reads: &[usize]) -> Result<(), TestCa
                     // A name that only the server knows runs what stands for it here.
                     let sql = real(&model, &question.sql, run.bytes());
                     let worst = question.understanding.acts.worst();
-                    model.shown = (question.text, worst == Effect::Opaque);
+                    model.shown = (question.text(), worst == Effect::Opaque);
                     model.take(run.bytes(), Some(&sql));
                 }
             }

@@ -78,7 +78,7 @@ fn read<'a>(session: &'a SessionId, question: &'a Question) -> Read<'a> {
         digest: question.digest,
         shape: understanding.shape,
         redacted: &understanding.redacted,
-        bytes: question.text.len(),
+        bytes: question.bytes_max(),
     }
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn request(session: SessionId, question: &Question) -> Request {
         acts: understanding.acts.clone(),
         digest: question.digest,
         shape: understanding.shape,
-        text: question.text.clone(),
+        text: question.text(),
         redacted: understanding.redacted.clone(),
         transactional: understanding.transactional(),
         about: About {
