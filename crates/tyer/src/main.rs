@@ -20,6 +20,12 @@ mod store;
 mod tls;
 mod upstream;
 
+/// A written request makes some hundred short-lived allocations; with glibc's allocator they were an eighth of its time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
+    // The allocator asks for huge pages, of which a program at rest needs a fraction; without the call it runs too.
+    rustix::thread::disable_transparent_huge_pages(true).ok();
     cli::main()
 }
