@@ -60,6 +60,11 @@ pub const KEPT_BYTES_MAX: usize = 40 * 1024 * 1024;
 /// Bytes of texts, and of what they mean, that one connection remembers.
 pub const UNDERSTOOD_BYTES_MAX: usize = 64 * 1024;
 
+/// By how much in a hundred the rows of an approved request may have grown when it runs.
+pub const DRIFT_ROWS_PERCENT: u64 = 10;
+/// By how many rows they may have grown in any case.
+pub const DRIFT_ROWS_MIN: u64 = 10;
+
 /// Permitted inputs that policies need not evaluate again.
 pub const MEMO_ENTRIES_MAX: usize = 1_024;
 /// Acts of a request that is among them.

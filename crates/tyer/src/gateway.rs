@@ -141,11 +141,14 @@ impl Gateway {
             return Err(Refusal::new(Reason::TooMany, message, "split it, or send the rows by COPY"));
         }
         let deadline = tokio::time::Instant::now() + patience.wait;
-        let mut news = self.news();
+        let (mut news, mut again) = (self.news(), None);
         loop {
-            match self.attempt(&request).await? {
+            match self.attempt(&request, again.take()).await? {
                 Attempt::Cleared(clearance) => return Ok(clearance),
                 Attempt::Again => {}
+                Attempt::Look(upstream) => {
+                    again = Some(self.upstreams.facts(&upstream, &request.about).await);
+                }
                 Attempt::Lapsed(leaf) => return Err(self.lapsed(leaf).await),
                 Attempt::Waits(hold, needs) => {
                     let refusal = || self.held(&hold, needs);
@@ -162,7 +165,8 @@ impl Gateway {
         }
     }
 
-    async fn attempt(&self, request: &Request) -> Result<Attempt, Refusal> {
+    /// `again`: the facts of a request whose hold is approved, taken just now.
+    async fn attempt(&self, request: &Request, again: Option<Facts>) -> Result<Attempt, Refusal> {
         let gate = self.gate.read().await;
         let now = clock::now();
         let mut world = self.world.lock().await;
@@ -189,7 +193,10 @@ impl Gateway {
                 Err(self.refuse(&intent, &decision.basis, refusal, now).await)
             }
             Verdict::Hold(needs) => match live {
-                Some(hold) => self.present(&mut world, (&intent, request), hold, now).await,
+                Some(hold) => match self.drifted(&mut world, (&intent, request), &hold, again).await {
+                    Some(attempt) => attempt,
+                    None => self.present(&mut world, (&intent, request), hold, now).await,
+                },
                 None => {
                     // Before the facts are taken, which costs the database more than a look.
                     holds::within_bounds(&world, &intent)?;
@@ -418,6 +425,8 @@ enum Attempt {
     Cleared(Clearance),
     /// The world has changed meanwhile.
     Again,
+    /// People have agreed; the consequences at this upstream have to be looked at again.
+    Look(Upstream),
     /// Its leaf is durable, and its grant lapsed before that.
     Lapsed(LeafIndex),
     Waits(HoldId, Needs),

@@ -354,6 +354,7 @@ fn the_principal_and_the_resource_as_policies_see_them() {
             touched,
             bytes: None,
             dependents: Vec::new(),
+            identity: None,
         };
         let relations = vec![
             relation("public.t", Some(4)),
@@ -361,7 +362,7 @@ fn the_principal_and_the_resource_as_policies_see_them() {
             relation("at", Some(99)),
             relation("public.u", None),
         ];
-        let facts = Facts { relations, unknown: Vec::new() };
+        let facts = Facts { relations, ..Facts::default() };
         let around = Around { facts, ..Around::default() };
         let name = if condition.contains("unknown") { "u" } else { "t" };
         let decision =
@@ -609,8 +610,9 @@ prop_compose! {
     ) -> Around {
         let relation = RelationFacts {
             name: "public.a".to_owned(), rows: None, touched, bytes: None, dependents: Vec::new(),
+            identity: None,
         };
-        let facts = Facts { relations: vec![relation], unknown: Vec::new() };
+        let facts = Facts { relations: vec![relation], ..Facts::default() };
         Around { frozen, asked, given, possible, facts, narrowing: Narrowing::default() }
     }
 }

@@ -56,8 +56,10 @@ fn facts() -> Facts {
         touched: None,
         bytes: Some(81_920),
         dependents: vec!["payments (cascade)".into()],
+        identity: None,
     };
-    Facts { relations: vec![relation], unknown: vec!["triggers of \"orders\"".into()] }
+    let unknown = vec!["triggers of \"orders\"".into()];
+    Facts { relations: vec![relation], unknown, ..Facts::default() }
 }
 
 fn act() -> Act {

@@ -104,6 +104,10 @@ fn card(hold: &Value) -> Result<(), Failure> {
             say("depends", dependent.as_str().unwrap_or_default())?;
         }
     }
+    for different in hold.pointer("/facts/differences").and_then(Value::as_array).into_iter().flatten()
+    {
+        say("differs", different.as_str().unwrap_or_default())?;
+    }
     for unknown in hold.pointer("/facts/unknown").and_then(Value::as_array).into_iter().flatten() {
         say("unknown", unknown.as_str().unwrap_or_default())?;
     }

@@ -110,6 +110,10 @@ fn consequences(facts: &FactsBody, card: &CardBody) -> Markup {
     html! {
         section {
             h2 { "Consequences" }
+            @if !facts.differences.is_empty() {
+                h3 { "Not what was approved before" }
+                ul.unknown { @for difference in &facts.differences { li { (Line(difference)) } } }
+            }
             @for relation in &facts.relations { (relation_box(relation)) }
             @if !facts.unknown.is_empty() {
                 h3 { "Not known" }

@@ -1,7 +1,7 @@
 //! Opening, answering and ending holds.
 
 use tyer_core::facts::{Card, Facts};
-use tyer_core::hold::{Approval, Changed, Event, Hold, Next, Standing, StepError};
+use tyer_core::hold::{Approval, Changed, Event, Hold, Next, Standing, State, StepError};
 use tyer_core::intent::{HoldId, Intent, PersonId, SessionId, Timestamp};
 use tyer_core::limits::{OPEN_HOLDS_PER_CONTROLLER, OPEN_HOLDS_PER_SESSION};
 use tyer_core::record::{ApprovalRecord, CardRecord, Record, What};
@@ -83,6 +83,54 @@ impl Gateway {
                 let card = card(&world, intent, facts, (needs, decision.basis), now);
                 self.park(&mut world, card, now).await
             }
+        }
+    }
+
+    /// Whether what people agreed to is still what would happen, before their agreement is used. If not, their
+    /// hold has ended and a new one says what is different; `None` says nothing against it.
+    pub(super) async fn drifted(
+        &self,
+        world: &mut World,
+        (intent, request): (&Intent, &Request),
+        id: &HoldId,
+        again: Option<Facts>,
+    ) -> Option<Result<Attempt, Refusal>> {
+        let now = clock::now();
+        let hold = world.holds.get(id).filter(|hold| now < hold.ends())?.clone();
+        if request.about.relations.is_empty() || !matches!(hold.state(), State::Approved { .. }) {
+            return None;
+        }
+        let Some(facts) = again else { return Some(Ok(Attempt::Look(intent.upstream.clone()))) };
+        let mut differences = facts.drift(&hold.card().facts);
+        if differences.is_empty() {
+            return None;
+        }
+        differences.insert(0, format!("{id} was approved for something else"));
+        Some(self.hold_anew(world, intent, hold, Facts { differences, ..facts }).await)
+    }
+
+    /// Ends a hold whose consequences have changed, and opens one with those of now.
+    async fn hold_anew(
+        &self,
+        world: &mut World,
+        intent: &Intent,
+        hold: Hold,
+        facts: Facts,
+    ) -> Result<Attempt, Refusal> {
+        let now = clock::now();
+        if let Next::Stays(hold, Changed::Yes) = hold.step(Event::Abandon, now) {
+            self.end_hold(world, hold, now).await.map_err(|error| unrecorded(&error))?;
+        }
+        let decision = self.decide(world, intent, (&facts, Approvals::default()), now);
+        match decision.verdict {
+            Verdict::Hold(needs) => {
+                within_bounds(world, intent)?;
+                let card = card(world, intent.clone(), facts, (needs, decision.basis), now);
+                self.park(world, card, now).await
+            }
+            // Then it is decided from the start.
+            Verdict::Allow(_) => Ok(Attempt::Again),
+            Verdict::Deny(refusal) => Err(self.refuse(intent, &decision.basis, refusal, now).await),
         }
     }
 

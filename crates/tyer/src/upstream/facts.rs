@@ -31,7 +31,8 @@ const DEPENDENTS_MAX: usize = 20;
 const SIZES: &str = "
     SELECT n.nspname || '.' || c.relname,
            CASE WHEN c.reltuples < 0 THEN NULL ELSE c.reltuples::int8 END,
-           CASE WHEN c.relkind IN ('r', 'p', 'm', 't') THEN pg_total_relation_size(c.oid) END
+           CASE WHEN c.relkind IN ('r', 'p', 'm', 't') THEN pg_total_relation_size(c.oid) END,
+           c.oid::int8
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.oid = pg_catalog.to_regclass($1)";
 
@@ -134,6 +135,7 @@ async fn ask(target: &Target, about: &About, facts: &mut Facts) -> Result<(), As
             touched: None,
             bytes,
             dependents: dependents.iter().take(DEPENDENTS_MAX).map(|row| row.get(0)).collect(),
+            identity: count(3),
         });
         if dependents.len() > DEPENDENTS_MAX {
             let more = dependents.len() - DEPENDENTS_MAX;

@@ -131,3 +131,53 @@ async fn a_signature_is_good_once_and_for_its_own_hold() {
     assert!(!status.is_success(), "nobody is signed in: {status}");
     bed.verify();
 }
+
+/// What people agreed to is what may happen: if it has become something else, they are asked anew.
+#[tokio::test]
+async fn an_approval_does_not_carry_what_came_after_it() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = bed.agent().await;
+    bed.truth("CREATE TABLE parts (id int, old bool); ALTER TABLE parts OWNER TO tyer");
+    bed.truth("INSERT INTO parts SELECT n, n <= 120 FROM generate_series(1, 400) n");
+    bed.truth("ANALYZE parts");
+    let delete = "DELETE FROM parts WHERE old";
+    let mut hold = approved(&mut bed, &agent, delete).await;
+    for (meanwhile, difference) in [
+        (
+            "INSERT INTO parts SELECT n, true FROM generate_series(1, 9000) n; ANALYZE parts",
+            "rows of public.parts, not 1",
+        ),
+        (
+            "CREATE TABLE uses (id int); CREATE VIEW seen AS SELECT * FROM parts",
+            "seen (reads it) has come to depend on",
+        ),
+        (
+            "DROP TABLE parts CASCADE; CREATE TABLE parts (id int, old bool); ALTER TABLE parts OWNER TO tyer",
+            "public.parts was removed and made again",
+        ),
+    ] {
+        for statement in meanwhile.split("; ") {
+            bed.truth(statement);
+        }
+        let refused = ask(&agent, delete).await.unwrap_err();
+        assert_ne!(refused.hold(), hold, "{meanwhile}");
+        assert!(bed.alice.approve(&hold).await.is_err(), "the hold of before has ended");
+        hold = refused.hold();
+        let shown = bed.hold(&hold).await["facts"]["differences"].to_string();
+        assert!(shown.contains("was approved for something else"), "{shown}");
+        assert!(shown.contains(difference), "{shown}");
+        bed.alice.approve(&hold).await.expect("alice");
+        bed.bob.approve(&hold).await.expect("bob");
+    }
+    // A few rows more are within what was agreed to.
+    bed.truth("INSERT INTO parts VALUES (1, true), (2, true), (3, false)");
+    assert_eq!(ask(&agent, delete).await, Ok(vec!["#2".to_owned()]));
+    bed.verify();
+}
+
+async fn approved(bed: &mut Bed, agent: &tokio_postgres::Client, sql: &str) -> String {
+    let hold = ask(agent, sql).await.unwrap_err().hold();
+    bed.alice.approve(&hold).await.expect("alice");
+    bed.bob.approve(&hold).await.expect("bob");
+    hold
+}

@@ -151,6 +151,8 @@ pub(crate) struct FactsBody {
     pub(crate) relations: Vec<RelationBody>,
     /// What could not be found out, in words.
     pub(crate) unknown: Vec<String>,
+    /// In what they differ from the facts that people had agreed to before, in words.
+    pub(crate) differences: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -233,6 +235,7 @@ fn facts(facts: &Facts) -> FactsBody {
             })
             .collect(),
         unknown: facts.unknown.clone(),
+        differences: facts.differences.clone(),
     }
 }
 

@@ -76,6 +76,10 @@ pub(crate) fn card() -> CardBody {
                 ],
             }],
             unknown: vec!["public.orders_old is not a table that Tyer's role can see".to_owned()],
+            differences: vec![
+                "H-40 was approved for something else".to_owned(),
+                "about 1204331 rows of public.customers, not 120".to_owned(),
+            ],
         },
         policies: vec!["guarded.dangerous-production".to_owned()],
         policy_set: "c1".repeat(32),

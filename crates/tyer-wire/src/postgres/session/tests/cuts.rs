@@ -74,14 +74,14 @@ impl Door {
                     return Ok(());
                 }
                 Step::Send(chore) => self.send(chore.bytes(), None),
-                Step::Ask(question) => self.answer(*question)?,
+                Step::Ask(question) => self.answer(&question)?,
                 Step::Finish(_) => panic!("nobody says goodbye here"),
             }
         }
         Ok(())
     }
 
-    fn answer(&mut self, question: Question) -> Result<(), Fatal> {
+    fn answer(&mut self, question: &Question) -> Result<(), Fatal> {
         let at = self.seen.asked.len();
         let is_opaque = question.understanding.acts.worst() == Effect::Opaque;
         if let Some(server) = &mut self.server {
