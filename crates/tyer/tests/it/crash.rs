@@ -69,7 +69,6 @@ async fn killed_between_the_leaf_and_the_execution() {
     assert_eq!(bed.leaves_of("cleared").len(), 1, "the leaf is durable before anything is sent");
     bed.tyer.kill();
     assert!(running.await.expect("the agent").is_err());
-    proxy.resume();
     bed.tyer.resume().expect("a restart");
     let settled = bed.leaves_of("settled");
     assert_eq!(settled.len(), 1);
