@@ -81,10 +81,10 @@ impl Walk {
 
     fn alter_domain(&mut self, alter: &pb::AlterDomainStmt) {
         let name = names::path(&alter.type_name);
-        // X drops a constraint, O lets values be null.
+        // X drops a constraint, N lets values be null.
         let (effect, why) = match alter.subtype.as_str() {
-            "X" | "O" => (Effect::Disarm, format!("stops checking values of {name}")),
-            "T" | "N" | "C" | "V" => (Effect::Change, format!("changes the domain {name}")),
+            "X" | "N" => (Effect::Disarm, format!("stops checking values of {name}")),
+            "T" | "O" | "C" | "V" => (Effect::Change, format!("changes the domain {name}")),
             _ => return self.unknown("AlterDomainStmt"),
         };
         self.found.push(act(effect, Resource::new(Kind::Type, name), why));
