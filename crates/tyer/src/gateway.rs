@@ -42,7 +42,7 @@ use crate::gateway::world::World;
 use crate::gateway::world::holds::put;
 use crate::sequencer::Sequencer;
 use crate::store::{Change, StoreError, Table};
-use crate::upstream::Upstreams;
+use crate::upstream::{Gathered, Upstreams};
 
 /// News that pages and waiting doors follow; they look at the world themselves.
 const NEWS_MAX: usize = 256;
@@ -166,7 +166,7 @@ impl Gateway {
     }
 
     /// `again`: the facts of a request whose hold is approved, taken just now.
-    async fn attempt(&self, request: &Request, again: Option<Facts>) -> Result<Attempt, Refusal> {
+    async fn attempt(&self, request: &Request, again: Option<Gathered>) -> Result<Attempt, Refusal> {
         let gate = self.gate.read().await;
         let now = clock::now();
         let mut world = self.world.lock().await;

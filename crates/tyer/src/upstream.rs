@@ -15,7 +15,6 @@ use std::sync::Arc;
 use bytes::Buf as _;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio_rustls::rustls::ClientConfig;
-use tyer_core::facts::Facts;
 use tyer_core::intent::Upstream;
 use tyer_core::verdict::Clearance;
 use tyer_wire::postgres::session::{Chore, Run};
@@ -24,6 +23,7 @@ use crate::config::{UpstreamConfig, UpstreamTls};
 use crate::gateway::About;
 
 pub(crate) use dial::DialError;
+pub(crate) use facts::Gathered;
 use login::LoggedIn;
 
 /// Anything that carries bytes both ways.
@@ -235,13 +235,13 @@ impl Upstreams {
 
     /// The consequences of a request as far as the upstream knows; what is not known is said. Bounded in
     /// time, read-only, and never running what it judges.
-    pub(crate) async fn facts(&self, upstream: &Upstream, about: &About) -> Facts {
+    pub(crate) async fn facts(&self, upstream: &Upstream, about: &About) -> Gathered {
         if about.relations.is_empty() {
-            return Facts::default();
+            return Gathered::default();
         }
         match self.targets.get(upstream) {
             Some(target) => facts::gather(target, about).await,
-            None => Facts::default(),
+            None => Gathered::default(),
         }
     }
 

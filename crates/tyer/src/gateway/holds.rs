@@ -14,6 +14,7 @@ use crate::gateway::world::holds::{Rejected, put};
 use crate::gateway::world::{NEXT_HOLD, World};
 use crate::gateway::{Attempt, Gateway, News, Request, unrecorded};
 use crate::store::{Change, StoreError, Table};
+use crate::upstream::Gathered;
 
 /// What the ids of holds begin with.
 const PREFIX: &str = "H-";
@@ -54,7 +55,7 @@ impl Gateway {
         request: &Request,
         intent: Intent,
     ) -> Result<Attempt, Refusal> {
-        let facts = self.upstreams.facts(&intent.upstream, &request.about).await;
+        let facts = self.upstreams.facts(&intent.upstream, &request.about).await.facts;
         let _gate = self.gate.read().await;
         let now = clock::now();
         let mut world = self.world.lock().await;
@@ -87,23 +88,29 @@ impl Gateway {
     }
 
     /// Whether what people agreed to is still what would happen, before their agreement is used. If not, their
-    /// hold has ended and a new one says what is different; `None` says nothing against it.
+    /// hold has ended and a new one says what is different; while that can't be told, the hold stays and the request
+    /// is refused. `None` says nothing against it.
     pub(super) async fn drifted(
         &self,
         world: &mut World,
         (intent, request): (&Intent, &Request),
         id: &HoldId,
-        again: Option<Facts>,
+        again: Option<Gathered>,
     ) -> Option<Result<Attempt, Refusal>> {
         let now = clock::now();
         let hold = world.holds.get(id).filter(|hold| now < hold.ends())?.clone();
         if request.about.relations.is_empty() || !matches!(hold.state(), State::Approved { .. }) {
             return None;
         }
-        let Some(facts) = again else { return Some(Ok(Attempt::Look(intent.upstream.clone()))) };
+        let Some(Gathered { facts, is_partial }) = again else {
+            return Some(Ok(Attempt::Look(intent.upstream.clone())));
+        };
         let mut differences = facts.drift(&hold.card().facts);
         if differences.is_empty() {
             return None;
+        }
+        if is_partial {
+            return Some(Err(unseen(id)));
         }
         differences.insert(0, format!("{id} was approved for something else"));
         Some(self.hold_anew(world, intent, hold, Facts { differences, ..facts }).await)
@@ -387,6 +394,14 @@ fn going<'a>(world: &'a World, id: &HoldId) -> Result<&'a Hold, AnswerError> {
         Some(given) if given < world.next_hold => AnswerError::Ended(id.clone()),
         _ => AnswerError::Unknown(id.clone()),
     })
+}
+
+/// What a requester reads while the consequences of an approved request cannot be looked at.
+fn unseen(id: &HoldId) -> Refusal {
+    let message = format!("{id} is approved, but what it would do now could not be looked at");
+    let next = "nothing was executed; present the same request again soon, outside of a transaction"
+        .to_owned();
+    Refusal { hold: Some(id.clone()), ..Refusal::new(Reason::Held, message, next) }
 }
 
 /// The number in a hold's id.

@@ -2,7 +2,8 @@
 //!
 //! The connection's transaction is read-only and its statements are bounded in time. The planner is
 //! asked about a statement (`EXPLAIN` without `ANALYZE`) only when the statement calls nothing that the
-//! planner might run.
+//! planner might run, and the database has nothing of its own that a view, an overload or an operator could
+//! bring in: planning runs functions that are immutable or stable.
 
 use std::io;
 use std::time::Duration;
@@ -54,11 +55,35 @@ const DEPENDENTS: &str = "
      WHERE t.tgrelid = pg_catalog.to_regclass($1) AND NOT t.tgisinternal
      ORDER BY 1";
 
+/// Whether planning might run code of this database: it folds functions that are immutable or stable, and tries
+/// operators on the commonest values. Compiled code of extensions was installed by whoever runs the server.
+const OWN_CODE: &str = "
+    WITH installed AS (
+        SELECT d.classid, d.objid FROM pg_catalog.pg_depend d WHERE d.deptype = 'e')
+    SELECT EXISTS (
+        SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+         WHERE p.oid >= 16384 AND p.provolatile <> 'v' AND NOT (l.lanname IN ('c', 'internal') AND EXISTS (
+            SELECT FROM installed i WHERE i.classid = 'pg_catalog.pg_proc'::regclass AND i.objid = p.oid))
+    ) OR EXISTS (
+        SELECT FROM pg_catalog.pg_operator o WHERE o.oid >= 16384 AND NOT EXISTS (
+            SELECT FROM installed i WHERE i.classid = 'pg_catalog.pg_operator'::regclass AND i.objid = o.oid)
+    )";
+const NOT_PLANNED: &str =
+    "how many rows: the planner was not asked, since it might run functions of this database";
+
+/// What was found out.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    pub(crate) facts: Facts,
+    /// The database did not answer every question: what is missing may be there all the same.
+    pub(crate) is_partial: bool,
+}
+
 /// Asks what is known; never fails, says what stayed unknown.
-pub(super) async fn gather(target: &Target, about: &About) -> Facts {
-    let mut facts = Facts::default();
+pub(super) async fn gather(target: &Target, about: &About) -> Gathered {
+    let (mut facts, mut is_partial) = (Facts::default(), true);
     match tokio::time::timeout(FACTS_WAIT, ask(target, about, &mut facts)).await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => is_partial = false,
         Ok(Err(error)) => {
             tracing::warn!(%error, "facts are incomplete");
             facts
@@ -74,7 +99,7 @@ pub(super) async fn gather(target: &Target, about: &About) -> Facts {
             .unknown
             .push(format!("{} more tables are not described", about.relations.len() - RELATIONS_MAX));
     }
-    facts
+    Gathered { facts, is_partial }
 }
 
 /// A connection of Tyer's own, which the server keeps read-only.
@@ -143,9 +168,11 @@ async fn ask(target: &Target, about: &About, facts: &mut Facts) -> Result<(), As
         }
     }
     if let (Some(statement), [only]) = (&about.explain, facts.relations.as_mut_slice()) {
-        match explain(&client, statement).await {
-            Ok(touched) => only.touched = touched,
-            Err(_) => facts.unknown.push("the planner gave no estimate of the rows".to_owned()),
+        let might_run: bool = client.query_one(OWN_CODE, &[]).await?.get(0);
+        match if might_run { None } else { explain(&client, statement).await.ok() } {
+            Some(touched) => only.touched = touched,
+            None if might_run => facts.unknown.push(NOT_PLANNED.to_owned()),
+            None => facts.unknown.push("the planner gave no estimate of the rows".to_owned()),
         }
     }
     Ok(())

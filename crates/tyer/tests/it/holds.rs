@@ -181,3 +181,41 @@ async fn approved(bed: &mut Bed, agent: &tokio_postgres::Client, sql: &str) -> S
     bed.bob.approve(&hold).await.expect("bob");
     hold
 }
+
+/// An agreement outlives a database that does not answer for a moment.
+#[tokio::test]
+async fn what_cannot_be_looked_at_waits_and_its_hold_stays() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = bed.agent().await;
+    let hold = approved(&mut bed, &agent, DELETE).await;
+    bed.truth("ALTER ROLE tyer CONNECTION LIMIT 1");
+    let refused = ask(&agent, DELETE).await.unwrap_err();
+    assert!(refused.message.contains("could not be looked at"), "{refused:?}");
+    assert_eq!(refused.hold(), hold);
+    bed.truth("ALTER ROLE tyer CONNECTION LIMIT -1");
+    assert!(ask(&agent, DELETE).await.is_ok(), "the same approval");
+    bed.verify();
+}
+
+/// Planning runs functions, so nothing is planned where there are any that it might run.
+#[tokio::test]
+async fn the_facts_of_a_card_run_nothing_of_the_database() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = bed.agent().await;
+    let delete = "DELETE FROM payments WHERE id = length('seven'::varchar)";
+    let touched = |card: &serde_json::Value| card["facts"]["relations"][0]["touched"].clone();
+    let hold = ask(&agent, delete).await.unwrap_err().hold();
+    assert!(touched(&bed.hold(&hold).await).is_u64());
+    bed.bob.reject(&hold, "first try").await.expect("bob rejects");
+    for own in [
+        "CREATE FUNCTION length(varchar) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1'",
+        "CREATE FUNCTION same(int, int) RETURNS bool LANGUAGE sql AS 'SELECT true'; \
+         DROP FUNCTION length(varchar); CREATE OPERATOR === (FUNCTION = same, LEFTARG = int, RIGHTARG = int)",
+    ] {
+        own.split("; ").for_each(|statement| drop(bed.truth(statement.trim())));
+        let refused = ask(&agent, &format!("{delete} -- {}", own.len())).await.unwrap_err();
+        let card = bed.hold(&refused.hold()).await;
+        assert!(touched(&card).is_null(), "{card}");
+        assert!(card["facts"]["unknown"].to_string().contains("might run"), "{card}");
+    }
+}
