@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ceilings::{Ceilings, Measured, tolerated};
 use crate::intent::{Digest, HoldId, Intent, Timestamp};
-use crate::limits::{DRIFT_ROWS_MIN, DRIFT_ROWS_PERCENT};
 use crate::verdict::Needs;
 
 /// What is known about the consequences of an intent, taken where it would run.
@@ -20,6 +20,12 @@ pub struct Facts {
     /// In what they differ from the facts that people had agreed to before, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<String>,
+    /// What the request did to rows when it was tried and taken back, because that was more than was agreed to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measured: Vec<Measured>,
+    /// What it may do at most once people have agreed; `None` where nothing bounds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceilings: Option<Ceilings>,
 }
 
 /// What is known about one relation.
@@ -84,12 +90,6 @@ impl RelationFacts {
         let new = self.dependents.iter().filter(|dependent| !agreed.dependents.contains(dependent));
         differences.extend(new.map(|dependent| format!("{dependent} has come to depend on {name}")));
     }
-}
-
-/// Rows up to which an agreement to this many holds.
-fn tolerated(rows: u64) -> u64 {
-    let share = rows / 100 * DRIFT_ROWS_PERCENT + rows % 100 * DRIFT_ROWS_PERCENT / 100;
-    rows.saturating_add(share.max(DRIFT_ROWS_MIN))
 }
 
 /// Everything an approver signs for: who, what, where, consequences, and what the policies ask.

@@ -286,7 +286,8 @@ impl Hold {
             }
             Verdict::Allow(grant) => {
                 self.state = State::Taken { lapses };
-                let grant = grant.released(self.card.hold.clone(), lapses);
+                let ceilings = self.card.facts.ceilings.clone();
+                let grant = grant.released(self.card.hold.clone(), ceilings, lapses);
                 Next::Releases(self, grant)
             }
         }

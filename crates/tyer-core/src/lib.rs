@@ -4,6 +4,7 @@
 //! every consequence is a returned value. Modules stand in reading order.
 
 pub mod assertion;
+pub mod ceilings;
 pub mod facts;
 pub mod hold;
 pub mod intent;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ceilings::Ceilings;
 use crate::intent::{Digest, HoldId, SessionId, Timestamp};
 
 /// What the policies say of an intent.
@@ -140,6 +141,7 @@ pub struct Grant {
     session: SessionId,
     lapses: Timestamp,
     basis: Arc<Basis>,
+    ceilings: Option<Arc<Ceilings>>,
 }
 
 impl Grant {
@@ -150,14 +152,15 @@ impl Grant {
         lapses: Timestamp,
         basis: impl Into<Arc<Basis>>,
     ) -> Self {
-        Self { digest, session, lapses, basis: basis.into() }
+        Self { digest, session, lapses, basis: basis.into(), ceilings: None }
     }
 
     /// Only `hold::step` calls this: the grant of the decision at release, bound to its hold and
-    /// lapsing no later than the hold's approvals do.
-    pub(crate) fn released(self, hold: HoldId, lapses: Timestamp) -> Self {
+    /// lapsing no later than the hold's approvals do, good for no more than its card says.
+    pub(crate) fn released(self, hold: HoldId, ceilings: Option<Ceilings>, lapses: Timestamp) -> Self {
         let basis = Basis { hold: Some(hold), ..Basis::clone(&self.basis) };
-        Self { basis: Arc::new(basis), lapses: self.lapses.min(lapses), ..self }
+        let ceilings = ceilings.map(Arc::new);
+        Self { basis: Arc::new(basis), lapses: self.lapses.min(lapses), ceilings, ..self }
     }
 
     /// The identity of the request that may run.
@@ -215,6 +218,12 @@ impl Clearance {
     #[must_use]
     pub fn leaf(&self) -> LeafIndex {
         self.leaf
+    }
+
+    /// What it may do at most: whoever executes it takes back what does more.
+    #[must_use]
+    pub fn ceilings(&self) -> Option<&Arc<Ceilings>> {
+        self.grant.ceilings.as_ref()
     }
 }
 
@@ -355,21 +364,22 @@ mod tests {
 
     #[test]
     fn a_released_grant_is_bound_and_lapses_no_later_than_either() {
-        let check = |decided: i64, released: i64, last: i64| {
-            let basis = Basis {
-                policies: vec!["p".to_owned()],
-                policy_set: Digest::of(b"set"),
-                hold: None,
-                observed: None,
+        let check =
+            |decided: i64, released: i64, last: i64| {
+                let basis = Basis {
+                    policies: vec!["p".to_owned()],
+                    policy_set: Digest::of(b"set"),
+                    hold: None,
+                    observed: None,
+                };
+                let session = SessionId::new("s-1");
+                let grant = Grant::decided(Digest::of(b"r"), session, Timestamp(decided), basis)
+                    .released(HoldId::new("H-1"), None, Timestamp(released));
+                assert!(grant.is_live(Timestamp(last)) && !grant.is_live(Timestamp(last + 1)));
+                assert_eq!(grant.basis().hold, Some(HoldId::new("H-1")));
+                assert_eq!((grant.digest(), grant.session().as_str()), (Digest::of(b"r"), "s-1"));
+                assert_eq!(Clearance::assertion(grant, LeafIndex(7)).leaf(), LeafIndex(7));
             };
-            let session = SessionId::new("s-1");
-            let grant = Grant::decided(Digest::of(b"r"), session, Timestamp(decided), basis)
-                .released(HoldId::new("H-1"), Timestamp(released));
-            assert!(grant.is_live(Timestamp(last)) && !grant.is_live(Timestamp(last + 1)));
-            assert_eq!(grant.basis().hold, Some(HoldId::new("H-1")));
-            assert_eq!((grant.digest(), grant.session().as_str()), (Digest::of(b"r"), "s-1"));
-            assert_eq!(Clearance::assertion(grant, LeafIndex(7)).leaf(), LeafIndex(7));
-        };
         check(10, 20, 9);
         check(20, 10, 9);
     }

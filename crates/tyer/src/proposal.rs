@@ -10,14 +10,14 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::watch;
 use tyer_core::intent::{SessionId, Upstream};
-use tyer_core::verdict::{Clearance, Outcome, Reason, Refusal};
+use tyer_core::verdict::{Clearance, LeafIndex, Outcome, Reason, Refusal};
 use tyer_wire::postgres::decode::{Complaint, Decoder, Side};
 use tyer_wire::postgres::encode;
 use tyer_wire::postgres::identity::Scope;
-use tyer_wire::postgres::session::{Question, Session, Step};
+use tyer_wire::postgres::session::{Excess, Owning, Pass, Question, Session, Step, Turn};
 
 use crate::door::postgres::{raised, request};
-use crate::gateway::{Gateway, Patience};
+use crate::gateway::{Gateway, Patience, Request};
 use crate::upstream::Connected;
 
 /// Bytes read at once.
@@ -67,10 +67,12 @@ pub(crate) async fn propose(
         return Err(Refusal::new(Reason::TooMany, message, "close some and propose it again"));
     };
     let patience = Patience { wait: wait.min(WAIT_MAX), gone: kill.clone() };
-    let proposed = match gateway.submit(request(session.clone(), &question), patience).await {
+    let request = request(session.clone(), &question);
+    let proposed = match gateway.submit(request.clone(), patience).await {
         Ok(clearance) => {
             let leaf = clearance.leaf();
-            let proposed = run(gateway, &upstream, (clearance, relay, connected), kill).await;
+            let run = Running { relay, connected, request, leaf, clearance: Some(clearance) };
+            let proposed = run.finish(gateway, &upstream, kill).await;
             if let Err(error) = gateway.settle(leaf, proposed.outcome.clone()).await {
                 tracing::error!(%error, leaf = leaf.0, "an outcome was not recorded");
             }
@@ -85,28 +87,160 @@ pub(crate) async fn propose(
     proposed
 }
 
-/// Runs what was cleared. Whatever happens has an outcome, also that nothing was sent.
-async fn run(
-    gateway: &Gateway,
-    upstream: &Upstream,
-    (clearance, mut relay, mut connected): (Clearance, Session, Connected),
-    kill: watch::Receiver<bool>,
-) -> Proposed {
-    let leaf = clearance.leaf();
-    let unsent = |code: &str, message: String| {
-        gateway.never_left(leaf);
-        Proposed { outcome: Outcome::Failed { code: code.to_owned() }, message: Some(message) }
-    };
-    if *kill.borrow() {
-        return unsent("57P01", "the session was ended; nothing was sent".to_owned());
+/// What was cleared and its connection.
+struct Running {
+    relay: Session,
+    connected: Connected,
+    request: Request,
+    leaf: LeafIndex,
+    /// Until it is used.
+    clearance: Option<Clearance>,
+}
+
+impl Running {
+    /// Runs it. Whatever happens has an outcome, also that nothing was sent.
+    async fn finish(
+        mut self,
+        gateway: &Gateway,
+        upstream: &Upstream,
+        kill: watch::Receiver<bool>,
+    ) -> Proposed {
+        if *kill.borrow() {
+            let why = "the session was ended; nothing was sent".to_owned();
+            return self.unsent(gateway, "57P01", why);
+        }
+        match self.begin() {
+            Ok(()) => self.carry_out(gateway, upstream, kill).await,
+            Err(why) => self.unsent(gateway, "XX000", why),
+        }
     }
-    let run = match relay.cleared(clearance.digest(), clearance.leaf()) {
-        Ok(run) => run,
-        Err(fatal) => return unsent("XX000", fatal.to_string()),
-    };
-    match connected.writer.execute(clearance, &run) {
-        Ok(()) => carry_out(gateway, upstream, (relay, connected), kill).await,
-        Err(error) => unsent("XX000", error.to_string()),
+
+    /// Sends it, or under ceilings what prepares it.
+    fn begin(&mut self) -> Result<(), String> {
+        let clearance = self.clearance.as_ref();
+        let Some((digest, ceilings)) = clearance.and_then(|it| Some((it.digest(), it.ceilings()?)))
+        else {
+            return self.execute();
+        };
+        match self.relay.own(digest, ceilings).map_err(|fatal| fatal.to_string())? {
+            Owning::Starts(chore) => self.connected.writer.chore(&chore),
+            Owning::Refused(answer) => return Err(answer.message().to_owned()),
+        }
+        Ok(())
+    }
+
+    fn execute(&mut self) -> Result<(), String> {
+        let clearance = self.clearance.take().ok_or("it was sent already")?;
+        let run = self.relay.cleared(clearance.digest(), clearance.leaf());
+        let run = run.map_err(|fatal| fatal.to_string())?;
+        self.connected.writer.execute(clearance, &run).map_err(|error| error.to_string())
+    }
+
+    fn unsent(&self, gateway: &Gateway, code: &str, message: String) -> Proposed {
+        gateway.never_left(self.leaf);
+        Proposed { outcome: Outcome::Failed { code: code.to_owned() }, message: Some(message) }
+    }
+
+    /// Reads until the outcome is known. A session that is ended meanwhile makes the database cancel it.
+    async fn carry_out(
+        mut self,
+        gateway: &Gateway,
+        upstream: &Upstream,
+        mut kill: watch::Receiver<bool>,
+    ) -> Proposed {
+        let mut is_cancelled = false;
+        let mut decoder = Decoder::new(Side::Upstream);
+        decoder.push(&self.connected.rest);
+        let (mut bytes, mut message) = (vec![0; READ_BYTES], None);
+        loop {
+            match self.heard(&mut decoder, &mut message) {
+                Heard::More => {}
+                Heard::Outcome(outcome) => {
+                    self.connected.writer.close().await;
+                    return Proposed { outcome, message };
+                }
+                Heard::Unsent(why) => return self.unsent(gateway, "55000", why),
+                Heard::Exceeded(Excess { differences, measured }) => {
+                    let more = (differences, measured);
+                    let refusal = gateway.exceeded(&self.request, self.leaf, more).await;
+                    let outcome = Outcome::Failed { code: "55000".to_owned() };
+                    return Proposed { outcome, message: Some(refusal.message) };
+                }
+                Heard::Over => break,
+            }
+            let writer = &mut self.connected.writer;
+            tokio::select! {
+                () = raised(&mut kill), if !is_cancelled => {
+                    if writer.is_pending() {
+                        // The server would wait for the rest of it.
+                        break;
+                    }
+                    is_cancelled = true;
+                    if let Err(error) = gateway.upstreams.cancel(upstream, &self.connected.cancel).await {
+                        tracing::warn!(%error, "a proposal that runs could not be cancelled");
+                    }
+                }
+                sent = writer.drain(), if writer.is_pending() => {
+                    if sent.is_err() { break }
+                }
+                read = self.connected.reader.read(&mut bytes) => match read.ok().and_then(|count| bytes.get(..count)) {
+                    Some(read) if !read.is_empty() => decoder.push(read),
+                    _ => break,
+                }
+            }
+        }
+        self.lost(gateway, message)
+    }
+
+    /// The connection ends here, and with it whatever the text left open.
+    fn lost(self, gateway: &Gateway, message: Option<String>) -> Proposed {
+        if self.clearance.is_some() {
+            let why = message.unwrap_or_else(|| "the connection to the database was lost".to_owned());
+            return self.unsent(gateway, "08006", why);
+        }
+        drop(self.connected);
+        let why = "the connection to the database was lost before the outcome was seen";
+        let lost = self.relay.lost(why).into_iter().next().map(|(_, outcome)| outcome);
+        Proposed { outcome: lost.unwrap_or_else(|| Outcome::Unknown { why: why.to_owned() }), message }
+    }
+
+    fn heard(&mut self, decoder: &mut Decoder, message: &mut Option<String>) -> Heard {
+        loop {
+            let frame = match decoder.frame() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return Heard::More,
+                Err(_) => return Heard::Over,
+            };
+            let tag = frame.tag();
+            if tag == b'E' && message.is_none() {
+                *message = Complaint::decode(frame.body()).ok().map(|complaint| complaint.message);
+            }
+            let Ok(relayed) = self.relay.upstream(&frame) else { return Heard::Over };
+            self.connected.writer.chore(&relayed.send);
+            if let Some((_, outcome)) = relayed.settled.into_iter().next() {
+                return Heard::Outcome(outcome);
+            }
+            match relayed.turn {
+                Turn::None => {}
+                Turn::Ready => match self.execute() {
+                    Ok(()) => {}
+                    Err(why) => return Heard::Unsent(why),
+                },
+                Turn::Refused(answer) => return Heard::Unsent(answer.message().to_owned()),
+                Turn::Exceeded(excess) => return Heard::Exceeded(excess),
+            }
+            if matches!(&relayed.pass, Pass::Instead(bytes) if bytes.is_empty()) {
+                continue;
+            }
+            // Nobody will end a transaction that is left open, or send the rows that are waited for.
+            let left = match tag {
+                b'Z' => "the text left its transaction open, so it was rolled back; end it by COMMIT",
+                b'G' | b'W' => "the text waits for rows, which a proposal cannot send",
+                _ => continue,
+            };
+            message.get_or_insert_with(|| left.to_owned());
+            return Heard::Over;
+        }
     }
 }
 
@@ -156,84 +290,14 @@ fn question(
     }
 }
 
-/// Sends what was cleared and reads until its outcome is known. A session that is ended meanwhile makes
-/// the database cancel it.
-async fn carry_out(
-    gateway: &Gateway,
-    upstream: &Upstream,
-    (mut relay, mut connected): (Session, Connected),
-    mut kill: watch::Receiver<bool>,
-) -> Proposed {
-    let mut is_cancelled = false;
-    let mut decoder = Decoder::new(Side::Upstream);
-    decoder.push(&connected.rest);
-    let (mut bytes, mut message) = (vec![0; READ_BYTES], None);
-    loop {
-        match heard(&mut decoder, &mut relay, &mut message) {
-            Heard::More => {}
-            Heard::Outcome(outcome) => {
-                connected.writer.close().await;
-                return Proposed { outcome, message };
-            }
-            Heard::Over => break,
-        }
-        tokio::select! {
-            () = raised(&mut kill), if !is_cancelled => {
-                if connected.writer.is_pending() {
-                    // The server would wait for the rest of it.
-                    break;
-                }
-                is_cancelled = true;
-                if let Err(error) = gateway.upstreams.cancel(upstream, &connected.cancel).await {
-                    tracing::warn!(%error, "a proposal that runs could not be cancelled");
-                }
-            }
-            sent = connected.writer.drain(), if connected.writer.is_pending() => {
-                if sent.is_err() { break }
-            }
-            read = connected.reader.read(&mut bytes) => match read.ok().and_then(|count| bytes.get(..count)) {
-                Some(read) if !read.is_empty() => decoder.push(read),
-                _ => break,
-            }
-        }
-    }
-    // The connection ends here, and with it whatever the text left open.
-    drop(connected);
-    let why = "the connection to the database was lost before the outcome was seen";
-    let lost = relay.lost(why).into_iter().next().map(|(_, outcome)| outcome);
-    Proposed { outcome: lost.unwrap_or_else(|| Outcome::Unknown { why: why.to_owned() }), message }
-}
-
 /// What the database's messages so far come to.
 enum Heard {
     More,
     Outcome(Outcome),
+    /// Nothing of the text was sent, and nothing will be.
+    Unsent(String),
+    /// It did more than was agreed to, and was taken back.
+    Exceeded(Excess),
     /// Nothing more will come that could tell.
     Over,
-}
-
-fn heard(decoder: &mut Decoder, relay: &mut Session, message: &mut Option<String>) -> Heard {
-    loop {
-        let frame = match decoder.frame() {
-            Ok(Some(frame)) => frame,
-            Ok(None) => return Heard::More,
-            Err(_) => return Heard::Over,
-        };
-        let tag = frame.tag();
-        if tag == b'E' && message.is_none() {
-            *message = Complaint::decode(frame.body()).ok().map(|complaint| complaint.message);
-        }
-        let Ok(relayed) = relay.upstream(&frame) else { return Heard::Over };
-        if let Some((_, outcome)) = relayed.settled.into_iter().next() {
-            return Heard::Outcome(outcome);
-        }
-        // Nobody will end a transaction that is left open, or send the rows that are waited for.
-        let left = match tag {
-            b'Z' => "the text left its transaction open, so it was rolled back; end it by COMMIT",
-            b'G' | b'W' => "the text waits for rows, which a proposal cannot send",
-            _ => continue,
-        };
-        message.get_or_insert_with(|| left.to_owned());
-        return Heard::Over;
-    }
 }

@@ -146,6 +146,9 @@ pub(crate) struct UpstreamWriter {
 /// Why nothing is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ExecuteError {
+    /// The clearance has ceilings that what was about to be sent would not keep; nothing was sent.
+    #[error("the clearance has ceilings, and nothing would keep them")]
+    Unbounded,
     /// The clearance is for another request; nothing was sent.
     #[error("the clearance is not for what was about to be sent")]
     OtherRequest,
@@ -156,6 +159,9 @@ impl UpstreamWriter {
     pub(crate) fn execute(&mut self, clearance: Clearance, run: &Run) -> Result<(), ExecuteError> {
         if clearance.leaf() != run.leaf() || clearance.digest() != run.digest() {
             return Err(ExecuteError::OtherRequest);
+        }
+        if clearance.ceilings().is_some() && !run.is_bounded() {
+            return Err(ExecuteError::Unbounded);
         }
         // Used up.
         drop(clearance);

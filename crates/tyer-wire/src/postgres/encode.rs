@@ -34,6 +34,40 @@ pub fn parse(name: &[u8], sql: &[u8], types: &[u32]) -> Vec<u8> {
     })
 }
 
+/// `Bind` of a prepared statement to a portal, with these values as text; results come as text too.
+#[must_use]
+pub fn bind(portal: &[u8], statement: &[u8], values: &[&str]) -> Vec<u8> {
+    message(b'B', |out| {
+        text(out, portal);
+        text(out, statement);
+        out.extend([0, 0]);
+        out.extend(u16::try_from(values.len()).unwrap_or(u16::MAX).to_be_bytes());
+        for value in values {
+            out.extend(u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes());
+            out.extend_from_slice(value.as_bytes());
+        }
+        out.extend([0, 0]);
+    })
+}
+
+/// `Execute` of a portal to its end.
+#[must_use]
+pub fn execute(portal: &[u8]) -> Vec<u8> {
+    message(b'E', |out| {
+        text(out, portal);
+        out.extend([0; 4]);
+    })
+}
+
+/// `Close` of a portal.
+#[must_use]
+pub fn close_portal(name: &[u8]) -> Vec<u8> {
+    message(b'C', |out| {
+        out.push(b'P');
+        text(out, name);
+    })
+}
+
 /// `Close` of a prepared statement.
 #[must_use]
 pub fn close_statement(name: &[u8]) -> Vec<u8> {

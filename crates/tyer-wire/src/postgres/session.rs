@@ -16,6 +16,7 @@ mod expect;
 mod fatal;
 mod kept;
 mod names;
+mod owned;
 mod pipeline;
 mod prepared;
 mod question;
@@ -35,6 +36,8 @@ use self::expect::{Awaits, CopyData, Expect, Known};
 pub use self::fatal::Fatal;
 use self::kept::Kept;
 use self::names::Names;
+use self::owned::Owned;
+pub use self::owned::{Excess, Owning, Turn};
 pub use self::question::Question;
 use self::question::{Portal, Prepared};
 use self::transaction::Savepoints;
@@ -44,6 +47,7 @@ use super::decode::{self, Frame};
 use super::encode;
 use super::identity::Scope;
 use super::refuse::Answer;
+use super::understand::Understanding;
 
 /// Names no column, so analysing it fails whatever the database holds.
 const REFUSED_SQL: &[u8] = b"SELECT \"tyer_refused\"";
@@ -62,7 +66,7 @@ const MEANING: [&str; 6] = [
 ];
 
 /// Bytes for the upstream that run nothing of the agent's.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Chore(Vec<u8>);
 
@@ -81,6 +85,7 @@ pub struct Run {
     digest: Digest,
     leaf: LeafIndex,
     bytes: Vec<u8>,
+    is_bounded: bool,
 }
 
 impl Run {
@@ -94,6 +99,12 @@ impl Run {
     #[must_use]
     pub fn leaf(&self) -> LeafIndex {
         self.leaf
+    }
+
+    /// Whether what they run is counted, and taken back where it is more than it may be.
+    #[must_use]
+    pub fn is_bounded(&self) -> bool {
+        self.is_bounded || self.bytes.is_empty()
     }
 
     /// The bytes; none if an earlier error makes the server skip the request anyway.
@@ -152,8 +163,7 @@ struct Asked {
     digest: Digest,
     bytes: Vec<u8>,
     what: Awaits,
-    /// Whether it may change how later texts are read.
-    unsettles: bool,
+    understanding: Arc<Understanding>,
 }
 
 /// How sure it is that texts are read as the server will read them.
@@ -175,6 +185,15 @@ impl Reading {
             (Self::Bound | Self::Unsettled, Status::Open | Status::Failed) => Self::Bound,
         }
     }
+}
+
+/// What was executed of a pipeline that is not synced yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ran {
+    Nothing,
+    Something,
+    /// Something in a transaction of its own, so that nothing later can take it back.
+    Apart,
 }
 
 /// What the session does by itself about what it cannot vouch for.
@@ -207,6 +226,9 @@ pub struct Session {
     copy_data: CopyData,
     /// Whether something of the pipeline was sent and no `Sync` yet.
     unsynced: bool,
+    ran: Ran,
+    /// The request under ceilings that is in hand.
+    owned: Option<Owned>,
     /// Whether an error now would take back the whole pipeline.
     implicit: bool,
     reading: Reading,
@@ -237,6 +259,8 @@ impl Session {
             savepoints: Savepoints::default(),
             copy_data: CopyData::Dropped,
             unsynced: false,
+            ran: Ran::Nothing,
+            owned: None,
             implicit: true,
             reading: Reading::Settled,
             hides_cursors: false,
@@ -283,7 +307,7 @@ impl Session {
     /// The connection can't go on.
     pub fn agent(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
         if self.asked.is_some() {
-            return Err(Fatal::OutOfTurn);
+            return if self.owned.is_some() { Ok(Step::Later) } else { Err(Fatal::OutOfTurn) };
         }
         if self.expects.len() > IN_FLIGHT_MAX {
             return Err(Fatal::TooMany);
@@ -328,27 +352,32 @@ impl Session {
         if let Some(Skipping::Errored(code)) = &self.skipping {
             let known = Known::failed(self.sent, leaf, code);
             self.known.push(known);
-            return Ok(Run { digest, leaf, bytes: Vec::new() });
+            return Ok(Run { digest, leaf, bytes: Vec::new(), is_bounded: false });
         }
         let mut bytes = Vec::new();
-        self.unsynced |= matches!(asked.what, Awaits::Execute(_));
+        if matches!(asked.what, Awaits::Execute(_)) {
+            (self.unsynced, self.ran) = (true, Ran::Something);
+        }
         self.release_all(&mut bytes);
         if bytes.is_empty() {
             bytes = asked.bytes;
         } else {
             bytes.extend(asked.bytes);
         }
-        if matches!(&asked.what, Awaits::Execute(running) if running.may_copy) {
-            // Nothing follows before it is known what it is, so that is asked for.
+        let is_bounded = self.owned.as_mut().is_some_and(Owned::runs);
+        let is_waited_for = |running: &expect::Running| running.may_copy || is_bounded;
+        if matches!(&asked.what, Awaits::Execute(running) if is_waited_for(running)) {
+            // Nothing follows before it is known what it is, or did, so that is asked for.
             bytes.extend(encode::flush());
         }
-        if asked.unsettles || self.reading == Reading::Bound && asked.what.ends_transaction() {
+        let unsettles = asked.understanding.acts.iter().any(question::unsettles);
+        if unsettles || self.reading == Reading::Bound && asked.what.ends_transaction() {
             self.reading = Reading::Unsettled;
         }
         let expect = Expect { leaf: Some(leaf), ..self.expect(asked.what) };
         self.plan(&expect);
         self.expects.push_back(expect);
-        Ok(Run { digest, leaf, bytes })
+        Ok(Run { digest, leaf, bytes, is_bounded })
     }
 
     /// The open question is answered by no: the bytes that make the server fail in its place.

@@ -64,6 +64,8 @@ pub struct Understanding {
     pub executes: Vec<String>,
     /// Relations that would lose or change rows, as written and dotted.
     pub relations: Vec<String>,
+    /// Whether it can run in a transaction block: it neither controls one nor commits by itself.
+    pub fits_block: bool,
     /// Whether EXPLAIN before the text, without ANALYZE, runs no code that cannot be seen through:
     /// exactly one SELECT, INSERT, UPDATE, DELETE or MERGE that does nothing graver than to rows.
     pub explainable: bool,
@@ -109,6 +111,7 @@ impl Understanding {
             namings: Vec::new(),
             executes: Vec::new(),
             relations: Vec::new(),
+            fits_block: false,
             explainable: false,
         }
     }
@@ -243,6 +246,8 @@ fn understood(sql: &str, tree: &pg_query::ParseResult, texts: Texts, bodies: Bod
         statements: statements.len(),
         controls: nodes().filter_map(session::control).collect(),
         takes_rows: nodes().any(rows::takes_rows),
+        fits_block: !nodes().any(|node| lasting::of(node) == Lasting::Before)
+            && nodes().all(|node| session::control(node).is_none()),
         lasting: acts.iter().map(lasting::of_act).fold(lasting, Ord::max),
         explainable: lone.is_some_and(rows::is_plain) && acts.iter().all(harmless),
         namings: names.namings,

@@ -111,6 +111,9 @@ fn card(hold: &Value) -> Result<(), Failure> {
     for unknown in hold.pointer("/facts/unknown").and_then(Value::as_array).into_iter().flatten() {
         say("unknown", unknown.as_str().unwrap_or_default())?;
     }
+    for ceiling in hold.pointer("/facts/ceilings").and_then(Value::as_array).into_iter().flatten() {
+        say("at most", ceiling.as_str().unwrap_or_default())?;
+    }
     say("needs", &of("/needs/words"))?;
     say("policies", &of("/policies"))?;
     for approval in print::list(hold, "approvals") {

@@ -119,6 +119,11 @@ fn consequences(facts: &FactsBody, card: &CardBody) -> Markup {
                 h3 { "Not known" }
                 ul.unknown { @for unknown in &facts.unknown { li { (Line(unknown)) } } }
             }
+            @if !facts.ceilings.is_empty() {
+                h3 { "Taken back if it does more" }
+                ul { @for ceiling in &facts.ceilings { li { (Line(ceiling)) } } }
+                p.quiet { "Tyer runs it in a transaction of its own and counts the rows before it commits." }
+            }
             @if facts.relations.is_empty() && facts.unknown.is_empty() {
                 p.unknown { "Nothing is known about how much this touches. Tyer asks the database only about tables that lose or change rows." }
             }

@@ -1,5 +1,6 @@
 //! Opening, answering and ending holds.
 
+use tyer_core::ceilings::Ceilings;
 use tyer_core::facts::{Card, Facts};
 use tyer_core::hold::{Approval, Changed, Event, Hold, Next, Standing, State, StepError};
 use tyer_core::intent::{HoldId, Intent, PersonId, SessionId, Timestamp};
@@ -16,6 +17,8 @@ use crate::gateway::{Attempt, Gateway, News, Request, unrecorded};
 use crate::store::{Change, StoreError, Table};
 use crate::upstream::Gathered;
 
+/// What a card says of a request that cannot be counted and taken back.
+const UNBOUNDED: &str = "it commits by itself or controls its transaction, so what it does cannot be counted first and taken back";
 /// What the ids of holds begin with.
 const PREFIX: &str = "H-";
 
@@ -56,6 +59,7 @@ impl Gateway {
         intent: Intent,
     ) -> Result<Attempt, Refusal> {
         let facts = self.upstreams.facts(&intent.upstream, &request.about).await.facts;
+        let facts = bounded(facts, request);
         let _gate = self.gate.read().await;
         let now = clock::now();
         let mut world = self.world.lock().await;
@@ -113,7 +117,8 @@ impl Gateway {
             return Some(Err(unseen(id)));
         }
         differences.insert(0, format!("{id} was approved for something else"));
-        Some(self.hold_anew(world, intent, hold, Facts { differences, ..facts }).await)
+        let facts = bounded(Facts { differences, ..facts }, request);
+        Some(self.hold_anew(world, intent, hold, facts).await)
     }
 
     /// Ends a hold whose consequences have changed, and opens one with those of now.
@@ -141,7 +146,12 @@ impl Gateway {
         }
     }
 
-    async fn park(&self, world: &mut World, card: Card, now: Timestamp) -> Result<Attempt, Refusal> {
+    pub(super) async fn park(
+        &self,
+        world: &mut World,
+        card: Card,
+        now: Timestamp,
+    ) -> Result<Attempt, Refusal> {
         let basis = Basis {
             policies: card.policies.clone(),
             policy_set: card.policy_set,
@@ -433,7 +443,16 @@ pub(super) fn within_bounds(world: &World, intent: &Intent) -> Result<(), Refusa
     ))
 }
 
-fn card(
+/// The facts with what the request may do at most, or that nothing bounds it.
+pub(super) fn bounded(mut facts: Facts, request: &Request) -> Facts {
+    facts.ceilings = Ceilings::of(&facts).filter(|_| request.fits_block);
+    if !request.fits_block && !facts.relations.is_empty() {
+        facts.unknown.push(UNBOUNDED.to_owned());
+    }
+    facts
+}
+
+pub(super) fn card(
     world: &World,
     intent: Intent,
     facts: Facts,

@@ -33,6 +33,8 @@ pub(crate) struct Request {
     pub(crate) redacted: String,
     /// Whether a rollback takes all of it back.
     pub(crate) transactional: bool,
+    /// Whether it can run in a transaction that is taken back if it does more than was agreed to.
+    pub(crate) fits_block: bool,
     /// What to find out about its consequences.
     pub(crate) about: About,
 }

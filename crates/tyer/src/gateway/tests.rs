@@ -93,6 +93,7 @@ impl Bed {
             redacted: text.clone(),
             text,
             transactional: false,
+            fits_block: true,
             about: About { relations: vec!["public.orders".to_owned()], explain: None },
         };
         let patience = Patience { wait: Duration::ZERO, gone: watch::channel(false).1 };

@@ -9,6 +9,8 @@ mod bed;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod ceilings;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod crash;

@@ -8,8 +8,8 @@ use super::expect::{Awaits, CopyData, Course, Form, Progress, Running};
 use super::kept;
 use super::names::Name;
 use super::pipeline::not_utf8;
-use super::question::{Portal, Prepared, Question, Text, unclear, unsettles};
-use super::{Asked, Chore, Fatal, Reading, Session, Status, Step};
+use super::question::{Portal, Prepared, Question, Text, unclear};
+use super::{Asked, Chore, Fatal, Ran, Reading, Session, Status, Step};
 use crate::postgres::decode::{self, Bind, Frame, Parse, Piece};
 use crate::postgres::identity::{Parameters, Value};
 use crate::postgres::refuse::Answer;
@@ -106,6 +106,10 @@ impl Session {
         if let Some((course, continues)) = settled.and_then(|portal| portal.suspended_course()) {
             let running = Running { continues, ..Running::new(name, course, rows_max) };
             return Ok(self.go_on(frame, running));
+        }
+        if self.ran == Ran::Apart {
+            let answer = Answer::new("0A000", "an approved request must be the last of its pipeline");
+            return Ok(self.refuse_here(answer.hint("Send Sync behind it.")));
         }
         let spared = self.bind_of(&name);
         if let Some(step) = self.refuse_unasked(spared) {
@@ -225,8 +229,8 @@ impl Session {
     ) -> Step {
         let digest = text.digest(&self.scope, &parameters);
         let (sql, below) = (Arc::clone(&text.sql), text.below());
-        let unsettles = understanding.acts.iter().any(unsettles);
-        self.asked = Some(Asked { digest, bytes: frame.bytes().to_vec(), what, unsettles });
+        let bytes = frame.bytes().to_vec();
+        self.asked = Some(Asked { digest, bytes, what, understanding: Arc::clone(&understanding) });
         let may_wait = self.may_wait();
         Step::Ask(Box::new(Question { sql, understanding, parameters, digest, below, may_wait }))
     }

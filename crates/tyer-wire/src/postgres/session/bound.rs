@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tyer_core::verdict::{LeafIndex, Outcome};
 
 use super::expect::{Awaits, Known};
-use super::{Asked, Run, Session, Skipping, Step};
+use super::{Asked, Ran, Run, Session, Skipping, Step};
 use crate::postgres::decode::Frame;
 use crate::postgres::refuse::Answer;
 
@@ -49,7 +49,7 @@ impl Session {
             self.release_all(&mut bytes);
         }
         self.behind(&asked.bytes, &mut bytes);
-        Run { digest: asked.digest, leaf, bytes }
+        Run { digest: asked.digest, leaf, bytes, is_bounded: false }
     }
 
     /// The `Bind` may not be sent: it is made to fail, and the `Flush` or `Sync` follows.
@@ -65,7 +65,7 @@ impl Session {
     pub(super) fn behind(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         if bytes.first() == Some(&b'S') {
             self.skipping = None;
-            self.unsynced = false;
+            (self.unsynced, self.ran) = (false, Ran::Nothing);
             out.extend_from_slice(bytes);
             let expect = self.expect(Awaits::Sync);
             self.expects.push_back(expect);

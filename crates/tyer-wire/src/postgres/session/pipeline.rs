@@ -34,6 +34,9 @@ impl Session {
             }
             _ => None,
         });
+        if self.owned.is_some() && swallows != Some(true) {
+            return Ok(Some(Step::Later));
+        }
         match (swallows, tag) {
             (Some(true), b'S' | b'H') => return Ok(Some(Step::Nothing)),
             (Some(true), _) => return Err(Fatal::Agent(tag)),

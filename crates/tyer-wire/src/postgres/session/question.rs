@@ -42,6 +42,12 @@ impl Question {
         text
     }
 
+    /// Whether it can run in a transaction that is not its own.
+    #[must_use]
+    pub fn fits_block(&self) -> bool {
+        self.understanding.fits_block
+    }
+
     /// Bytes that [`Question::text`] does not exceed.
     #[must_use]
     pub fn bytes_max(&self) -> usize {

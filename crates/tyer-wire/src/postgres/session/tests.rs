@@ -8,6 +8,7 @@
 mod cuts;
 mod proof;
 
+use tyer_core::ceilings::{Ceiling, Ceilings};
 use tyer_core::intent::{Effect, HoldId};
 use tyer_core::verdict::{Reason, Refusal};
 
@@ -43,10 +44,21 @@ fn shown(side: Side, bytes: &[u8]) -> String {
         out.push(format!("{name} {body}").trim_end().to_owned());
     }
     assert_eq!(decoder.pending(), 0);
-    out.join(" + ")
+    shortened(&out).join(" + ")
 }
 
-const TYPES: [(Side, u8, &str); 40] = [
+/// What Tyer sends of its own in between goes by a name of its own; only its texts are shown.
+fn shortened(messages: &[String]) -> Vec<String> {
+    let is_own = |message: &&String| message.contains("\\x01tyer");
+    let short = |message: &String| match message.strip_prefix("Parse \\x01tyer|") {
+        Some(sql) => format!("own {}", sql.split(" FROM ").next().unwrap().trim_end_matches('|')),
+        None => message.clone(),
+    };
+    let shown = messages.iter().filter(|message| !is_own(message) || message.starts_with("Parse"));
+    shown.map(short).collect()
+}
+
+const TYPES: [(Side, u8, &str); 41] = [
     (Side::Agent, b'Q', "Query"),
     (Side::Agent, b'P', "Parse"),
     (Side::Agent, b'B', "Bind"),
@@ -87,6 +99,8 @@ const TYPES: [(Side, u8, &str); 40] = [
     (Side::Upstream, b'Z', "Ready"),
     (Side::Agent, b'!', "Unknown"),
     (Side::Upstream, b'!', "Unknown"),
+    // A `DataRow` whose fields are as the protocol has them; `-` is NULL.
+    (Side::Upstream, b'D', "Row"),
 ];
 
 /// One message from its line in a transcript.
@@ -121,6 +135,14 @@ fn message(side: Side, line: &str) -> Vec<u8> {
         }
         (Side::Agent, b'Q' | b'D' | b'C' | b'f') => texts(out, &[rest]),
         (Side::Upstream, b'C') => texts(out, &[rest]),
+        (Side::Upstream, b'D') if name == "Row" => {
+            out.extend(u16::try_from(fields.len()).unwrap().to_be_bytes());
+            for field in &fields {
+                let length = u32::try_from(field.len()).unwrap();
+                out.extend(if *field == "-" { u32::MAX } else { length }.to_be_bytes());
+                out.extend(if *field == "-" { "" } else { field }.as_bytes());
+            }
+        }
         (Side::Upstream, b'S') => texts(out, &fields),
         (Side::Upstream, b'E') => {
             let severity = if fields.len() > 2 { fields[2] } else { "ERROR" };
@@ -130,6 +152,25 @@ fn message(side: Side, line: &str) -> Vec<u8> {
         }
         _ => out.extend(rest.as_bytes()),
     })
+}
+
+fn relayed(relay: &Relay) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Pass::Instead(bytes) = &relay.pass {
+        lines.push(format!("agent gets: {}", shown(Side::Upstream, bytes)));
+    }
+    if !relay.send.bytes().is_empty() {
+        lines.push(format!("chore: {}", shown(Side::Agent, relay.send.bytes())));
+    }
+    match &relay.turn {
+        Turn::None => {}
+        Turn::Ready => lines.push("ready".to_owned()),
+        Turn::Refused(answer) => lines.push(format!("to be refused: {}", answer.message())),
+        Turn::Exceeded(excess) => lines.push(format!("exceeded: {}", excess.differences.join("; "))),
+    }
+    let settled = relay.settled.iter().map(|(leaf, outcome)| format!("leaf {}: {outcome:?}", leaf.0));
+    lines.extend(settled);
+    lines
 }
 
 /// A session, its open question and the leaves handed out.
@@ -163,6 +204,21 @@ impl Play {
                 let answer = Answer::of(&refusal, Some(&HoldId::new("H-1")));
                 let chore = self.session().refused(answer).unwrap();
                 vec![format!("chore: {}", shown(Side::Agent, chore.bytes()))]
+            }
+            ("own", _) => {
+                let digest = self.question.as_ref().unwrap().digest;
+                let ceiling = Ceiling { name: "public.orders".into(), identity: 7, rows: Some(3) };
+                let ceilings = Ceilings { relations: vec![ceiling], others: Some(3) };
+                match self.session().own(digest, &Arc::new(ceilings)).unwrap() {
+                    Owning::Starts(chore) => {
+                        vec![format!("chore: {}", shown(Side::Agent, chore.bytes()))]
+                    }
+                    Owning::Refused(answer) => vec![format!("cannot be owned: {}", answer.message())],
+                }
+            }
+            ("exceeded", _) => {
+                let relay = self.session().exceeded(&Answer::new("55000", "it did too much")).unwrap();
+                relayed(&relay)
             }
             ("lost", _) => {
                 let lost = self.session.take().unwrap().lost("the connection was lost");
@@ -200,21 +256,16 @@ impl Play {
     fn upstream(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut decoder = Decoder::new(Side::Upstream);
         decoder.push(bytes);
+        let is_owned = self.session().owned.is_some();
         let relay = match decoder.frame() {
             Ok(frame) => self.session().upstream(&frame.unwrap()),
             Err(error) => Err(error.into()),
         };
         match relay {
             Ok(relay) => {
-                let passed = match &relay.pass {
-                    Pass::Same => vec![],
-                    Pass::Instead(bytes) => {
-                        vec![format!("agent gets: {}", shown(Side::Upstream, bytes))]
-                    }
-                };
-                let settled =
-                    relay.settled.iter().map(|(leaf, outcome)| format!("leaf {}: {outcome:?}", leaf.0));
-                passed.into_iter().chain(settled).collect()
+                let mut lines = relayed(&relay);
+                lines.retain(|line| !is_owned || !line.trim_end().ends_with("gets:"));
+                lines
             }
             Err(fatal) => vec![format!("fatal: {}", shown(Side::Upstream, &fatal.answer().fatal()))],
         }
@@ -357,6 +408,11 @@ fn what_is_kept_is_bounded_in_bytes() {
         })
     };
     check(session().observing(), &bind, &message(Side::Agent, "Close Pp0"));
+}
+
+#[test]
+fn ceilings() {
+    check("ceilings");
 }
 
 #[test]

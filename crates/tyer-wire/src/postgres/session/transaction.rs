@@ -106,6 +106,12 @@ impl Session {
     #[must_use]
     pub fn lost(mut self, why: &str) -> Vec<(LeafIndex, Outcome)> {
         let unknown = || Outcome::Unknown { why: why.to_owned() };
+        let is_undone = self.is_undone();
+        let open_leaf = || match is_undone {
+            // Nobody told the server to make it last.
+            true => Outcome::Failed { code: ROLLED_BACK.to_owned() },
+            false => unknown(),
+        };
         let may_commit = self.expects.iter().any(|expect| match &expect.what {
             Awaits::Query(progress) => progress.course.may_commit,
             Awaits::Execute(running) => running.course.may_commit,
@@ -120,7 +126,7 @@ impl Session {
             (known.leaf, if is_open { unknown() } else { known.outcome })
         });
         let open = self.expects.into_iter().filter_map(|expect| expect.leaf);
-        seen.chain(open.map(|leaf| (leaf, unknown()))).collect()
+        seen.chain(open.map(|leaf| (leaf, open_leaf()))).collect()
     }
 
     /// An error takes back what the pipeline has done so far, unless a transaction was begun for it.

@@ -4,7 +4,7 @@ use tyer_core::verdict::{LeafIndex, Outcome};
 
 use super::expect::{Awaits, Expect, Form, Known, Progress, Running, rows_of};
 use super::names::Name;
-use super::{Fatal, Session, Skipping, Status, transaction};
+use super::{Chore, Fatal, Session, Skipping, Status, Turn, transaction};
 use crate::postgres::decode::{self, Complaint, Frame, Piece, Target};
 
 /// What follows from a message of the upstream.
@@ -15,6 +15,10 @@ pub struct Relay {
     pub pass: Pass,
     /// Leaves whose outcome is known now.
     pub settled: Vec<(LeafIndex, Outcome)>,
+    /// What goes to the upstream next, if anything.
+    pub send: Chore,
+    /// What it means for a request under ceilings.
+    pub turn: Turn,
 }
 
 /// What the agent gets of a message.
@@ -28,11 +32,15 @@ pub enum Pass {
 
 impl Relay {
     fn same() -> Self {
-        Self { pass: Pass::Same, settled: Vec::new() }
+        Self::of(Pass::Same)
     }
 
-    fn nothing() -> Self {
-        Self { pass: Pass::Instead(Vec::new()), settled: Vec::new() }
+    pub(super) fn nothing() -> Self {
+        Self::of(Pass::Instead(Vec::new()))
+    }
+
+    fn of(pass: Pass) -> Self {
+        Self { pass, settled: Vec::new(), send: Chore::default(), turn: Turn::None }
     }
 }
 
@@ -42,6 +50,14 @@ impl Session {
     /// # Errors
     /// The connection can't go on: nothing that was sent has such an answer.
     pub fn upstream(&mut self, frame: &Frame<'_>) -> Result<Relay, Fatal> {
+        match self.owned.take() {
+            None => self.alone(frame),
+            Some(owned) => self.owned(owned, frame),
+        }
+    }
+
+    /// A message of the upstream to what the agent sent.
+    pub(super) fn alone(&mut self, frame: &Frame<'_>) -> Result<Relay, Fatal> {
         match frame.tag() {
             _ if frame.piece() == Piece::Later => Ok(Relay::same()),
             b'N' | b'A' => Ok(Relay::same()),
@@ -67,7 +83,7 @@ impl Session {
     /// answered everything.
     #[must_use]
     pub fn is_awaiting(&self) -> bool {
-        !self.expects.is_empty()
+        !self.expects.is_empty() || self.owned.is_some()
     }
 
     /// Whether a message answers what the agent did not send.
@@ -244,7 +260,7 @@ impl Session {
             self.reading = self.reading.reported(self.status);
         }
         self.hides_cursors &= !(self.expects.is_empty() && self.implicit);
-        Ok(Relay { pass: Pass::Same, settled })
+        Ok(Relay { settled, ..Relay::same() })
     }
 
     fn failed(&mut self, frame: &Frame<'_>) -> Result<Relay, Fatal> {

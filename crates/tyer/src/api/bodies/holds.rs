@@ -1,6 +1,7 @@
 //! Holds and their cards, as the API and the pages show them.
 
 use serde::Serialize;
+use tyer_core::ceilings::Ceilings;
 use tyer_core::facts::Facts;
 use tyer_core::hold::{Hold, Standing, State};
 use tyer_core::intent::{Act, Effect, Timestamp};
@@ -153,6 +154,8 @@ pub(crate) struct FactsBody {
     pub(crate) unknown: Vec<String>,
     /// In what they differ from the facts that people had agreed to before, in words.
     pub(crate) differences: Vec<String>,
+    /// What the request may do to rows at most before it is taken back, in words; empty where nothing bounds it.
+    pub(crate) ceilings: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -236,6 +239,7 @@ fn facts(facts: &Facts) -> FactsBody {
             .collect(),
         unknown: facts.unknown.clone(),
         differences: facts.differences.clone(),
+        ceilings: facts.ceilings.as_ref().map(Ceilings::in_words).unwrap_or_default(),
     }
 }
 

@@ -32,6 +32,7 @@ fn request(session: &SessionId, number: u64) -> Request {
         redacted: text.clone(),
         text,
         transactional: true,
+        fits_block: true,
         about: About::default(),
     }
 }

@@ -80,6 +80,10 @@ pub(crate) fn card() -> CardBody {
                 "H-40 was approved for something else".to_owned(),
                 "about 1204331 rows of public.customers, not 120".to_owned(),
             ],
+            ceilings: vec![
+                "public.customers: at most 1324764 rows".to_owned(),
+                "any other table, by cascades or triggers: at most 1324764 rows".to_owned(),
+            ],
         },
         policies: vec!["guarded.dangerous-production".to_owned()],
         policy_set: "c1".repeat(32),

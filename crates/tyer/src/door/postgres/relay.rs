@@ -5,6 +5,7 @@
 //! stops the agent's messages but not the watch for its disappearance.
 
 mod asking;
+mod bounded;
 mod ending;
 
 use std::future::poll_fn;
@@ -20,10 +21,11 @@ use tyer_wire::postgres::decode::{Decoder, Side};
 use tyer_wire::postgres::encode;
 use tyer_wire::postgres::identity::Scope;
 use tyer_wire::postgres::refuse::Answer;
-use tyer_wire::postgres::session::{Fatal, Pass, Session, Step};
+use tyer_wire::postgres::session::{Fatal, Pass, Session, Step, Turn};
 
 pub(crate) use self::asking::request;
 use self::asking::{Answering, answer};
+use self::bounded::Bounded;
 use self::ending::Ending;
 use super::login::Agent;
 use super::{Cancel, Door, Key};
@@ -114,6 +116,10 @@ struct Relay<'a> {
     /// Whether what was read of the agent ends within a message that is taken only whole.
     is_partial: bool,
     question: Option<Answering>,
+    /// The request under ceilings that is in hand: asked for, and its clearance until it is used.
+    bounded: Option<Bounded>,
+    /// What was cleared and will not be sent, until that is recorded.
+    unsent: Option<LeafIndex>,
     /// The server itself has told the agent why the connection ends.
     is_told: bool,
 }
@@ -152,6 +158,8 @@ impl<'a> Relay<'a> {
             agent_closed: false,
             is_partial: true,
             question: None,
+            bounded: None,
+            unsent: None,
             is_told: false,
         }
     }
@@ -222,6 +230,7 @@ impl<'a> Relay<'a> {
     /// Does what needs no waiting: works off the agent's messages and writes what can be written, so that
     /// it is on its way before this connection sleeps.
     async fn work_off(&mut self) -> Result<(), Ending> {
+        self.settle_unsent().await;
         if self.question.is_none() && self.agent_messages()? == Flow::Finished {
             return Err(Ending::Agent);
         }
@@ -282,8 +291,12 @@ impl<'a> Relay<'a> {
                 Pass::Same => self.to_agent.put(frame.bytes()),
                 Pass::Instead(bytes) => self.to_agent.put(&bytes),
             }
+            self.upstream_out.chore(&relayed.send);
             for (leaf, outcome) in relayed.settled {
                 settle(self.gateway, leaf, outcome).await;
+            }
+            if relayed.turn != Turn::None {
+                self.turned(relayed.turn).await?;
             }
         }
         Ok(())

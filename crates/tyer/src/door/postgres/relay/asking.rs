@@ -10,6 +10,7 @@ use tyer_wire::postgres::refuse::Answer;
 use tyer_wire::postgres::session::{Fatal, Question};
 
 use super::Relay;
+use super::bounded::Bounded;
 use super::ending::Ending;
 use crate::gateway::carried::Read;
 use crate::gateway::{About, Patience, Request};
@@ -24,16 +25,17 @@ impl Relay<'_> {
         match self.gateway.carry(&read(&self.session_id, question)) {
             Some(clearance) => self.answered(Ok(clearance)),
             None => {
-                self.question = Some(self.submit(question));
+                let request = request(self.session_id.clone(), question);
+                self.bounded = question.fits_block().then(|| Bounded::new(request.clone()));
+                self.question = Some(self.submit(question, request));
                 Ok(())
             }
         }
     }
 
-    fn submit(&mut self, question: &Question) -> Answering {
+    fn submit(&mut self, question: &Question, request: Request) -> Answering {
         self.cancelled.mark_unchanged();
         self.gone.send_replace(self.agent_closed);
-        let request = request(self.session_id.clone(), question);
         let wait = if question.may_wait { self.gateway.config.holds.wait } else { Duration::ZERO };
         let patience = Patience { wait, gone: self.gone.subscribe() };
         let gateway = Arc::clone(self.gateway);
@@ -42,21 +44,26 @@ impl Relay<'_> {
 
     pub(super) fn answered(&mut self, decided: Result<Clearance, Refusal>) -> Result<(), Ending> {
         match decided {
-            Ok(clearance) => {
-                let run = self.session.cleared(clearance.digest(), clearance.leaf())?;
-                if run.bytes().is_empty() {
-                    self.gateway.never_left(clearance.leaf());
-                }
-                match self.upstream_out.execute(clearance, &run) {
-                    Ok(()) => Ok(()),
-                    Err(ExecuteError::OtherRequest) => Err(Fatal::OutOfTurn.into()),
-                }
-            }
+            Ok(clearance) if clearance.ceilings().is_some() => self.begin_bounded(clearance),
+            Ok(clearance) => self.execute(clearance),
             Err(refusal) => {
                 let chore = self.session.refused(Answer::of(&refusal, refusal.hold.as_ref()))?;
                 self.upstream_out.chore(&chore);
                 Ok(())
             }
+        }
+    }
+}
+
+impl Relay<'_> {
+    pub(super) fn execute(&mut self, clearance: Clearance) -> Result<(), Ending> {
+        let run = self.session.cleared(clearance.digest(), clearance.leaf())?;
+        if run.bytes().is_empty() {
+            self.gateway.never_left(clearance.leaf());
+        }
+        match self.upstream_out.execute(clearance, &run) {
+            Ok(()) => Ok(()),
+            Err(ExecuteError::OtherRequest | ExecuteError::Unbounded) => Err(Fatal::OutOfTurn.into()),
         }
     }
 }
@@ -94,6 +101,7 @@ pub(crate) fn request(session: SessionId, question: &Question) -> Request {
         text: question.text(),
         redacted: understanding.redacted.clone(),
         transactional: understanding.transactional(),
+        fits_block: question.fits_block(),
         about: About {
             relations: understanding.relations.clone(),
             explain: plain.then(|| question.sql.to_string()),

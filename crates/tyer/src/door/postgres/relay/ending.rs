@@ -9,12 +9,13 @@ use tyer_wire::postgres::refuse::Answer;
 use tyer_wire::postgres::session::Fatal;
 
 use super::asking::answer;
+use super::bounded::Bounded;
 use super::{READ_BYTES, Relay, settle};
 
 /// How long a cancelled statement may take to be seen stopped.
 const CANCEL_WAIT: Duration = Duration::from_secs(4);
 /// The code of a request that was cleared when its connection had ended, so that it never left.
-const NOT_SENT: &str = "57P01";
+pub(super) const NOT_SENT: &str = "57P01";
 /// How long a farewell may take to be written.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -59,7 +60,8 @@ impl Relay<'_> {
                 Some(read) if !read.is_empty() => self.from_upstream.push(read),
                 _ => return,
             }
-            if self.upstream_messages().await.is_err() {
+            if self.upstream_messages().await.is_err() || self.upstream_out.is_pending() {
+                // Nothing more is sent: what would have to be made to last is not.
                 return;
             }
             self.to_agent.discard();
@@ -76,6 +78,10 @@ impl Relay<'_> {
             self.gateway.never_left(clearance.leaf());
             settle(self.gateway, clearance.leaf(), outcome).await;
         }
+        if let Some(clearance) = self.bounded.as_mut().and_then(Bounded::unused) {
+            self.unsent = Some(clearance.leaf());
+        }
+        self.settle_unsent().await;
     }
 
     /// Ends both sides and records what is left without an outcome.

@@ -1,0 +1,71 @@
+//! What did more than people had agreed to, and was taken back: their agreement is used up, and they are asked
+//! anew with what it really did.
+
+use tyer_core::ceilings::Measured;
+use tyer_core::facts::Facts;
+use tyer_core::verdict::{Approvals, LeafIndex, Outcome, Reason, Refusal, Verdict};
+
+use super::holds::{bounded, card, within_bounds};
+use super::{Attempt, Gateway, Request, unrecorded};
+use crate::clock;
+
+/// The code of work that was taken back because it was more than was agreed to.
+const EXCEEDED: &str = "55000";
+
+impl Gateway {
+    /// Ends the hold of that leaf and opens one that shows both numbers; what the agent is told.
+    pub(crate) async fn exceeded(
+        &self,
+        request: &Request,
+        leaf: LeafIndex,
+        (differences, measured): (Vec<String>, Vec<Measured>),
+    ) -> Refusal {
+        let more = format!("it did {}, and was taken back", differences.join("; "));
+        match self.ask_anew(request, leaf, (differences, measured)).await {
+            Ok(Attempt::Waits(hold, needs)) => {
+                let refusal = self.held(&hold, needs);
+                Refusal { message: format!("{more}; now {}", refusal.message), ..refusal }
+            }
+            Ok(_) => Refusal::new(Reason::Held, more, "nothing was changed; present it again"),
+            Err(refusal) => Refusal { message: format!("{more}; {}", refusal.message), ..refusal },
+        }
+    }
+
+    async fn ask_anew(
+        &self,
+        request: &Request,
+        leaf: LeafIndex,
+        (mut differences, measured): (Vec<String>, Vec<Measured>),
+    ) -> Result<Attempt, Refusal> {
+        let mut before = None;
+        if let Some(Some(taken)) = self.unsettled().get_mut(&leaf) {
+            taken.returns = false;
+            before = Some(taken.hold.clone());
+        }
+        let outcome = Outcome::Failed { code: EXCEEDED.to_owned() };
+        self.settle(leaf, outcome).await.map_err(|error| unrecorded(&error))?;
+        let upstream = self.intent(&*self.world().await, request, clock::now())?.upstream;
+        let facts = self.upstreams.facts(&upstream, &request.about).await.facts;
+        let id = before.map_or_else(|| "it".to_owned(), |id| id.to_string());
+        differences.insert(0, format!("{id} was approved, ran, and was taken back: it did too much"));
+        let facts = bounded(Facts { differences, measured, ..facts }, request);
+        let _gate = self.gate.read().await;
+        let now = clock::now();
+        let mut world = self.world.lock().await;
+        let intent = self.intent(&world, request, now)?;
+        if let Some(hold) = world.holds.of_request(&request.session, request.digest) {
+            return Ok(Attempt::Waits(hold.id().clone(), hold.card().needs));
+        }
+        let decision = self.decide(&world, &intent, (&facts, Approvals::default()), now);
+        match decision.verdict {
+            Verdict::Hold(needs) => {
+                within_bounds(&world, &intent)?;
+                let card = card(&world, intent, facts, (needs, decision.basis), now);
+                self.park(&mut world, card, now).await
+            }
+            // Then it is decided from the start.
+            Verdict::Allow(_) => Ok(Attempt::Again),
+            Verdict::Deny(refusal) => Err(self.refuse(&intent, &decision.basis, refusal, now).await),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What was approved is what happens: more than the card says is counted, taken back and asked about anew.
+
+use std::process::Output;
+
+use tokio_postgres::Client;
+use xtask::instance::Shape;
+
+use crate::bed::{Bed, Refused, ask};
+use crate::proposals::propose;
+
+/// A table of seven million rows in the small, whose statistics are from when 120 of them were old.
+async fn parts(bed: &mut Bed, old: u32) -> Client {
+    let agent = bed.agent().await;
+    for sql in [
+        "CREATE TABLE parts (id int PRIMARY KEY, old bool) WITH (autovacuum_enabled = off)",
+        "ALTER TABLE parts OWNER TO tyer",
+        "INSERT INTO parts SELECT n, n <= 120 FROM generate_series(1, 40000) n",
+        "ANALYZE parts",
+    ] {
+        bed.truth(sql);
+    }
+    bed.truth(&format!("UPDATE parts SET old = true WHERE id <= {old}"));
+    agent
+}
+
+async fn approve(bed: &mut Bed, hold: &str) {
+    bed.alice.approve(hold).await.expect("alice");
+    bed.bob.approve(hold).await.expect("bob");
+}
+
+async fn held(bed: &mut Bed, agent: &Client, sql: &str) -> String {
+    let hold = ask(agent, sql).await.unwrap_err().hold();
+    approve(bed, &hold).await;
+    hold
+}
+
+fn left(bed: &Bed) -> String {
+    bed.truth("SELECT count(*) FROM parts")
+}
+
+/// The planner thinks of 120 rows or so; nobody counts them before.
+const DELETE: &str = "DELETE FROM parts WHERE id IN (SELECT id FROM parts WHERE old)";
+
+#[tokio::test]
+async fn more_than_was_approved_is_taken_back_and_held_anew() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = parts(&mut bed, 30_000).await;
+    let hold = held(&mut bed, &agent, DELETE).await;
+    let card = bed.hold(&hold).await;
+    let ceilings = card["facts"]["ceilings"].to_string();
+    assert!(ceilings.contains("public.parts: at most "), "{ceilings}");
+    let refused = ask(&agent, DELETE).await.unwrap_err();
+    assert!(refused.message.contains("30000 rows of public.parts"), "{refused:?}");
+    assert!(refused.message.contains("taken back"), "{refused:?}");
+    assert_eq!(left(&bed), "40000");
+    let anew = refused.hold();
+    assert_ne!(anew, hold);
+    bed.until(&hold, "spent").await;
+    let differences = bed.hold(&anew).await["facts"]["differences"].to_string();
+    assert!(differences.contains("30000 rows of public.parts, where at most "), "{differences}");
+    // The connection goes on, and what was measured is what they agree to now.
+    assert!(ask(&agent, "SELECT 1").await.is_ok());
+    approve(&mut bed, &anew).await;
+    assert_eq!(ask(&agent, DELETE).await, Ok(vec!["#30000".to_owned()]));
+    assert_eq!(left(&bed), "10000");
+    bed.until(&anew, "spent").await;
+    bed.verify();
+}
+
+#[tokio::test]
+async fn within_a_transaction_of_the_agent_it_fails_as_any_statement() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = parts(&mut bed, 30_000).await;
+    held(&mut bed, &agent, DELETE).await;
+    ask(&agent, "BEGIN").await.expect("a transaction");
+    let refused = ask(&agent, DELETE).await.unwrap_err();
+    assert!(refused.message.contains("30000 rows"), "{refused:?}");
+    assert_eq!(ask(&agent, "SELECT 1").await.unwrap_err().code, "25P02");
+    ask(&agent, "ROLLBACK").await.expect("rolled back");
+    assert_eq!(left(&bed), "40000");
+    approve(&mut bed, &refused.hold()).await;
+    for sql in ["BEGIN", "SAVEPOINT a", DELETE, "RELEASE a", "COMMIT"] {
+        ask(&agent, sql).await.unwrap_or_else(|refused| panic!("{sql}: {refused:?}"));
+    }
+    assert_eq!(left(&bed), "10000");
+    bed.verify();
+}
+
+#[tokio::test]
+async fn the_extended_protocol_is_bounded_too() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = parts(&mut bed, 30_000).await;
+    let delete = format!("{DELETE} RETURNING id");
+    let refusal = |error: tokio_postgres::Error| Refused::of(&error);
+    let statement = agent.prepare(&delete).await.expect("prepared");
+    let hold = refusal(agent.query(&statement, &[]).await.unwrap_err()).hold();
+    approve(&mut bed, &hold).await;
+    let refused = refusal(agent.query(&statement, &[]).await.unwrap_err());
+    assert!(refused.message.contains("30000 rows of public.parts"), "{refused:?}");
+    assert_eq!(left(&bed), "40000");
+    approve(&mut bed, &refused.hold()).await;
+    assert_eq!(agent.query(&statement, &[]).await.expect("it runs").len(), 30_000);
+    assert_eq!(agent.query("SELECT 1 + $1::int", &[&1]).await.expect("it goes on").len(), 1);
+    assert_eq!(left(&bed), "10000");
+    bed.verify();
+}
+
+#[tokio::test]
+async fn cascades_triggers_and_partitions_are_counted() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = parts(&mut bed, 120).await;
+    for sql in [
+        "CREATE TABLE uses (part int REFERENCES parts ON DELETE CASCADE)",
+        "ALTER TABLE uses OWNER TO tyer",
+        "INSERT INTO uses SELECT 1 + n % 120 FROM generate_series(1, 5000) n",
+    ] {
+        bed.truth(sql);
+    }
+    let hold = held(&mut bed, &agent, DELETE).await;
+    let refused = ask(&agent, DELETE).await.unwrap_err();
+    assert!(refused.message.contains("5000 rows of public.uses"), "{refused:?}");
+    assert_ne!(refused.hold(), hold);
+    approve(&mut bed, &refused.hold()).await;
+    assert_eq!(ask(&agent, DELETE).await, Ok(vec!["#120".to_owned()]));
+    assert_eq!(bed.truth("SELECT count(*) FROM uses"), "0");
+    // A trigger that fires only at the end of a transaction.
+    for sql in [
+        "CREATE TABLE logs (id int)",
+        "ALTER TABLE logs OWNER TO tyer",
+        "INSERT INTO logs SELECT generate_series(1, 9000)",
+        "CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN DELETE FROM logs; RETURN NULL; END$$",
+        "CREATE CONSTRAINT TRIGGER late AFTER DELETE ON parts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION gone()",
+    ] {
+        bed.truth(sql);
+    }
+    let delete = "DELETE FROM parts WHERE id = 200";
+    held(&mut bed, &agent, delete).await;
+    let refused = ask(&agent, delete).await.unwrap_err();
+    assert!(refused.message.contains("9000 rows of public.logs"), "{refused:?}");
+    assert_eq!(bed.truth("SELECT count(*) FROM logs"), "9000");
+    bed.verify();
+}
+
+#[tokio::test]
+async fn a_name_that_means_something_else_here_is_not_what_was_approved() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = parts(&mut bed, 120).await;
+    let hold = held(&mut bed, &agent, DELETE).await;
+    // The role may make temporary tables; here one is made behind the agent's back, as a pooler might.
+    let make = "CREATE TEMP TABLE parts AS SELECT 1 AS id, true AS old";
+    let made = ask(&agent, make).await;
+    if let Err(refused) = made {
+        approve(&mut bed, &refused.hold()).await;
+        ask(&agent, make).await.expect("a temporary table");
+    }
+    let refused = ask(&agent, DELETE).await.unwrap_err();
+    assert!(refused.message.contains("not what is meant here: pg_temp"), "{refused:?}");
+    bed.until(&hold, "approved").await;
+    let drop_it = "DROP TABLE pg_temp.parts";
+    if let Err(refused) = ask(&agent, drop_it).await {
+        approve(&mut bed, &refused.hold()).await;
+        ask(&agent, drop_it).await.expect("dropped");
+    }
+    assert_eq!(ask(&agent, DELETE).await, Ok(vec!["#120".to_owned()]));
+    bed.verify();
+}
+
+#[tokio::test]
+async fn a_proposal_is_bounded_too() {
+    let mut bed = Bed::new(Shape::default()).await;
+    drop(parts(&mut bed, 30_000).await);
+    let login = bed.session(&[]);
+    let said = |output: Output| {
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+        )
+    };
+    assert_eq!(propose(&bed, &login, DELETE).status.code(), Some(3));
+    approve(&mut bed, "H-1").await;
+    let (code, words) = said(propose(&bed, &login, DELETE));
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("30000 rows of public.parts") && words.contains("H-2"), "{words}");
+    assert_eq!(left(&bed), "40000");
+    approve(&mut bed, "H-2").await;
+    let (code, words) = said(propose(&bed, &login, DELETE));
+    assert_eq!(code, Some(0), "{words}");
+    assert_eq!(left(&bed), "10000");
+    bed.verify();
+}
