@@ -4,6 +4,8 @@
 //! refused, errors name the line, secrets are references. This module is the only reader of
 //! configuration files and of the environment.
 
+mod power;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,7 @@ use tyer_core::limits::{DRAIN_MS_MAX, LOGIN_MS_MAX};
 use tyer_core::policy::{Policies, Preset, Source};
 use tyer_core::record::canonical;
 
+pub(crate) use self::power::Power;
 use crate::secret::Secret;
 
 /// The file's name inside the data directory.
@@ -100,6 +103,8 @@ pub(crate) struct UpstreamConfig {
     pub(crate) environment: Environment,
     pub(crate) owners: BTreeSet<PersonId>,
     pub(crate) mode: Mode,
+    /// What Tyer's role there may be able to do beyond an ordinary role.
+    pub(crate) allow_role_powers: BTreeSet<Power>,
 }
 
 /// How the real database is reached.
@@ -215,6 +220,8 @@ struct RawUpstream {
     // Not written when it is the usual one, so that the part's digest stays what it was confirmed as.
     #[serde(default, skip_serializing_if = "Mode::is_enforce")]
     mode: Mode,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    allow_role_powers: BTreeSet<Power>,
 }
 
 /// Whether the policies bind at an upstream.
@@ -459,6 +466,7 @@ fn upstream_config(
         environment: Environment::new(raw.environment),
         owners: raw.owners.into_iter().map(PersonId::new).collect(),
         mode: raw.mode,
+        allow_role_powers: raw.allow_role_powers,
     })
 }
 
@@ -510,11 +518,14 @@ owners = ["alice"]
             ("127.0.0.1:5432", "127.0.0.1:5433"),
             ("user = \"tyer\"", "user = \"postgres\""),
             ("tls = \"disable\"", "tls = \"disable\"\nmode = \"observe\""),
+            ("tls = \"disable\"", "tls = \"disable\"\nallow_role_powers = [\"superuser\"]"),
         ] {
             assert_ne!(digest(GOOD), digest(&GOOD.replace(from, to)), "{from} -> {to}");
         }
         let usual = GOOD.replace("tls = \"disable\"", "tls = \"disable\"\nmode = \"enforce\"");
         assert_eq!(digest(GOOD), digest(&usual));
+        let none = GOOD.replace("tls = \"disable\"", "tls = \"disable\"\nallow_role_powers = []");
+        assert_eq!(digest(GOOD), digest(&none));
     }
 
     #[test]
@@ -532,6 +543,8 @@ owners = ["alice"]
         check("[upstream.orders]", &limit("login_seconds = 301"), "limits.login_seconds");
         check("[upstream.orders]", &limit("colour = 1"), "unknown field `colour`");
         check("tls = \"disable\"", "tls = \"disable\"\nmode = \"off\"", "line 14, column 8");
+        let powers = "tls = \"disable\"\nallow_role_powers = [\"superuser\", \"root\"]";
+        check("tls = \"disable\"", powers, "line 14, column 35: unknown variant `root`");
         let further = |line: &str| format!("tls = \"disable\"\n{line}");
         check("tls = \"disable\"", &further("authorities = \"a\""), "authorities");
         check("tls = \"disable\"", &further("client_key = \"a\""), "client_certificate");

@@ -53,11 +53,8 @@ pub(crate) async fn propose(
     // The upstream's connection comes first: what a text means depends on the settings found there.
     let connected = gateway.upstreams.connect(&upstream, &[]).await.map_err(|error| {
         tracing::error!(%error, %upstream, "the upstream does not let Tyer in");
-        Refusal::new(
-            Reason::Unsupported,
-            "the database behind this session cannot be reached",
-            "try again later",
-        )
+        let (message, next) = error.for_agent();
+        Refusal::new(Reason::Unsupported, message, next)
     })?;
     let (relay, question) = question(gateway, &upstream, &connected, sql)?;
     // Registered before it is decided, so that the end of the session finds it in every case.

@@ -91,6 +91,8 @@ pub(crate) async fn run(data: &Path) -> Result<(), ServeError> {
         let threads = Arc::clone(&threads);
         tasks.spawn(door::postgres::serve(Arc::clone(&gateway), listener, threads, stopping.clone()));
     }
+    let looking = Arc::clone(&gateway);
+    tokio::spawn(async move { looking.upstreams.look_at_roles().await });
     let listener = console::bind(&gateway).await?;
     tasks.spawn(console::serve(Arc::clone(&gateway), listener, stopping.clone()));
     tracing::info!(origin = gateway.config.console.origin, "Tyer serves");

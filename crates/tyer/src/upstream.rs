@@ -3,11 +3,13 @@
 //! INVARIANT: bytes reach an upstream on an agent's behalf only through [`UpstreamWriter::execute`],
 //! which takes a clearance by value and compares it with what is sent, or as a protocol chore of the
 //! closed list that the wire crate makes. The write half is private to this file. Tyer's own questions
-//! about consequences go over side connections that the server keeps read-only.
+//! about consequences go over side connections that the server keeps read-only. No connection is handed out
+//! before the server has been asked over it what Tyer's role could do.
 
 mod dial;
 mod facts;
 mod login;
+mod powers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use crate::gateway::About;
 pub(crate) use dial::DialError;
 pub(crate) use facts::Gathered;
 use login::LoggedIn;
+pub(crate) use powers::in_words;
 
 /// Anything that carries bytes both ways.
 pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -36,13 +39,14 @@ pub(crate) type Stream = Box<dyn Wire>;
 /// Every configured upstream.
 #[derive(Debug)]
 pub(crate) struct Upstreams {
-    targets: BTreeMap<Upstream, Target>,
+    targets: BTreeMap<Upstream, Arc<Target>>,
 }
 
 #[derive(Debug)]
 struct Target {
     config: UpstreamConfig,
     tls: Option<Arc<ClientConfig>>,
+    seen: powers::Seen,
 }
 
 /// An upstream that cannot be used as configured.
@@ -213,12 +217,14 @@ impl Upstreams {
                     Some(tls)
                 }
             };
-            targets.insert(name.clone(), Target { config: config.clone(), tls });
+            let target = Target { config: config.clone(), tls, seen: powers::Seen::default() };
+            targets.insert(name.clone(), Arc::new(target));
         }
         Ok(Self { targets })
     }
 
-    /// Logs in to an upstream with its real credentials, passing on the agent's harmless settings.
+    /// Logs in to an upstream with its real credentials, passing on the agent's harmless settings. Refused
+    /// when the role has, right now, more power than was allowed, or when that cannot be found out.
     pub(crate) async fn connect(
         &self,
         upstream: &Upstream,
@@ -227,7 +233,9 @@ impl Upstreams {
         let target = self.targets.get(upstream).ok_or(DialError::Unknown)?;
         let settings: Vec<_> =
             settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let LoggedIn { stream, parameters, cancel, rest } = login::login(target, &settings).await?;
+        let mut logged_in = login::login(target, &settings).await?;
+        powers::admit(target, powers::ask(&mut logged_in).await?)?;
+        let LoggedIn { stream, parameters, cancel, rest } = logged_in;
         let (reader, half) = tokio::io::split(stream);
         let writer = UpstreamWriter { out: Outbox::new(half) };
         Ok(Connected { reader, writer, parameters, cancel, rest })
@@ -249,11 +257,5 @@ impl Upstreams {
             Some(target) => facts::gather(target, about).await,
             None => Gathered::default(),
         }
-    }
-
-    /// A side connection that the server keeps read-only; for `doctor` and facts.
-    pub(crate) async fn ask(&self, upstream: &Upstream) -> Result<tokio_postgres::Client, DialError> {
-        let target = self.targets.get(upstream).ok_or(DialError::Unknown)?;
-        facts::side_connection(target).await
     }
 }

@@ -268,6 +268,19 @@ impl<'a> Fields<'a> {
         self.array().map(|bytes| usize::from(u16::from_be_bytes(bytes)))
     }
 
+    /// Values that say how long they are, after their count; null is `None`.
+    fn values(&mut self) -> Result<Vec<Option<&'a [u8]>>, DecodeError> {
+        const NULL: u32 = u32::MAX;
+        let mut values = Vec::new();
+        for _ in 0..self.count()? {
+            values.push(match self.u32()? {
+                NULL => None,
+                length => Some(self.take(usize::try_from(length).unwrap_or(usize::MAX))?),
+            });
+        }
+        Ok(values)
+    }
+
     /// Bytes up to a NUL, which is consumed.
     pub(crate) fn text(&mut self) -> Result<&'a [u8], DecodeError> {
         let at = self.rest.iter().position(|byte| *byte == 0);
@@ -340,17 +353,10 @@ impl<'a> Bind<'a> {
     /// # Errors
     /// The body does not have these fields.
     pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
-        const NULL: u32 = u32::MAX;
         let mut fields = Fields::new(body, "Bind");
         let (portal, statement) = (fields.text()?, fields.text()?);
         let formats = (0..fields.count()?).map(|_| fields.i16()).collect::<Result<Vec<_>, _>>()?;
-        let mut values = Vec::new();
-        for _ in 0..fields.count()? {
-            values.push(match fields.u32()? {
-                NULL => None,
-                length => Some(fields.take(usize::try_from(length).unwrap_or(usize::MAX))?),
-            });
-        }
+        let values = fields.values()?;
         let results = fields.count()?;
         fields.take(results * 2)?;
         fields.end()?;
@@ -396,6 +402,17 @@ pub fn execute(body: &[u8]) -> Result<(&[u8], u32), DecodeError> {
     let (portal, rows) = (fields.text()?, fields.u32()?);
     fields.end()?;
     Ok((portal, rows))
+}
+
+/// `DataRow` of one row: its columns, null as `None`.
+///
+/// # Errors
+/// The body does not have these fields.
+pub fn row(body: &[u8]) -> Result<Vec<Option<&[u8]>>, DecodeError> {
+    let mut fields = Fields::new(body, "DataRow");
+    let columns = fields.values()?;
+    fields.end()?;
+    Ok(columns)
 }
 
 /// `CommandComplete`: its tag.
@@ -592,6 +609,9 @@ mod tests {
             Bind { portal: b"p", statement: b"s", formats: vec![1], values: vec![Some(b"x"), None] };
         assert_eq!(Bind::decode(bind), Ok(expect));
         assert_eq!(execute(b"p\0\0\0\0\x07"), Ok((&b"p"[..], 7)));
+        assert_eq!(row(b"\0\x02\0\0\0\x01x\xff\xff\xff\xff"), Ok(vec![Some(&b"x"[..]), None]));
+        assert_eq!(row(b"\0\x01\0\0\0\x02x"), Err(DecodeError::Malformed("DataRow")));
+        assert_eq!(row(b"\0\0more"), Err(DecodeError::Malformed("DataRow")));
         assert_eq!(target(b"Sname\0"), Ok((Target::Statement, &b"name"[..])));
     }
 }

@@ -34,6 +34,7 @@ pub(super) async fn healthz() -> &'static str {
 
 /// 503 with the words for what is unsafe, else 200.
 pub(super) async fn readyz(State(site): Shared) -> Response {
+    site.gateway.upstreams.look_at_roles().await;
     let posture = site.status().await.posture;
     let status = if posture.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": posture.is_empty(), "unsafe": posture }))).into_response()

@@ -1,5 +1,6 @@
 //! `tyer doctor`: everything that can be wrong with a setup, one line each.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -14,22 +15,17 @@ use super::failure::{Exit, Failure};
 use super::plain::one_line;
 use super::print;
 use crate::clock;
-use crate::config::{self, Config, Mode, UpstreamConfig, UpstreamTls};
+use crate::config::{self, Config, Mode, Power, UpstreamConfig, UpstreamTls};
 use crate::founding::{self, DOOR_CERTIFICATE, DOOR_KEY};
 use crate::local::Client;
 use crate::serve::{KEY, STORE};
-use crate::upstream::Upstreams;
+use crate::upstream::{Upstreams, in_words};
 
 /// Check the setup: files, configuration, people, console, upstreams
 ///
 /// One line each: ok, warn or fail. Ends with 1 if anything fails.
 #[derive(Debug, Args)]
 pub(super) struct Doctor {}
-
-/// What Tyer's own role at an upstream could do.
-const ROLE: &str = "
-    SELECT rolname::text, rolsuper, rolreplication, rolbypassrls, rolcreaterole
-      FROM pg_catalog.pg_roles WHERE rolname = current_user";
 
 /// How far the clock may stand behind without a word; adjustments of a second are nobody's concern.
 const CLOCK_SLACK_MS: i64 = 2_000;
@@ -164,7 +160,7 @@ async fn upstreams(lines: &mut Lines, config: &Config) {
         Ok(upstreams) => {
             for (name, one) in &config.upstreams {
                 transport(lines, name, one);
-                role(lines, &upstreams, name).await;
+                role(lines, &upstreams, (name, one)).await;
             }
         }
         Err(error) => lines.fail(error.to_string()),
@@ -190,31 +186,38 @@ fn transport(lines: &mut Lines, name: &Upstream, one: &UpstreamConfig) {
     }
 }
 
-async fn role(lines: &mut Lines, upstreams: &Upstreams, name: &Upstream) {
-    let client = match upstreams.ask(name).await {
-        Ok(client) => client,
+/// What Tyer's own role could do there, and whether that is allowed.
+async fn role(lines: &mut Lines, upstreams: &Upstreams, (name, one): (&Upstream, &UpstreamConfig)) {
+    let role = match upstreams.role(name).await {
+        Ok(role) => role,
         Err(error) => return lines.fail(format!("upstream {name}: {error}")),
     };
-    let row = match client.query_one(ROLE, &[]).await {
-        Ok(row) => row,
-        Err(error) => {
-            return lines.fail(format!("upstream {name}: its role cannot be looked up: {error}"));
-        }
-    };
-    let user: String = row.try_get(0).unwrap_or_default();
-    let powers = ["superuser", "replication", "bypassrls", "createrole"];
-    let held: Vec<&str> = (1..)
-        .zip(powers)
-        // What cannot be read counts as held.
-        .filter(|(column, _)| row.try_get::<_, bool>(*column).unwrap_or(true))
-        .map(|(_, power)| power)
-        .collect();
-    if held.is_empty() {
-        return lines.ok(format!("upstream {name}: reached as {user}, an ordinary role"));
+    let beyond = role.beyond(&one.allow_role_powers);
+    let allowed: BTreeSet<_> = role.powers.difference(&beyond).copied().collect();
+    let user = &role.name;
+    if role.powers.is_empty() {
+        lines.ok(format!("upstream {name}: reached as {user}, an ordinary role"));
     }
-    let text =
-        format!("upstream {name}: the role {user} has {}; give Tyer an ordinary role", held.join(", "));
-    if held.contains(&"superuser") { lines.fail(text) } else { lines.warn(text) }
+    if !beyond.is_empty() {
+        lines.fail(format!(
+            "upstream {name}: its door is closed: the role {user} has {}; take that away, or name it in allow_role_powers",
+            in_words(&beyond)
+        ));
+    }
+    if !allowed.is_empty() {
+        lines.warn(format!(
+            "upstream {name}: the role {user} has {}, which allow_role_powers lets pass; an ordinary role is safer",
+            in_words(&allowed)
+        ));
+    }
+    let unused: BTreeSet<_> = one.allow_role_powers.difference(&role.powers).copied().collect();
+    // Whoever allows a superuser has said everything.
+    if !unused.is_empty() && !allowed.contains(&Power::Superuser) {
+        let unused = in_words(&unused);
+        lines.warn(format!(
+            "upstream {name}: allow_role_powers names {unused} without need; take it out"
+        ));
+    }
 }
 
 async fn server(lines: &mut Lines, data: &Path) {

@@ -52,7 +52,7 @@ struct FirstUpstream {
     /// The database there
     #[arg(long, value_name = "NAME", requires = "upstream")]
     database: Option<String>,
-    /// The role that Tyer logs in as
+    /// The role that Tyer logs in as; an ordinary one, else the door stays closed
     #[arg(long, value_name = "ROLE", requires = "upstream")]
     user: Option<String>,
     #[command(flatten)]
@@ -99,6 +99,11 @@ impl Init {
                 "a demo: approvals of production on this loopback console are let through; \
                  never do this before a real database",
             );
+        }
+        if let Some(user) = &self.first.user {
+            print::note(format!(
+                "the role {user} must be an ordinary one, else its door stays closed; `tyer doctor` looks"
+            ));
         }
         if let Err(error) = config::Config::load(&call.data) {
             print::note(format!("not ready to serve yet: {error}"));
@@ -226,7 +231,8 @@ const EXAMPLE: &str = r#"# [upstream.orders]
 # listen = "127.0.0.1:6432"            # where agents connect
 # address = "db.example.com:5432"      # the real database
 # database = "orders"
-# user = "tyer"                        # not a superuser
+# user = "tyer"                        # an ordinary role
+# allow_role_powers = []               # what it may be able to do beyond that; see docs/postgres.md
 # password = { env = "ORDERS_PASSWORD" }   # or { file = "orders.password" }
 # tls = "verify-full"                  # or "disable" on the same machine
 # authorities = "orders-ca.pem"        # PEM; without it, those that the system trusts

@@ -99,6 +99,17 @@ pub(super) fn posture(word: &str) -> String {
         Some(("only_observes", upstream)) => format!(
             "Policies only observe at {upstream}: everything that is asked runs, except during a freeze."
         ),
+        Some(("role_too_powerful", rest)) => {
+            let (upstream, powers) =
+                rest.split_once(' ').unwrap_or((rest, "more power than was allowed"));
+            format!(
+                "The door to {upstream} is closed: Tyer's own role there has {powers}, and nobody has allowed that."
+            )
+        }
+        Some(("role_powers_allowed", rest)) => {
+            let (upstream, powers) = rest.split_once(' ').unwrap_or((rest, "further powers"));
+            format!("Tyer's own role at {upstream} has {powers} (allow_role_powers).")
+        }
         _ => match word {
             "loopback_console_approves_production" => {
                 "This console is on the agent's own machine and may approve production \
@@ -151,9 +162,14 @@ mod tests {
 
     #[test]
     fn every_word_of_the_posture_is_a_sentence() {
-        for word in
-            ["loopback_console_approves_production", "console_without_tls", "door_closed orders"]
-        {
+        for word in [
+            "loopback_console_approves_production",
+            "console_without_tls",
+            "door_closed orders",
+            "only_observes orders",
+            "role_too_powerful orders superuser",
+            "role_powers_allowed orders replication, bypassrls",
+        ] {
             assert!(posture(word).ends_with('.'), "{word}");
         }
     }

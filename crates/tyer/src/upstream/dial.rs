@@ -38,6 +38,34 @@ pub(crate) enum DialError {
     Unsupported(&'static str),
     #[error("the upstream did not answer in time")]
     TooSlow,
+    #[error(
+        "the upstream's role {role} has more power than was allowed: {powers}; take it away, or name it in \
+         allow_role_powers"
+    )]
+    Powers { role: String, powers: String },
+}
+
+impl DialError {
+    /// What an agent reads, and the next step.
+    pub(crate) fn for_agent(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Powers { .. } => (
+                "this door is closed: Tyer's own role at the database has more power than was allowed",
+                "nothing was executed; the operator takes it away or allows it, and `tyer doctor` names it",
+            ),
+            Self::Unknown
+            | Self::Io(_)
+            | Self::Tls(_)
+            | Self::NoTls
+            | Self::Version(_)
+            | Self::Refused(_)
+            | Self::Unsupported(_)
+            | Self::TooSlow => (
+                "the database behind this door cannot be reached",
+                "nothing was executed; the operator has been told",
+            ),
+        }
+    }
 }
 
 /// A TLS client that trusts only these authorities, or the system's, and shows a certificate if it has one.

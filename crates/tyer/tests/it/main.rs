@@ -29,6 +29,8 @@ mod observe;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod powers;
+#[cfg(test)]
 mod prepared;
 #[cfg(test)]
 mod proposals;

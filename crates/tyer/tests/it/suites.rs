@@ -117,6 +117,7 @@ tls = "disable"
 environment = "staging"
 owners = ["bob"]
 mode = "observe"
+allow_role_powers = ["superuser"]
 "#,
         port = cluster.port(),
         database = suite.database,

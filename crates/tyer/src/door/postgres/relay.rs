@@ -31,7 +31,7 @@ use super::login::Agent;
 use super::{Cancel, Door, Key};
 use crate::gateway::Gateway;
 use crate::secret;
-use crate::upstream::{CancelKey, Connected, Outbox, Stream, UpstreamWriter};
+use crate::upstream::{CancelKey, Connected, DialError, Outbox, Stream, UpstreamWriter};
 
 /// Bytes that may wait for a slow side before the other is no longer read.
 const BUFFER_MAX: usize = 256 * 1024;
@@ -65,8 +65,9 @@ async fn connected(door: &Door, mut agent: Agent, signals: Signals) {
         Ok(upstream) => upstream,
         Err(error) => {
             tracing::error!(%error, upstream = %door.upstream, "the upstream does not let Tyer in");
-            let answer = Answer::new("08006", "the database behind this door cannot be reached")
-                .hint("nothing was executed; the operator has been told");
+            let code = if matches!(error, DialError::Powers { .. }) { "57P03" } else { "08006" };
+            let (message, hint) = error.for_agent();
+            let answer = Answer::new(code, message).hint(hint);
             // The client may be gone; it is being refused either way.
             agent.stream.write_all(&answer.fatal()).await.ok();
             return;

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tyer_core::intent::{Environment, Upstream};
 use xtask::cluster::{Cluster, DATABASE, ROLE};
 
-use super::super::{Connected, Upstreams};
+use super::super::{Connected, Upstreams, facts};
 use super::*;
 use crate::config::{Mode, TlsFiles, UpstreamConfig, UpstreamTls};
 use crate::secret::Secret;
@@ -60,6 +60,7 @@ fn before(port: u16, password: &str, tls: UpstreamTls) -> Result<Upstreams, Stri
         environment: Environment::new("test"),
         owners: BTreeSet::new(),
         mode: Mode::Enforce,
+        allow_role_powers: BTreeSet::new(),
     };
     Upstreams::new(&BTreeMap::from([(name, config)])).map_err(|error| error.to_string())
 }
@@ -69,7 +70,8 @@ async fn login_at(cluster: &Cluster, tls: UpstreamTls) -> Result<Connected, Stri
     let name = Upstream::new("orders");
     let upstreams = before(cluster.port(), cluster.password(), tls)?;
     let connected = upstreams.connect(&name, &[]).await.map_err(|error| error.to_string());
-    let asking = upstreams.ask(&name).await.map_err(|error| error.to_string());
+    let target = upstreams.targets.get(&name).expect("the upstream");
+    let asking = facts::side_connection(target).await.map_err(|error| error.to_string());
     match (connected, asking) {
         (Ok(connected), Ok(client)) => {
             let sql = "SELECT current_setting('default_transaction_read_only')";
@@ -213,8 +215,9 @@ async fn answering(answer: impl Fn(u8) -> Vec<u8> + Send + 'static) -> Result<Ve
         }
     });
     let upstreams = before(port, "secret", UpstreamTls::Disable)?;
-    let connected = upstreams.connect(&Upstream::new("orders"), &[]).await;
-    connected.map(|connected| connected.cancel.secret).map_err(|error| error.to_string())
+    let target = upstreams.targets.get(&Upstream::new("orders")).expect("the upstream");
+    let logged_in = login(target, &[]).await;
+    logged_in.map(|logged_in| logged_in.cancel.secret).map_err(|error| error.to_string())
 }
 
 #[tokio::test]
