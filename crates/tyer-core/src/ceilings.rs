@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::Facts;
+use crate::facts::{Cascade, Counted, Facts};
 use crate::limits::{DRIFT_ROWS_MIN, DRIFT_ROWS_PERCENT};
 
 /// What a request may do at most.
@@ -63,8 +63,8 @@ impl Ceilings {
         let mut relations: Vec<Ceiling> = Vec::new();
         for relation in &facts.relations {
             let Some(identity) = relation.identity else { continue };
-            let estimate = relation.touched.or(relation.rows);
-            let rows = measured(identity).map(Measured::rows).or(estimate).map(tolerated);
+            let figure = relation.figure().or(relation.rows);
+            let rows = measured(identity).map(Measured::rows).or(figure).map(tolerated);
             relations.push(Ceiling { name: relation.name.clone(), identity, rows });
         }
         if relations.is_empty() {
@@ -73,6 +73,19 @@ impl Ceilings {
         // A trigger may do for each row what the request does to it.
         let others = relations.iter().map(|ceiling| ceiling.rows).collect::<Option<Vec<_>>>();
         let others = others.and_then(|rows| rows.into_iter().max());
+        for cascade in facts.relations.iter().flat_map(|relation| &relation.cascades) {
+            let Cascade { name, identity, counted, .. } = cascade;
+            let figure = measured(*identity).map(Measured::rows).or(counted.and_then(Counted::exact));
+            // One that was not counted is one of the others.
+            let Some(rows) = figure else { continue };
+            match relations.iter_mut().find(|ceiling| ceiling.identity == *identity) {
+                Some(ceiling) => ceiling.rows = ceiling.rows.map(|own| own.saturating_add(rows)),
+                None => {
+                    let (name, identity) = (name.clone(), *identity);
+                    relations.push(Ceiling { name, identity, rows: Some(tolerated(rows)) });
+                }
+            }
+        }
         for rows in &facts.measured {
             if !relations.iter().any(|ceiling| ceiling.identity == rows.identity) {
                 let (name, identity) = (rows.name.clone(), rows.identity);
@@ -140,16 +153,15 @@ pub fn tolerated(rows: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::RelationFacts;
+    use crate::facts::{How, RelationFacts};
 
     fn facts(relations: &[(u64, Option<u64>, Option<u64>)]) -> Facts {
         let relation = |(identity, rows, touched): &(u64, Option<u64>, Option<u64>)| RelationFacts {
             name: format!("public.t{identity}"),
             rows: *rows,
             touched: *touched,
-            bytes: None,
-            dependents: Vec::new(),
             identity: (*identity != 0).then_some(*identity),
+            ..RelationFacts::default()
         };
         Facts { relations: relations.iter().map(relation).collect(), ..Facts::default() }
     }
@@ -181,6 +193,22 @@ mod tests {
                 "public.t8: at most 15 rows",
                 &format!("any other table, by cascades or triggers: {none}"),
             ],
+        );
+        // What was counted says more than an estimate, and bounds what goes along too.
+        let along = |identity, counted| Cascade {
+            name: format!("public.t{identity}"),
+            identity,
+            how: How::Deleted,
+            rows: Some(9_000),
+            counted,
+        };
+        let mut counted = facts(&[(7, Some(1_000), Some(120))]);
+        counted.relations[0].counted = Some(Counted::Exactly(50));
+        counted.relations[0].cascades =
+            vec![along(8, Some(Counted::Exactly(500))), along(9, Some(Counted::AtLeast(500)))];
+        check(
+            &counted,
+            &["public.t7: at most 60 rows", "public.t8: at most 550 rows", &format!("{other} 60 rows")],
         );
         check(&facts(&[(0, Some(5), Some(5))]), &[]);
         check(&Facts::default(), &[]);

@@ -26,10 +26,13 @@ pub struct Facts {
     /// What it may do at most once people have agreed; `None` where nothing bounds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceilings: Option<Ceilings>,
+    /// What a loss could be made good from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safety: Option<Safety>,
 }
 
 /// What is known about one relation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelationFacts {
     /// Its qualified name.
     pub name: String,
@@ -44,6 +47,106 @@ pub struct RelationFacts {
     /// What the upstream itself knows it by: one that was removed and made again has another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<u64>,
+    /// Rows the request would touch, counted with its own condition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
+    /// Tables that are part of it: their rows are its rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+    /// Tables that lose or change rows together with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cascades: Vec<Cascade>,
+    /// Who else uses it at the moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_use: Option<InUse>,
+}
+
+/// Rows that were counted, up to a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counted {
+    /// This many.
+    Exactly(u64),
+    /// The bound was met: this many or more.
+    AtLeast(u64),
+}
+
+/// A partition or a table that inherits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its qualified name.
+    pub name: String,
+    /// What the upstream itself knows it by.
+    pub identity: u64,
+}
+
+/// A table that loses or changes rows because another one does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cascade {
+    /// Its qualified name.
+    pub name: String,
+    /// What the upstream itself knows it by.
+    pub identity: u64,
+    /// What happens to its rows.
+    pub how: How,
+    /// Rows it holds, as the upstream estimates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// Rows of it that are touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
+}
+
+/// What happens to the rows of a table because of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// Those that refer to what goes are deleted.
+    Deleted,
+    /// Their references change: to the new value, to nothing, or to the default.
+    Changed,
+    /// All of them go.
+    Emptied,
+    /// The table goes.
+    Dropped,
+}
+
+/// Sessions of others that use a relation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InUse {
+    /// How many.
+    pub sessions: u64,
+    /// What they call themselves, as far as they do; bounded.
+    pub applications: Vec<String>,
+}
+
+/// What a loss could be made good from. What is missing is not known, and [`Facts::unknown`] says why.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Safety {
+    /// When the upstream's log was last archived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archived: Option<Timestamp>,
+    /// When the last backup was made, by the operator's own question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<Timestamp>,
+    /// The replicas that follow; none at all is an empty list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<Vec<Replica>>,
+}
+
+/// One replica.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replica {
+    /// What it calls itself.
+    pub name: String,
+    /// The upstream's word for what it does, such as `streaming`.
+    pub state: String,
+    /// By how many milliseconds it is behind; not known while nothing happens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag_ms: Option<u64>,
+    /// By how many bytes of the log it is behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag_bytes: Option<u64>,
 }
 
 impl Facts {
@@ -66,29 +169,97 @@ impl Facts {
     }
 }
 
+impl Counted {
+    /// The number, if all were counted.
+    #[must_use]
+    pub fn exact(self) -> Option<u64> {
+        match self {
+            Self::Exactly(rows) => Some(rows),
+            Self::AtLeast(_) => None,
+        }
+    }
+}
+
+impl Cascade {
+    fn drift(&self, agreed: &Self, differences: &mut Vec<String>) {
+        let now = Figure { counted: self.counted, estimate: self.rows };
+        let before = Figure { counted: agreed.counted, estimate: agreed.rows };
+        now.drift(before, &self.name, differences);
+    }
+}
+
 impl RelationFacts {
+    /// Rows the request would touch: counted, else estimated. What was counted only up to a bound is at least that.
+    #[must_use]
+    pub fn figure(&self) -> Option<u64> {
+        match self.counted {
+            Some(Counted::Exactly(rows)) => Some(rows),
+            Some(Counted::AtLeast(rows)) => self.touched.or(self.rows).map(|about| about.max(rows)),
+            None => self.touched,
+        }
+    }
+
+    /// How many in a hundred of its rows would be touched, as far as both are known.
+    #[must_use]
+    pub fn share_percent(&self) -> Option<u64> {
+        let (touched, rows) = (self.figure()?, self.rows.filter(|rows| *rows > 0)?);
+        Some(u64::try_from(u128::from(touched) * 100 / u128::from(rows)).unwrap_or(100).min(100))
+    }
+
     fn drift(&self, agreed: &Self, differences: &mut Vec<String>) {
         let name = &self.name;
         if agreed.identity.is_some() && self.identity != agreed.identity {
             differences.push(format!("{name} was removed and made again"));
         }
         // How many it holds says how many go, where nothing better is known.
-        let (rows, agreed_rows) = match agreed.touched {
+        let (now, before) = match agreed.touched {
             Some(touched) => (self.touched, Some(touched)),
             None => (self.rows, agreed.rows),
         };
-        match (rows, agreed_rows) {
-            (Some(rows), Some(agreed)) if rows > tolerated(agreed) => {
-                differences.push(format!("about {rows} rows of {name}, not {agreed}"));
-            }
-            (None, Some(agreed)) => {
-                differences
-                    .push(format!("how many rows of {name} is not known any more; it was {agreed}"));
-            }
-            _ => {}
-        }
+        let now = Figure { counted: self.counted, estimate: now };
+        now.drift(Figure { counted: agreed.counted, estimate: before }, name, differences);
         let new = self.dependents.iter().filter(|dependent| !agreed.dependents.contains(dependent));
         differences.extend(new.map(|dependent| format!("{dependent} has come to depend on {name}")));
+        for cascade in &self.cascades {
+            let same = |it: &&Cascade| it.name == cascade.name && it.how == cascade.how;
+            match agreed.cascades.iter().find(same) {
+                Some(agreed) => cascade.drift(agreed, differences),
+                None => differences.push(format!("{} is touched with {name} too", cascade.name)),
+            }
+        }
+    }
+}
+
+/// How many rows, as well as it is known.
+#[derive(Clone, Copy)]
+struct Figure {
+    counted: Option<Counted>,
+    estimate: Option<u64>,
+}
+
+impl Figure {
+    fn drift(self, agreed: Self, name: &str, differences: &mut Vec<String>) {
+        let exact = agreed.counted.and_then(Counted::exact);
+        let Some(limit) = exact.or(agreed.estimate) else { return };
+        let said = match (self.counted, self.estimate) {
+            (Some(Counted::Exactly(rows)), _) => (rows > tolerated(limit)).then(|| rows.to_string()),
+            // Beyond the bound anything is possible that the estimate does not deny.
+            (Some(Counted::AtLeast(rows)), estimate) => {
+                let about = estimate.filter(|about| exact.is_none() && *about > rows);
+                let is_more = exact.is_some() || about.unwrap_or(rows) > tolerated(limit);
+                let least = || format!("at least {rows}");
+                is_more.then(|| about.map_or_else(least, |about| format!("about {about}")))
+            }
+            (None, Some(rows)) if exact.is_none() => {
+                (rows > tolerated(limit)).then(|| format!("about {rows}"))
+            }
+            (None, _) => {
+                differences
+                    .push(format!("how many rows of {name} is not known any more; it was {limit}"));
+                None
+            }
+        };
+        differences.extend(said.map(|rows| format!("{rows} rows of {name}, not {limit}")));
     }
 }
 
@@ -135,7 +306,16 @@ mod tests {
         let dependents = dependents.iter().map(|name| (*name).to_owned()).collect();
         let name = "public.orders".to_owned();
         let identity = Some(identity);
-        let relation = RelationFacts { name, rows, touched, bytes: Some(8_192), dependents, identity };
+        let bytes = Some(8_192);
+        let relation = RelationFacts {
+            name,
+            rows,
+            touched,
+            bytes,
+            dependents,
+            identity,
+            ..RelationFacts::default()
+        };
         Facts { relations: vec![relation], ..Facts::default() }
     }
 
@@ -170,5 +350,81 @@ mod tests {
         check(&all(Some(1_000_000)), &all(Some(1_100_000)), &[]);
         check(&all(None), &all(Some(16)), &[]);
         check(&all(Some(u64::MAX)), &all(Some(u64::MAX)), &[]);
+    }
+
+    fn counted(counted: Counted, estimate: u64) -> Facts {
+        let mut facts = orders(Some(1_000_000), Some(estimate), &[], 7);
+        facts.relations[0].counted = Some(counted);
+        facts
+    }
+
+    #[test]
+    fn what_was_counted_is_compared_with_what_is_counted() {
+        use Counted::{AtLeast, Exactly};
+        let agreed = counted(Exactly(120), 7);
+        check(&agreed, &counted(Exactly(132), 9_000), &[]);
+        check(&agreed, &counted(Exactly(133), 7), &["133 rows of public.orders, not 120"]);
+        let bound = "at least 100000 rows of public.orders, not 120";
+        check(&agreed, &counted(AtLeast(100_000), 7), &[bound]);
+        check(
+            &counted(Exactly(99_999), 7),
+            &counted(AtLeast(100_000), 7),
+            &["at least 100000 rows of public.orders, not 99999"],
+        );
+        let gone = "how many rows of public.orders is not known any more; it was 120";
+        check(&agreed, &orders(Some(1_000_000), Some(7), &[], 7), &[gone]);
+        // Where no number was agreed to, the estimate was.
+        let about = counted(AtLeast(100_000), 500_000);
+        check(&about, &counted(AtLeast(100_000), 550_000), &[]);
+        check(
+            &about,
+            &counted(AtLeast(100_000), 550_001),
+            &["about 550001 rows of public.orders, not 500000"],
+        );
+        check(&about, &counted(Exactly(90_000), 9), &[]);
+        check(
+            &orders(None, Some(5), &[], 7),
+            &counted(Exactly(16), 5),
+            &["16 rows of public.orders, not 5"],
+        );
+    }
+
+    #[test]
+    fn tables_that_go_along_are_compared_too() {
+        let along = |name: &str, how, counted| {
+            let mut facts = counted_of(120);
+            let name = name.to_owned();
+            let cascade = Cascade { name, identity: 8, how, rows: Some(50), counted };
+            facts.relations[0].cascades = vec![cascade];
+            facts
+        };
+        let agreed = along("public.items", How::Deleted, Some(Counted::Exactly(30)));
+        check(&agreed, &agreed, &[]);
+        check(&agreed, &counted_of(120), &[]);
+        check(
+            &agreed,
+            &along("public.items", How::Deleted, Some(Counted::Exactly(41))),
+            &["41 rows of public.items, not 30"],
+        );
+        let too = "public.items is touched with public.orders too";
+        check(&counted_of(120), &agreed, &[too]);
+        check(&agreed, &along("public.items", How::Changed, Some(Counted::Exactly(30))), &[too]);
+    }
+
+    fn counted_of(rows: u64) -> Facts {
+        counted(Counted::Exactly(rows), rows)
+    }
+
+    #[test]
+    fn a_share_is_said_where_both_numbers_are_known() {
+        let check = |rows, touched, expect| {
+            assert_eq!(orders(rows, touched, &[], 7).relations[0].share_percent(), expect);
+        };
+        check(Some(1_000), Some(120), Some(12));
+        check(Some(1_000), Some(5_000), Some(100));
+        check(Some(0), Some(5), None);
+        check(None, Some(5), None);
+        check(Some(5), None, None);
+        check(Some(u64::MAX), Some(u64::MAX), Some(100));
     }
 }

@@ -65,6 +65,9 @@ pub const DRIFT_ROWS_PERCENT: u64 = 10;
 /// By how many rows they may have grown in any case.
 pub const DRIFT_ROWS_MIN: u64 = 10;
 
+/// Rows of one table that are counted for a card; what has more is said to have at least this many.
+pub const COUNTED_ROWS_MAX: u64 = 100_000;
+
 /// Permitted inputs that policies need not evaluate again.
 pub const MEMO_ENTRIES_MAX: usize = 1_024;
 /// Acts of a request that is among them.

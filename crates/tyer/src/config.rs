@@ -105,6 +105,8 @@ pub(crate) struct UpstreamConfig {
     pub(crate) mode: Mode,
     /// What Tyer's role there may be able to do beyond an ordinary role.
     pub(crate) allow_role_powers: BTreeSet<Power>,
+    /// The question whose answer is when the last backup was made.
+    pub(crate) backup: Option<String>,
 }
 
 /// How the real database is reached.
@@ -222,6 +224,14 @@ struct RawUpstream {
     mode: Mode,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     allow_role_powers: BTreeSet<Power>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backup: Option<RawBackup>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct RawBackup {
+    query: String,
 }
 
 /// Whether the policies bind at an upstream.
@@ -467,6 +477,7 @@ fn upstream_config(
         owners: raw.owners.into_iter().map(PersonId::new).collect(),
         mode: raw.mode,
         allow_role_powers: raw.allow_role_powers,
+        backup: raw.backup.map(|backup| backup.query),
     })
 }
 
@@ -519,6 +530,7 @@ owners = ["alice"]
             ("user = \"tyer\"", "user = \"postgres\""),
             ("tls = \"disable\"", "tls = \"disable\"\nmode = \"observe\""),
             ("tls = \"disable\"", "tls = \"disable\"\nallow_role_powers = [\"superuser\"]"),
+            ("tls = \"disable\"", "tls = \"disable\"\nbackup = { query = \"SELECT now()\" }"),
         ] {
             assert_ne!(digest(GOOD), digest(&GOOD.replace(from, to)), "{from} -> {to}");
         }
@@ -548,6 +560,7 @@ owners = ["alice"]
         let further = |line: &str| format!("tls = \"disable\"\n{line}");
         check("tls = \"disable\"", &further("authorities = \"a\""), "authorities");
         check("tls = \"disable\"", &further("client_key = \"a\""), "client_certificate");
+        check("tls = \"disable\"", &further("backup = { text = \"x\" }"), "unknown field `text`");
         check("{ file = \"password\" }", "\"s3cret\"", "line 12");
         check("{ file = \"password\" }", "{ env = \"TYER_NO_SUCH\" }", "TYER_NO_SUCH is not set");
         check("http://localhost:7780", "http://127.0.0.1:7780", "console.origin");

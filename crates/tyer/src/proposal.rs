@@ -64,7 +64,7 @@ pub(crate) async fn propose(
         return Err(Refusal::new(Reason::TooMany, message, "close some and propose it again"));
     };
     let patience = Patience { wait: wait.min(WAIT_MAX), gone: kill.clone() };
-    let request = request(session.clone(), &question);
+    let request = request(session.clone(), &relay, &question);
     let proposed = match gateway.submit(request.clone(), patience).await {
         Ok(clearance) => {
             let leaf = clearance.leaf();

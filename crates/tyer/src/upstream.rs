@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio_rustls::rustls::ClientConfig;
 use tyer_core::intent::Upstream;
 use tyer_core::verdict::Clearance;
+use tyer_wire::postgres::identity::Parameters;
 use tyer_wire::postgres::session::{Chore, Run};
 
 use crate::config::{UpstreamConfig, UpstreamTls};
@@ -145,6 +146,19 @@ impl Outbox {
 /// The only way to the server for what an agent asked.
 pub(crate) struct UpstreamWriter {
     out: Outbox,
+}
+
+/// What an agent asks for, as far as its consequences can be asked about.
+#[derive(Clone, Debug)]
+pub(crate) struct Statement {
+    pub(crate) sql: Arc<str>,
+    pub(crate) parameters: Parameters,
+    /// Whether it does nothing graver than to rows, so that the planner may be asked about it.
+    pub(crate) explainable: bool,
+    /// Settings of the session that decide what the text means.
+    pub(crate) settings: BTreeMap<String, String>,
+    /// The session may have changed rows already that nobody else sees yet.
+    pub(crate) in_transaction: bool,
 }
 
 /// Why nothing is sent.

@@ -9,7 +9,7 @@ use cedar_policy::{
 };
 
 use super::{Policies, Slice};
-use crate::facts::Facts;
+use crate::facts::{Facts, RelationFacts};
 use crate::intent::{Act, Environment, Intent, Principal, Reversibility};
 use crate::verdict::Approvals;
 
@@ -176,7 +176,7 @@ fn rows(act: &Act, facts: &Facts) -> Option<u64> {
         .relations
         .iter()
         .filter(|relation| !name.is_empty() && named(&relation.name))
-        .map(|relation| relation.touched)
+        .map(RelationFacts::figure)
         .collect();
     touched?.into_iter().max()
 }

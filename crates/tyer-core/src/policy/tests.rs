@@ -352,9 +352,7 @@ fn the_principal_and_the_resource_as_policies_see_them() {
             name: name.to_owned(),
             rows: Some(9),
             touched,
-            bytes: None,
-            dependents: Vec::new(),
-            identity: None,
+            ..RelationFacts::default()
         };
         let relations = vec![
             relation("public.t", Some(4)),
@@ -608,10 +606,8 @@ prop_compose! {
         frozen: bool, asked: bool, given in approvals(), possible in approvals(),
         touched in prop::option::of(0..20_u64),
     ) -> Around {
-        let relation = RelationFacts {
-            name: "public.a".to_owned(), rows: None, touched, bytes: None, dependents: Vec::new(),
-            identity: None,
-        };
+        let name = "public.a".to_owned();
+        let relation = RelationFacts { name, touched, ..RelationFacts::default() };
         let facts = Facts { relations: vec![relation], ..Facts::default() };
         Around { frozen, asked, given, possible, facts, narrowing: Narrowing::default() }
     }

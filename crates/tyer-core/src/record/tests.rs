@@ -53,10 +53,9 @@ fn facts() -> Facts {
     let relation = RelationFacts {
         name: "public.orders".into(),
         rows: Some(1_200),
-        touched: None,
         bytes: Some(81_920),
         dependents: vec!["payments (cascade)".into()],
-        identity: None,
+        ..RelationFacts::default()
     };
     let unknown = vec!["triggers of \"orders\"".into()];
     Facts { relations: vec![relation], unknown, ..Facts::default() }

@@ -26,7 +26,7 @@ mod transaction;
 mod understood;
 mod upstream;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use tyer_core::intent::Digest;
@@ -286,6 +286,12 @@ impl Session {
         if MEANING.contains(&name) {
             self.scope.settings.insert(name.to_owned(), value.to_owned());
         }
+    }
+
+    /// The settings that decide what a text means, as the server reported them.
+    #[must_use]
+    pub fn settings(&self) -> &BTreeMap<String, String> {
+        &self.scope.settings
     }
 
     /// The transaction status that the server last reported.

@@ -31,6 +31,7 @@ use tyer_core::intent::{Act, Acts, Digest, Effect, Kind};
 use tyer_core::limits::REQUEST_BYTES_MAX;
 
 pub use self::lasting::Lasting;
+pub(super) use self::names::dotted;
 pub(super) use self::outline::Outline;
 use self::prepared::Bodies;
 pub(super) use self::prepared::below;

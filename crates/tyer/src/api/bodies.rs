@@ -1,6 +1,7 @@
 //! The bodies of the public HTTP API: the only serde types that outsiders see, made by hand from the
 //! core's types so that neither can change the other by accident. Pages show the same bodies.
 
+pub(crate) mod facts;
 pub(crate) mod holds;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -9,7 +10,8 @@ use tyer_core::intent::Timestamp;
 use tyer_core::ledger::verify::Report;
 use tyer_core::statement::Statement;
 
-pub(crate) use self::holds::{ActBody, CardBody, FactsBody, HoldBody, RelationBody, standing_word};
+pub(crate) use self::facts::{CascadeBody, CountedBody, FactsBody, RelationBody, SafetyBody};
+pub(crate) use self::holds::{ActBody, CardBody, HoldBody, standing_word};
 use crate::config::Mode;
 use crate::gateway::world::{Freeze, Person, Session};
 

@@ -1,5 +1,7 @@
 //! `tyer holds list` and `tyer show`: what waits for people, and the whole card of one hold.
 
+mod facts;
+
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
@@ -96,13 +98,8 @@ fn card(hold: &Value) -> Result<(), Failure> {
             &format!("{effect} {resource}, {}: {}", at(act, "/reversibility"), at(act, "/why")),
         )?;
     }
-    for relation in hold.pointer("/facts/relations").and_then(Value::as_array).into_iter().flatten() {
-        let (name, rows) = (at(relation, "/name"), at(relation, "/rows"));
-        let touched = at(relation, "/touched");
-        say("touches", &format!("{name}: {touched} of {rows} rows, {} bytes", at(relation, "/bytes")))?;
-        for dependent in print::list(relation, "dependents") {
-            say("depends", dependent.as_str().unwrap_or_default())?;
-        }
+    for (label, text) in hold.get("facts").map(facts::lines).unwrap_or_default() {
+        say(label, &text)?;
     }
     for different in hold.pointer("/facts/differences").and_then(Value::as_array).into_iter().flatten()
     {

@@ -240,6 +240,7 @@ const EXAMPLE: &str = r#"# [upstream.orders]
 # client_key = "tyer.key"
 # environment = "production"
 # owners = ["alice"]
+# backup = { query = "SELECT max(made) FROM backups" }   # when the last backup was made
 "#;
 
 fn absolute(file: &Path) -> Result<String, Failure> {

@@ -2,6 +2,8 @@
 //!
 //! What it says in words comes from the effects that Tyer saw in the request, never from its author.
 
+mod consequences;
+
 use maud::{Markup, html};
 use tyer_core::intent::Timestamp;
 
@@ -9,7 +11,7 @@ use super::escape::{Block, Line};
 use super::layout::supplied;
 use super::queue::{state, who};
 use super::words;
-use crate::api::bodies::{ActBody, CardBody, FactsBody, HoldBody, RelationBody};
+use crate::api::bodies::{ActBody, CardBody, HoldBody};
 use crate::api::site::is_live;
 
 /// What the card looks like to the person before it.
@@ -30,7 +32,7 @@ pub(super) fn main(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
             div.columns {
                 div.reading {
                     (does(&card.acts))
-                    (consequences(&card.facts, card))
+                    (consequences::section(&card.facts, card.taken))
                     (request(card))
                     (purpose(card))
                     (basis(card))
@@ -103,69 +105,6 @@ fn reversibility(act: &ActBody) -> &str {
         "recoverable" => "can be recovered only from a snapshot or backup",
         "irreversible" => "cannot be taken back",
         other => other,
-    }
-}
-
-fn consequences(facts: &FactsBody, card: &CardBody) -> Markup {
-    html! {
-        section {
-            h2 { "Consequences" }
-            @if !facts.differences.is_empty() {
-                h3 { "Not what was approved before" }
-                ul.unknown { @for difference in &facts.differences { li { (Line(difference)) } } }
-            }
-            @for relation in &facts.relations { (relation_box(relation)) }
-            @if !facts.unknown.is_empty() {
-                h3 { "Not known" }
-                ul.unknown { @for unknown in &facts.unknown { li { (Line(unknown)) } } }
-            }
-            @if !facts.ceilings.is_empty() {
-                h3 { "Taken back if it does more" }
-                ul { @for ceiling in &facts.ceilings { li { (Line(ceiling)) } } }
-                p.quiet { "Tyer runs it in a transaction of its own and counts the rows before it commits." }
-            }
-            @if facts.relations.is_empty() && facts.unknown.is_empty() {
-                p.unknown { "Nothing is known about how much this touches. Tyer asks the database only about tables that lose or change rows." }
-            }
-            p.quiet { "As the database said at " (words::civil(card.taken)) ". Figures are estimates." }
-        }
-    }
-}
-
-fn relation_box(relation: &RelationBody) -> Markup {
-    html! {
-        div.relation {
-            h3 { code { (Line(&relation.name)) } }
-            dl.figures {
-                div {
-                    dt { "Rows touched" }
-                    dd { (figure(relation.touched.map(words::count))) }
-                }
-                div {
-                    dt { "Rows in it" }
-                    dd { (figure(relation.rows.map(words::count))) }
-                }
-                div {
-                    dt { "Size" }
-                    dd { (figure(relation.bytes.map(words::bytes))) }
-                }
-            }
-            @if relation.dependents.is_empty() {
-                p.quiet { "Nothing that the database knows of depends on it." }
-            } @else {
-                p { "Depends on it:" }
-                ul { @for dependent in &relation.dependents { li { (Line(dependent)) } } }
-            }
-        }
-    }
-}
-
-fn figure(known: Option<String>) -> Markup {
-    html! {
-        @match known {
-            Some(figure) => { "about " (figure) }
-            None => span.unknown { "not known" }
-        }
     }
 }
 

@@ -10,6 +10,7 @@ use tyer_core::verdict::{Basis, Refusal};
 
 use super::{Gateway, not_recorded};
 use crate::secret;
+use crate::upstream::Statement;
 
 /// Characters of redacted text that a leaf keeps.
 const REDACTED_CHARS_MAX: usize = 3_000;
@@ -44,8 +45,8 @@ pub(crate) struct Request {
 pub(crate) struct About {
     /// Relations that would lose or change rows.
     pub(crate) relations: Vec<String>,
-    /// A statement that the upstream's planner may be asked about without running anything.
-    pub(crate) explain: Option<String>,
+    /// The request as the upstream knows it, for asking more than names.
+    pub(crate) statement: Option<Statement>,
 }
 
 /// How long the requester waits for people, and how to tell that it has gone.

@@ -94,7 +94,7 @@ impl Bed {
             text,
             transactional: false,
             fits_block: true,
-            about: About { relations: vec!["public.orders".to_owned()], explain: None },
+            about: About { relations: vec!["public.orders".to_owned()], statement: None },
         };
         let patience = Patience { wait: Duration::ZERO, gone: watch::channel(false).1 };
         self.gateway.submit(request, patience).await

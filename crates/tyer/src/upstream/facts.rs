@@ -1,75 +1,48 @@
 //! The consequences of a request, asked of the database over a side connection.
 //!
-//! The connection's transaction is read-only and its statements are bounded in time. The planner is
-//! asked about a statement (`EXPLAIN` without `ANALYZE`) only when the statement calls nothing that the
-//! planner might run, and the database has nothing of its own that a view, an overload or an operator could
-//! bring in: planning runs functions that are immutable or stable.
+//! The connection's transactions are read-only, its statements are bounded in time, and all of them together are.
+//! Nothing is run that is being judged: a statement is planned (`EXPLAIN` without `ANALYZE`), and rows are counted,
+//! only where no code of the database's own could take part ([`guard`]). What a question does not find out is said.
 
-use std::io;
+mod along;
+mod count;
+mod depend;
+mod guard;
+mod safety;
+mod side;
+
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, Row};
 use tyer_core::facts::{Facts, RelationFacts};
+use tyer_wire::postgres::probe::{self, Probe};
 
-use tyer_core::limits::STARTUP_BYTES_MAX;
-use tyer_wire::postgres::encode;
-
-use super::login::{self, LoggedIn};
-use super::{DialError, Target};
+use super::{DialError, Statement, Target};
 use crate::gateway::About;
+
+pub(super) use self::side::side_connection;
 
 /// How long all questions together may take.
 const FACTS_WAIT: Duration = Duration::from_secs(3);
-/// Bytes on their way between the driver and the server.
-const DUPLEX_BYTES: usize = 16 * 1024;
 /// Relations that a card says more about.
 const RELATIONS_MAX: usize = 10;
 
-/// Dependents of one relation that a card lists.
-const DEPENDENTS_MAX: usize = 20;
-
+/// A table by a name in the words of SQL, with what is part of it.
 const SIZES: &str = "
-    SELECT n.nspname || '.' || c.relname,
-           CASE WHEN c.reltuples < 0 THEN NULL ELSE c.reltuples::int8 END,
-           CASE WHEN c.relkind IN ('r', 'p', 'm', 't') THEN pg_total_relation_size(c.oid) END,
-           c.oid::int8
+    WITH RECURSIVE tree(oid) AS (
+        SELECT pg_catalog.to_regclass($1)::oid
+        UNION SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid),
+    filled AS (
+        SELECT c.oid, c.reltuples FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid
+         WHERE c.relkind IN ('r', 'm', 't'))
+    SELECT n.nspname::text, c.relname::text,
+           (SELECT CASE WHEN NOT bool_or(f.reltuples < 0) THEN sum(f.reltuples)::int8 END FROM filled f),
+           (SELECT sum(pg_catalog.pg_total_relation_size(f.oid))::int8 FROM filled f),
+           c.oid
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.oid = pg_catalog.to_regclass($1)";
-
-const DEPENDENTS: &str = "
-    SELECT c.conrelid::regclass::text || CASE c.confdeltype
-             WHEN 'c' THEN ' (rows are deleted with it)'
-             WHEN 'n' THEN ' (references are set to null)'
-             WHEN 'd' THEN ' (references are set to the default)'
-             ELSE ' (its foreign key blocks, unless CASCADE)' END
-      FROM pg_catalog.pg_constraint c
-     WHERE c.contype = 'f' AND c.confrelid = pg_catalog.to_regclass($1)
-    UNION ALL
-    SELECT DISTINCT r.ev_class::regclass::text || ' (reads it)'
-      FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
-     WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass
-       AND d.refobjid = pg_catalog.to_regclass($1) AND r.ev_class <> d.refobjid
-    UNION ALL
-    SELECT 'trigger ' || t.tgname FROM pg_catalog.pg_trigger t
-     WHERE t.tgrelid = pg_catalog.to_regclass($1) AND NOT t.tgisinternal
-     ORDER BY 1";
-
-/// Whether planning might run code of this database: it folds functions that are immutable or stable, and tries
-/// operators on the commonest values. Compiled code of extensions was installed by whoever runs the server.
-const OWN_CODE: &str = "
-    WITH installed AS (
-        SELECT d.classid, d.objid FROM pg_catalog.pg_depend d WHERE d.deptype = 'e')
-    SELECT EXISTS (
-        SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-         WHERE p.oid >= 16384 AND p.provolatile <> 'v' AND NOT (l.lanname IN ('c', 'internal') AND EXISTS (
-            SELECT FROM installed i WHERE i.classid = 'pg_catalog.pg_proc'::regclass AND i.objid = p.oid))
-    ) OR EXISTS (
-        SELECT FROM pg_catalog.pg_operator o WHERE o.oid >= 16384 AND NOT EXISTS (
-            SELECT FROM installed i WHERE i.classid = 'pg_catalog.pg_operator'::regclass AND i.objid = o.oid)
-    )";
-const NOT_PLANNED: &str =
-    "how many rows: the planner was not asked, since it might run functions of this database";
 
 /// What was found out.
 #[derive(Debug, Default)]
@@ -79,103 +52,155 @@ pub(crate) struct Gathered {
     pub(crate) is_partial: bool,
 }
 
+/// One table that the facts are about.
+#[derive(Clone, Debug)]
+struct Table {
+    schema: String,
+    name: String,
+    oid: u32,
+}
+
+impl Table {
+    /// As people are shown it.
+    fn dotted(&self) -> String {
+        probe::dotted(&self.schema, &self.name)
+    }
+}
+
 /// Asks what is known; never fails, says what stayed unknown.
 pub(super) async fn gather(target: &Target, about: &About) -> Gathered {
-    let (mut facts, mut is_partial) = (Facts::default(), true);
-    match tokio::time::timeout(FACTS_WAIT, ask(target, about, &mut facts)).await {
-        Ok(Ok(())) => is_partial = false,
+    let mut gathered = Gathered::default();
+    match tokio::time::timeout(FACTS_WAIT, ask(target, about, &mut gathered)).await {
+        Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::warn!(%error, "facts are incomplete");
-            facts
-                .unknown
-                .push("the database did not answer every question about the consequences".to_owned());
+            gathered.is_partial = true;
+            gathered.unknown("the database did not answer every question about the consequences");
         }
         Err(_) => {
-            facts.unknown.push("the database took too long to answer about the consequences".to_owned())
+            gathered.is_partial = true;
+            gathered.unknown("the database took too long to answer everything about the consequences");
         }
     }
     if about.relations.len() > RELATIONS_MAX {
-        facts
-            .unknown
-            .push(format!("{} more tables are not described", about.relations.len() - RELATIONS_MAX));
+        let more = about.relations.len() - RELATIONS_MAX;
+        gathered.unknown(format!("{more} more tables are not described"));
     }
-    Gathered { facts, is_partial }
+    gathered
 }
 
-/// A connection of Tyer's own, which the server keeps read-only.
-pub(super) async fn side_connection(target: &Target) -> Result<Client, DialError> {
-    let read_only = "-c default_transaction_read_only=on -c statement_timeout=2000 -c lock_timeout=500";
-    let settings = [("application_name", "tyer facts"), ("options", read_only)];
-    let logged_in = login::login(target, &settings).await?;
-    let (ours, theirs) = tokio::io::duplex(DUPLEX_BYTES);
-    tokio::spawn(async move {
-        if let Err(error) = carry(logged_in, theirs).await {
-            tracing::debug!(%error, "a side connection ended");
-        }
-    });
-    let mut config = tokio_postgres::Config::new();
-    config.user(&target.config.user);
-    let refused = |error: tokio_postgres::Error| DialError::Refused(error.to_string());
-    let (client, connection) = config.connect_raw(ours, NoTls).await.map_err(refused)?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a side connection ended");
-        }
-    });
-    Ok(client)
-}
-
-/// Lets the driver in, since Tyer has logged in already and in its own way, and carries bytes.
-async fn carry(logged_in: LoggedIn, mut driver: DuplexStream) -> io::Result<()> {
-    let LoggedIn { mut stream, parameters, cancel, rest } = logged_in;
-    let length = usize::try_from(driver.read_u32().await?).unwrap_or(usize::MAX);
-    let mut startup = vec![0; length.saturating_sub(4).min(STARTUP_BYTES_MAX)];
-    driver.read_exact(&mut startup).await?;
-    let mut greeting = encode::authentication_ok();
-    for (name, value) in &parameters {
-        greeting.extend(encode::parameter_status(name, value));
-    }
-    // The driver is given no way to cancel: its statements are bounded in time.
-    greeting.extend(encode::backend_key(cancel.process.cast_unsigned(), &[0; 4]));
-    greeting.extend(encode::ready());
-    greeting.extend(rest);
-    driver.write_all(&greeting).await?;
-    tokio::io::copy_bidirectional(&mut driver, &mut stream).await.map(drop)
-}
-
-async fn ask(target: &Target, about: &About, facts: &mut Facts) -> Result<(), AskError> {
+async fn ask(target: &Target, about: &About, gathered: &mut Gathered) -> Result<(), AskError> {
     let client = side_connection(target).await?;
+    let mut tables = Vec::new();
     for name in about.relations.iter().take(RELATIONS_MAX) {
-        let Some(row) = client.query_opt(SIZES, &[name]).await? else {
-            facts.unknown.push(format!("{name} is not a table that Tyer's role can see"));
-            continue;
-        };
-        let count =
-            |at: usize| row.get::<_, Option<i64>>(at).and_then(|value| u64::try_from(value).ok());
-        let (rows, bytes) = (count(1), count(2));
-        let dependents = client.query(DEPENDENTS, &[name]).await?;
-        facts.relations.push(RelationFacts {
-            name: row.get(0),
-            rows,
-            touched: None,
-            bytes,
-            dependents: dependents.iter().take(DEPENDENTS_MAX).map(|row| row.get(0)).collect(),
-            identity: count(3),
-        });
-        if dependents.len() > DEPENDENTS_MAX {
-            let more = dependents.len() - DEPENDENTS_MAX;
-            facts.unknown.push(format!("{more} more objects depend on {name} and are not listed"));
+        if let Some(table) = sizes(&client, name, gathered).await? {
+            depend::ask(&client, &table, gathered).await?;
+            tables.push(table);
         }
     }
-    if let (Some(statement), [only]) = (&about.explain, facts.relations.as_mut_slice()) {
-        let might_run: bool = client.query_one(OWN_CODE, &[]).await?.get(0);
-        match if might_run { None } else { explain(&client, statement).await.ok() } {
-            Some(touched) => only.touched = touched,
-            None if might_run => facts.unknown.push(NOT_PLANNED.to_owned()),
-            None => facts.unknown.push("the planner gave no estimate of the rows".to_owned()),
+    if let Some(statement) = &about.statement {
+        rows(&client, statement, &tables, gathered).await?;
+    }
+    for table in &tables {
+        safety::in_use(&client, table, gathered).await?;
+    }
+    safety::ask(&client, target, gathered).await?;
+    Ok(())
+}
+
+/// Rows that the statement touches, here and in tables that go along.
+async fn rows(
+    client: &Client,
+    statement: &Statement,
+    tables: &[Table],
+    gathered: &mut Gathered,
+) -> Result<(), Error> {
+    settle(client, statement).await?;
+    let probe = Probe::of(&statement.sql);
+    let doubt = guard::of_statement(client, &probe, gathered).await?;
+    if statement.explainable && tables.len() == 1 {
+        count::plan(client, statement, doubt.as_deref(), gathered).await?;
+    }
+    along::ask(client, (statement, &probe), (tables, doubt.as_deref()), gathered).await
+}
+
+/// Reads dates, times and names as the agent's session does.
+async fn settle(client: &Client, statement: &Statement) -> Result<(), Error> {
+    for name in ["DateStyle", "IntervalStyle", "TimeZone", "search_path"] {
+        if let Some(value) = statement.settings.get(name) {
+            client.execute("SELECT pg_catalog.set_config($1, $2, false)", &[&name, value]).await?;
         }
     }
     Ok(())
+}
+
+async fn sizes(client: &Client, name: &str, gathered: &mut Gathered) -> Result<Option<Table>, Error> {
+    let about = format!("anything about {name}");
+    let Some(rows) = gathered.query(client, &about, (SIZES, &[&probe::quoted(name)])).await? else {
+        return Ok(None);
+    };
+    let Some(row) = rows.first() else {
+        gathered.unknown(format!("{name} is not a table that Tyer's role can see"));
+        return Ok(None);
+    };
+    let table = Table { schema: row.get(0), name: row.get(1), oid: row.get(4) };
+    gathered.facts.relations.push(RelationFacts {
+        name: table.dotted(),
+        rows: number(row, 2),
+        bytes: number(row, 3),
+        identity: Some(u64::from(table.oid)),
+        ..RelationFacts::default()
+    });
+    Ok(Some(table))
+}
+
+/// A number that is not negative.
+fn number(row: &Row, at: usize) -> Option<u64> {
+    row.get::<_, Option<i64>>(at).and_then(|value| u64::try_from(value).ok())
+}
+
+impl Gathered {
+    fn unknown(&mut self, what: impl Into<String>) {
+        self.facts.unknown.push(what.into());
+    }
+
+    /// The facts of one of the tables that were found.
+    fn of(&mut self, table: &Table) -> Option<&mut RelationFacts> {
+        let identity = Some(u64::from(table.oid));
+        self.facts.relations.iter_mut().find(|relation| relation.identity == identity)
+    }
+
+    /// The answer to one question, or none if the database refused it: that is then said, and the rest is asked all
+    /// the same.
+    async fn query(
+        &mut self,
+        client: &Client,
+        about: &str,
+        (sql, values): (&str, &[&(dyn ToSql + Sync)]),
+    ) -> Result<Option<Vec<Row>>, Error> {
+        match client.query(sql, values).await {
+            Ok(rows) => Ok(Some(rows)),
+            Err(error) => {
+                let why = self.refused(&error).ok_or(error)?;
+                self.unknown(format!("{about}: {why}"));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Why the database refused one question, unless the connection is gone. What may be answered another time
+    /// leaves the facts incomplete.
+    fn refused(&mut self, error: &Error) -> Option<&'static str> {
+        let code = error.as_db_error()?.code().clone();
+        tracing::info!(%error, "the database did not answer a question about consequences");
+        self.is_partial |= code != SqlState::INSUFFICIENT_PRIVILEGE;
+        Some(match code {
+            SqlState::QUERY_CANCELED => "the database took too long",
+            SqlState::LOCK_NOT_AVAILABLE => "somebody holds a lock on it",
+            SqlState::INSUFFICIENT_PRIVILEGE => "Tyer's role may not read it",
+            _ => "the database refused the question",
+        })
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -183,19 +208,5 @@ enum AskError {
     #[error(transparent)]
     Dial(#[from] DialError),
     #[error(transparent)]
-    Postgres(#[from] tokio_postgres::Error),
-}
-
-/// The planner's estimate of the rows that the statement's top node works on.
-async fn explain(client: &Client, statement: &str) -> Result<Option<u64>, tokio_postgres::Error> {
-    let answer = client.simple_query(&format!("EXPLAIN (FORMAT JSON) {statement}")).await?;
-    let text = answer.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0),
-        _ => None,
-    });
-    let plan: serde_json::Value = serde_json::from_str(text.unwrap_or("null")).unwrap_or_default();
-    let top = plan.pointer("/0/Plan");
-    // A statement that changes rows reports none itself; its input does.
-    let node = top.and_then(|top| top.pointer("/Plans/0")).or(top);
-    Ok(node.and_then(|node| node.get("Plan Rows")).and_then(serde_json::Value::as_u64))
+    Postgres(#[from] Error),
 }

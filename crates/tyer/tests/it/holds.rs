@@ -207,10 +207,13 @@ async fn the_facts_of_a_card_run_nothing_of_the_database() {
     let hold = ask(&agent, delete).await.unwrap_err().hold();
     assert!(touched(&bed.hold(&hold).await).is_u64());
     bed.bob.reject(&hold, "first try").await.expect("bob rejects");
-    for own in [
-        "CREATE FUNCTION length(varchar) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1'",
-        "CREATE FUNCTION same(int, int) RETURNS bool LANGUAGE sql AS 'SELECT true'; \
-         DROP FUNCTION length(varchar); CREATE OPERATOR === (FUNCTION = same, LEFTARG = int, RIGHTARG = int)",
+    for (own, delete) in [
+        ("CREATE FUNCTION length(varchar) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1'", delete),
+        (
+            "DROP FUNCTION length(varchar); CREATE FUNCTION same(bigint, int) RETURNS bool LANGUAGE sql AS 'SELECT true'; \
+             CREATE OPERATOR === (FUNCTION = same, LEFTARG = bigint, RIGHTARG = int)",
+            "DELETE FROM payments WHERE id === 7",
+        ),
     ] {
         own.split("; ").for_each(|statement| drop(bed.truth(statement.trim())));
         let refused = ask(&agent, &format!("{delete} -- {}", own.len())).await.unwrap_err();
@@ -218,4 +221,7 @@ async fn the_facts_of_a_card_run_nothing_of_the_database() {
         assert!(touched(&card).is_null(), "{card}");
         assert!(card["facts"]["unknown"].to_string().contains("might run"), "{card}");
     }
+    // What the statement does not mention is in no way of planning it.
+    let hold = ask(&agent, "DELETE FROM payments WHERE id = 8").await.unwrap_err().hold();
+    assert!(touched(&bed.hold(&hold).await).is_u64());
 }

@@ -3,7 +3,7 @@
 use pg_query::{NodeEnum, protobuf as pb};
 
 /// Parts joined by dots. A part that has a dot itself is quoted, so that it stays one part.
-pub(super) fn dotted<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+pub(in crate::postgres) fn dotted<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let mut name = String::new();
     for part in parts.into_iter().filter(|part| !part.is_empty()) {
         if !name.is_empty() {

@@ -1,13 +1,11 @@
 //! Holds and their cards, as the API and the pages show them.
 
 use serde::Serialize;
-use tyer_core::ceilings::Ceilings;
-use tyer_core::facts::Facts;
 use tyer_core::hold::{Hold, Standing, State};
 use tyer_core::intent::{Act, Effect, Timestamp};
 use tyer_core::verdict::{Approvals, Needs};
 
-use super::Moment;
+use super::{FactsBody, Moment};
 
 /// People whose agreement is needed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -148,26 +146,6 @@ pub(crate) struct ActBody {
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct FactsBody {
-    pub(crate) relations: Vec<RelationBody>,
-    /// What could not be found out, in words.
-    pub(crate) unknown: Vec<String>,
-    /// In what they differ from the facts that people had agreed to before, in words.
-    pub(crate) differences: Vec<String>,
-    /// What the request may do to rows at most before it is taken back, in words; empty where nothing bounds it.
-    pub(crate) ceilings: Vec<String>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct RelationBody {
-    pub(crate) name: String,
-    pub(crate) rows: Option<u64>,
-    pub(crate) touched: Option<u64>,
-    pub(crate) bytes: Option<u64>,
-    pub(crate) dependents: Vec<String>,
-}
-
-#[derive(Clone, Debug, Serialize)]
 pub(crate) struct ApprovalBody {
     pub(crate) person: String,
     /// `controller`, `peer` or `owner`.
@@ -186,7 +164,7 @@ impl CardBody {
             request_digest: card.intent.digest.to_string(),
             card_digest: card.digest().to_string(),
             acts: card.intent.acts.iter().map(act).collect(),
-            facts: facts(&card.facts),
+            facts: FactsBody::of(&card.facts),
             policies: card.policies.clone(),
             policy_set: card.policy_set.to_string(),
             taken: Moment(card.taken),
@@ -221,25 +199,6 @@ fn act(act: &Act) -> ActBody {
         reversibility: act.reversibility.as_str(),
         local: act.local,
         why: act.why.clone(),
-    }
-}
-
-fn facts(facts: &Facts) -> FactsBody {
-    FactsBody {
-        relations: facts
-            .relations
-            .iter()
-            .map(|relation| RelationBody {
-                name: relation.name.clone(),
-                rows: relation.rows,
-                touched: relation.touched,
-                bytes: relation.bytes,
-                dependents: relation.dependents.clone(),
-            })
-            .collect(),
-        unknown: facts.unknown.clone(),
-        differences: facts.differences.clone(),
-        ceilings: facts.ceilings.as_ref().map(Ceilings::in_words).unwrap_or_default(),
     }
 }
 

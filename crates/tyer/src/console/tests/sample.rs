@@ -3,9 +3,10 @@
 use tyer_core::intent::Timestamp;
 
 use crate::api::bodies::Moment;
-use crate::api::bodies::holds::{
-    ActBody, ApprovalBody, CardBody, FactsBody, GivenBody, HoldBody, NeedsBody, RelationBody,
+use crate::api::bodies::facts::{
+    CascadeBody, CountedBody, FactsBody, InUseBody, RelationBody, ReplicaBody, SafetyBody,
 };
+use crate::api::bodies::holds::{ActBody, ApprovalBody, CardBody, GivenBody, HoldBody, NeedsBody};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_795_442_400_000);
 
@@ -63,28 +64,7 @@ pub(crate) fn card() -> CardBody {
             act("destroy", "removes table public.orders_old with everything that depends on it", "relation:public.orders_old", "irreversible"),
             act("read", "reads from nothing", "database", "reversible"),
         ],
-        facts: FactsBody {
-            relations: vec![RelationBody {
-                name: "public.customers".to_owned(),
-                rows: Some(1_204_331),
-                touched: Some(1_204_331),
-                bytes: Some(1_450_000_000),
-                dependents: vec![
-                    "orders (rows are deleted with it)".to_owned(),
-                    "payments (its foreign key blocks, unless CASCADE)".to_owned(),
-                    "customer_totals (reads it)".to_owned(),
-                ],
-            }],
-            unknown: vec!["public.orders_old is not a table that Tyer's role can see".to_owned()],
-            differences: vec![
-                "H-40 was approved for something else".to_owned(),
-                "about 1204331 rows of public.customers, not 120".to_owned(),
-            ],
-            ceilings: vec![
-                "public.customers: at most 1324764 rows".to_owned(),
-                "any other table, by cascades or triggers: at most 1324764 rows".to_owned(),
-            ],
-        },
+        facts: facts(),
         policies: vec!["guarded.dangerous-production".to_owned()],
         policy_set: "c1".repeat(32),
         taken: ago(3),
@@ -94,5 +74,52 @@ pub(crate) fn card() -> CardBody {
             at: ago(1),
             comment: "We have this morning's snapshot.".to_owned(),
         }],
+    }
+}
+
+fn facts() -> FactsBody {
+    let relation = RelationBody {
+        name: "public.customers".to_owned(),
+        rows: Some(1_204_331),
+        touched: Some(1_204_331),
+        bytes: Some(1_450_000_000),
+        dependents: vec![
+            "orders (rows are deleted with it)".to_owned(),
+            "payments (its foreign key blocks, unless CASCADE)".to_owned(),
+            "customer_totals (reads it)".to_owned(),
+        ],
+        counted: Some(CountedBody { rows: 100_000, exact: false }),
+        share_percent: Some(100),
+        parts: vec!["public.customers_2025".to_owned(), "public.customers_2026".to_owned()],
+        cascades: vec![CascadeBody {
+            name: "public.orders".to_owned(),
+            how: "deleted",
+            rows: Some(60_000),
+            counted: Some(CountedBody { rows: 59_998, exact: true }),
+        }],
+        in_use: Some(InUseBody { sessions: 3, applications: vec!["web".to_owned()] }),
+    };
+    let replica = |name: &str, lag_ms, lag_bytes| ReplicaBody {
+        name: name.to_owned(),
+        state: "streaming".to_owned(),
+        lag_ms,
+        lag_bytes,
+    };
+    FactsBody {
+        relations: vec![relation],
+        unknown: vec!["public.orders_old is not a table that Tyer's role can see".to_owned()],
+        differences: vec![
+            "H-40 was approved for something else".to_owned(),
+            "about 1204331 rows of public.customers, not 120".to_owned(),
+        ],
+        ceilings: vec![
+            "public.customers: at most 1324764 rows".to_owned(),
+            "any other table, by cascades or triggers: at most 1324764 rows".to_owned(),
+        ],
+        safety: Some(SafetyBody {
+            archived: Some(ago(4)),
+            backup: Some(ago(8 * 60)),
+            replicas: Some(vec![replica("lisbon", Some(120), Some(0)), replica("lagos", None, None)]),
+        }),
     }
 }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use tyer_core::intent::SessionId;
 use tyer_core::verdict::{Clearance, Refusal};
 use tyer_wire::postgres::refuse::Answer;
-use tyer_wire::postgres::session::{Fatal, Question};
+use tyer_wire::postgres::session::{Fatal, Question, Session, Status};
 
 use super::Relay;
 use super::bounded::Bounded;
 use super::ending::Ending;
 use crate::gateway::carried::Read;
 use crate::gateway::{About, Patience, Request};
-use crate::upstream::ExecuteError;
+use crate::upstream::{ExecuteError, Statement};
 
 /// A question that the gateway is answering. It is always awaited to its end, also where the connection ends.
 pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Clearance, Refusal>> + Send>>;
@@ -25,7 +25,7 @@ impl Relay<'_> {
         match self.gateway.carry(&read(&self.session_id, question)) {
             Some(clearance) => self.answered(Ok(clearance)),
             None => {
-                let request = request(self.session_id.clone(), question);
+                let request = request(self.session_id.clone(), &self.session, question);
                 self.bounded = question.fits_block().then(|| Bounded::new(request.clone()));
                 self.question = Some(self.submit(question, request));
                 Ok(())
@@ -90,9 +90,15 @@ fn read<'a>(session: &'a SessionId, question: &'a Question) -> Read<'a> {
 }
 
 /// A question of the wire as the gateway takes it.
-pub(crate) fn request(session: SessionId, question: &Question) -> Request {
+pub(crate) fn request(session: SessionId, relay: &Session, question: &Question) -> Request {
     let understanding = &question.understanding;
-    let plain = understanding.explainable && question.parameters.values.is_empty();
+    let statement = || Statement {
+        sql: Arc::clone(&question.sql),
+        parameters: question.parameters.clone(),
+        explainable: understanding.explainable,
+        settings: relay.settings().clone(),
+        in_transaction: relay.status() != Status::Idle,
+    };
     Request {
         session,
         acts: understanding.acts.clone(),
@@ -104,7 +110,7 @@ pub(crate) fn request(session: SessionId, question: &Question) -> Request {
         fits_block: question.fits_block(),
         about: About {
             relations: understanding.relations.clone(),
-            explain: plain.then(|| question.sql.to_string()),
+            statement: (!understanding.relations.is_empty()).then(statement),
         },
     }
 }

@@ -1,0 +1,153 @@
+//! The facts of a card, as the API and the pages show them.
+
+use serde::Serialize;
+use tyer_core::ceilings::Ceilings;
+use tyer_core::facts::{Cascade, Counted, Facts, How, RelationFacts, Replica, Safety};
+
+use super::Moment;
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct FactsBody {
+    pub(crate) relations: Vec<RelationBody>,
+    /// What could not be found out, in words.
+    pub(crate) unknown: Vec<String>,
+    /// In what they differ from the facts that people had agreed to before, in words.
+    pub(crate) differences: Vec<String>,
+    /// What the request may do to rows at most before it is taken back, in words; empty where nothing bounds it.
+    pub(crate) ceilings: Vec<String>,
+    /// What a loss could be made good from, if the upstream was asked.
+    pub(crate) safety: Option<SafetyBody>,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct RelationBody {
+    pub(crate) name: String,
+    pub(crate) rows: Option<u64>,
+    pub(crate) touched: Option<u64>,
+    pub(crate) bytes: Option<u64>,
+    pub(crate) dependents: Vec<String>,
+    /// Rows the request would touch, counted with its own condition.
+    pub(crate) counted: Option<CountedBody>,
+    /// How many in a hundred of its rows would be touched.
+    pub(crate) share_percent: Option<u64>,
+    /// Partitions and tables that inherit from it.
+    pub(crate) parts: Vec<String>,
+    /// Tables that lose or change rows together with it.
+    pub(crate) cascades: Vec<CascadeBody>,
+    /// Sessions that use it now.
+    pub(crate) in_use: Option<InUseBody>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct CountedBody {
+    pub(crate) rows: u64,
+    /// Else there are at least so many.
+    pub(crate) exact: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct CascadeBody {
+    pub(crate) name: String,
+    /// `deleted`, `changed`, `emptied` or `dropped`.
+    pub(crate) how: &'static str,
+    pub(crate) rows: Option<u64>,
+    pub(crate) counted: Option<CountedBody>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct InUseBody {
+    pub(crate) sessions: u64,
+    /// What they call themselves.
+    pub(crate) applications: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SafetyBody {
+    /// When the upstream's log was last archived.
+    pub(crate) archived: Option<Moment>,
+    /// When the last backup was made.
+    pub(crate) backup: Option<Moment>,
+    /// None if that is not known.
+    pub(crate) replicas: Option<Vec<ReplicaBody>>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ReplicaBody {
+    pub(crate) name: String,
+    pub(crate) state: String,
+    pub(crate) lag_ms: Option<u64>,
+    pub(crate) lag_bytes: Option<u64>,
+}
+
+impl FactsBody {
+    pub(super) fn of(facts: &Facts) -> Self {
+        Self {
+            relations: facts.relations.iter().map(RelationBody::of).collect(),
+            unknown: facts.unknown.clone(),
+            differences: facts.differences.clone(),
+            ceilings: facts.ceilings.as_ref().map(Ceilings::in_words).unwrap_or_default(),
+            safety: facts.safety.as_ref().map(SafetyBody::of),
+        }
+    }
+}
+
+impl RelationBody {
+    fn of(relation: &RelationFacts) -> Self {
+        Self {
+            name: relation.name.clone(),
+            rows: relation.rows,
+            touched: relation.touched,
+            bytes: relation.bytes,
+            dependents: relation.dependents.clone(),
+            counted: relation.counted.map(CountedBody::of),
+            share_percent: relation.share_percent(),
+            parts: relation.parts.iter().map(|part| part.name.clone()).collect(),
+            cascades: relation.cascades.iter().map(CascadeBody::of).collect(),
+            in_use: relation.in_use.as_ref().map(|in_use| InUseBody {
+                sessions: in_use.sessions,
+                applications: in_use.applications.clone(),
+            }),
+        }
+    }
+}
+
+impl CountedBody {
+    fn of(counted: Counted) -> Self {
+        match counted {
+            Counted::Exactly(rows) => Self { rows, exact: true },
+            Counted::AtLeast(rows) => Self { rows, exact: false },
+        }
+    }
+}
+
+impl CascadeBody {
+    fn of(cascade: &Cascade) -> Self {
+        Self {
+            name: cascade.name.clone(),
+            how: match cascade.how {
+                How::Deleted => "deleted",
+                How::Changed => "changed",
+                How::Emptied => "emptied",
+                How::Dropped => "dropped",
+            },
+            rows: cascade.rows,
+            counted: cascade.counted.map(CountedBody::of),
+        }
+    }
+}
+
+impl SafetyBody {
+    fn of(safety: &Safety) -> Self {
+        let replica = |replica: &Replica| ReplicaBody {
+            name: replica.name.clone(),
+            state: replica.state.clone(),
+            lag_ms: replica.lag_ms,
+            lag_bytes: replica.lag_bytes,
+        };
+        Self {
+            archived: safety.archived.map(Moment),
+            backup: safety.backup.map(Moment),
+            replicas: safety.replicas.as_ref().map(|all| all.iter().map(replica).collect()),
+        }
+    }
+}
