@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ceilings::{Ceilings, Measured, tolerated};
 use crate::intent::{Digest, HoldId, Intent, Timestamp};
+use crate::sequence::Sequence;
 use crate::verdict::Needs;
 
 /// What is known about the consequences of an intent, taken where it would run.
@@ -29,6 +30,9 @@ pub struct Facts {
     /// What a loss could be made good from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub safety: Option<Safety>,
+    /// What the request comes to with others, or by several of its own steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sequences: Vec<Sequence>,
 }
 
 /// What is known about one relation.
@@ -165,6 +169,20 @@ impl Facts {
         }
         let new = self.relations.iter().filter(|relation| !before(&relation.name));
         differences.extend(new.map(|relation| format!("{} was not known before", relation.name)));
+        let is_agreed = |now: &Sequence| {
+            approved
+                .sequences
+                .iter()
+                .any(|then| (then.pattern, &then.resource) == (now.pattern, &now.resource))
+        };
+        let new = self.sequences.iter().filter(|sequence| !is_agreed(sequence));
+        differences.extend(new.map(|sequence| {
+            format!(
+                "with what was done since, it comes to {} of {}",
+                sequence.pattern.as_str(),
+                sequence.resource
+            )
+        }));
         differences
     }
 }

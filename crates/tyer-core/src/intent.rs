@@ -3,8 +3,11 @@
 //! `understand` in the protocol crate produces intents and is total: what it cannot classify is
 //! [`Effect::Opaque`] on the whole upstream, so there is no "no intent".
 
+mod narrowing;
+
 use std::fmt;
 
+pub use narrowing::Narrowing;
 use serde::{Deserialize, Serialize};
 
 /// Declares a name as a type of its own, so that one kind of name cannot stand for another.
@@ -368,6 +371,21 @@ pub struct Act {
     pub local: bool,
     /// In plain words for people, derived from the request's structure and never from its comments.
     pub why: String,
+    /// What it says of another resource or of how much goes, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tie: Option<Tie>,
+}
+
+/// What an act says beyond its effect on its resource; what a request comes to with others depends on it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tie {
+    /// The resource is made as a whole copy of this one.
+    CopyOf(Resource),
+    /// The resource is called this from now on.
+    Becomes(Resource),
+    /// Only some of what the resource holds goes.
+    Part,
 }
 
 impl Act {
@@ -379,6 +397,7 @@ impl Act {
             reversibility: Reversibility::Irreversible,
             local: false,
             why: why.into(),
+            tie: None,
         }
     }
 }
@@ -453,47 +472,6 @@ pub struct Intent {
     pub redacted: String,
 }
 
-/// How a session was narrowed when it was made. Nothing widens it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Narrowing {
-    /// The only effects allowed; empty means any.
-    pub may: Vec<Effect>,
-    /// Patterns over `upstream.name`, `*` standing for any characters; empty means any.
-    pub on: Vec<String>,
-}
-
-impl Narrowing {
-    /// The first act that lies outside, if any. Acts local to the session are never outside.
-    #[must_use]
-    pub fn outside<'a>(&self, intent: &'a Intent) -> Option<&'a Act> {
-        intent.acts.iter().find(|act| !act.local && !self.covers(&intent.upstream, act))
-    }
-
-    fn covers(&self, upstream: &Upstream, act: &Act) -> bool {
-        let may = self.may.is_empty() || self.may.contains(&act.effect);
-        let path = format!("{upstream}.{}", act.resource.name);
-        may && (self.on.is_empty() || self.on.iter().any(|pattern| matches(pattern, &path)))
-    }
-}
-
-/// Whether `path` is matched by `pattern`, in which `*` stands for any run of characters.
-fn matches(pattern: &str, path: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(rest) = path.strip_prefix(parts.next().unwrap_or_default()) else {
-        return false;
-    };
-    let (mut rest, mut last) = (rest, None);
-    for part in parts {
-        last = Some(part);
-        match rest.find(part) {
-            Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
-            None => return false,
-        }
-    }
-    // Found in order and without overlap, so the last part only has to reach the end as well.
-    last.map_or(rest.is_empty(), |last| path.ends_with(last))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -511,21 +489,5 @@ mod tests {
         assert_eq!(Digest::try_from(digest.to_string()), Ok(digest));
         assert_eq!(Digest::try_from("zz".repeat(32)), Err(NotADigest));
         assert_ne!(Digest::of_parts(&[b"ab", b"c"]), Digest::of_parts(&[b"a", b"bc"]));
-    }
-
-    #[test]
-    fn patterns() {
-        let check = |pattern: &str, path: &str, expect: bool| {
-            assert_eq!(matches(pattern, path), expect, "{pattern} on {path}");
-        };
-        check("orders.*", "orders.public.customers", true);
-        check("orders.*", "orders2.customers", false);
-        check("orders.customers", "orders.customers", true);
-        check("orders.customers", "orders.customers2", false);
-        check("*.customers", "orders.public.customers", true);
-        check("*.customers", "orders.customers.log", false);
-        check("a*b*c", "a1b2c", true);
-        check("ab*bc", "abc", false);
-        check("*", "", true);
     }
 }

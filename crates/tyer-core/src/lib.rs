@@ -12,5 +12,6 @@ pub mod ledger;
 pub mod limits;
 pub mod policy;
 pub mod record;
+pub mod sequence;
 pub mod statement;
 pub mod verdict;

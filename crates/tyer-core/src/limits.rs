@@ -82,6 +82,17 @@ pub const PASSKEY_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of a passkey's credential id, by the WebAuthn specification.
 pub const CREDENTIAL_ID_BYTES_MAX: usize = 1023;
 
+/// How long a resource may not be destroyed by whoever removed its last known backup: 7 days.
+pub const BACKUP_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// What is remembered of one session, to see what its requests come to.
+pub const SESSION_SEQUENCE_BYTES_MAX: usize = 256 * 1024;
+/// What is remembered of the copies of one upstream's resources.
+pub const COPIES_BYTES_MAX: usize = 1024 * 1024;
+/// What is remembered of all sessions and copies.
+pub const SEQUENCE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+const _: () =
+    assert!(SESSION_SEQUENCE_BYTES_MAX < SEQUENCE_BYTES_MAX && COPIES_BYTES_MAX < SEQUENCE_BYTES_MAX);
 const _: () = assert!(GRANT_MS_MAX < HOLD_MS_MAX);
 const _: () = assert!(CHALLENGE_MS <= GRANT_MS_MAX);
 const _: () = assert!(LEASE_MS < SESSION_MS_MAX);

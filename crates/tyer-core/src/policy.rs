@@ -191,6 +191,12 @@ impl Policies {
         Some(Grant::decided(asks.digest, session, lapses, basis))
     }
 
+    /// The basis of a refusal that no policy was asked about.
+    #[must_use]
+    pub fn unasked(&self) -> Basis {
+        self.basis(Vec::new())
+    }
+
     fn weigh(&self, intent: &Intent, situation: &Situation<'_>) -> Result<Decision, Failed> {
         let panel = self.panel(intent, situation)?;
         let frozen = situation.frozen;

@@ -262,6 +262,8 @@ pub enum Reason {
     NobodyCan,
     /// The session was narrowed.
     Narrowed,
+    /// It would destroy something together with its last known backup, or soon after that.
+    LastBackup,
     /// Changes are frozen.
     Frozen,
     /// People must agree first.
@@ -287,6 +289,7 @@ impl Reason {
             Self::PolicyError => "policy_error",
             Self::NobodyCan => "nobody_can",
             Self::Narrowed => "narrowed",
+            Self::LastBackup => "last_backup",
             Self::Frozen => "frozen",
             Self::Held => "held",
             Self::Rejected => "rejected",

@@ -16,6 +16,7 @@ mod outcomes;
 mod owed;
 pub(crate) mod people;
 pub(crate) mod requests;
+mod sequences;
 pub(crate) mod sessions;
 pub(crate) mod statements;
 pub(crate) mod world;
@@ -30,6 +31,7 @@ use tyer_core::intent::{HoldId, Intent, SessionId, Timestamp, Upstream};
 use tyer_core::limits::LEASE_TEXT_BYTES_MAX;
 use tyer_core::policy::{Asks, Decision, Memo, Situation};
 use tyer_core::record::{ApprovalRecord, Record, What};
+use tyer_core::sequence::History;
 use tyer_core::verdict::{
     Approvals, Basis, Clearance, Grant, LeafIndex, Needs, Outcome, Reason, Refusal, Verdict,
 };
@@ -39,6 +41,7 @@ use crate::config::{Config, Mode};
 use crate::gateway::leases::Leases;
 use crate::gateway::outcomes::Taken;
 pub(crate) use crate::gateway::requests::{About, Patience, Request};
+use crate::gateway::sequences::{Noted, Sequences};
 use crate::gateway::world::World;
 use crate::gateway::world::holds::put;
 use crate::sequencer::Sequencer;
@@ -67,6 +70,7 @@ pub(crate) struct Gateway {
     /// Leaves that cleared something whose outcome has not been seen.
     unsettled: std::sync::Mutex<BTreeMap<LeafIndex, Option<Taken>>>,
     owed: owed::Owed,
+    sequences: Sequences,
     news: broadcast::Sender<News>,
 }
 
@@ -88,7 +92,7 @@ impl Gateway {
         config: Config,
         upstreams: Upstreams,
         sequencer: Sequencer,
-        world: World,
+        (world, history): (World, History),
         unsettled: Vec<LeafIndex>,
     ) -> Result<Arc<Self>, StoreError> {
         let (news, _) = broadcast::channel(NEWS_MAX);
@@ -103,6 +107,7 @@ impl Gateway {
             connections: sessions::Connections::default(),
             unsettled: std::sync::Mutex::new(unsettled.iter().map(|leaf| (*leaf, None)).collect()),
             owed: owed::Owed::default(),
+            sequences: Sequences::of(history),
             news,
         };
         for leaf in unsettled {
@@ -176,22 +181,30 @@ impl Gateway {
         let observes = self.observes(&intent.upstream) && world.freeze.is_none();
         if let Some((refusal, basis)) = self.rejected(&world, &intent, now).filter(|_| !observes) {
             drop(world);
-            return Err(self.refuse(&intent, &basis, refusal, now).await);
+            return Err(self.refuse((&intent, Facts::default()), &basis, refusal, now).await);
+        }
+        let (facts, refusal) = self.comes_to(&intent, now);
+        // Where policies are only observed it is only named.
+        if let Some(refusal) = refusal.filter(|_| !observes) {
+            drop(world);
+            let basis = self.config.policies.unasked();
+            return Err(self.refuse((&intent, facts), &basis, refusal, now).await);
         }
         let live =
             world.holds.of_request(&request.session, request.digest).map(|hold| hold.id().clone());
-        let mut decision = self.decide(&world, &intent, (&Facts::default(), Approvals::default()), now);
+        let mut decision = self.decide(&world, &intent, (&facts, Approvals::default()), now);
         if observes {
             decision = self.config.policies.observe_only(&intent, decision, now);
         }
         match decision.verdict {
             Verdict::Allow(grant) => {
+                let noted = self.sequences.note(&intent, request.transactional, now);
                 drop(world);
-                self.clear_unheld(request, &intent, grant, now).await
+                self.clear_unheld(request, &intent, grant, (facts, noted)).await
             }
             Verdict::Deny(refusal) => {
                 drop(world);
-                Err(self.refuse(&intent, &decision.basis, refusal, now).await)
+                Err(self.refuse((&intent, facts), &decision.basis, refusal, now).await)
             }
             Verdict::Hold(needs) => match live {
                 Some(hold) => match self.drifted(&mut world, (&intent, request), &hold, again).await {
@@ -303,13 +316,14 @@ impl Gateway {
             return Ok(Attempt::Waits(id, needs));
         }
         let decision = self.decide(world, intent, (&hold.card().facts, hold.counted()), now);
-        let basis = decision.basis.clone();
+        let (basis, hold_facts) = (decision.basis.clone(), hold.card().facts.clone());
         match hold.step(Event::Present { digest: intent.digest, verdict: decision.verdict }, now) {
             Next::Releases(hold, grant) => {
                 let approvals = self.approval_records(world, &hold);
                 let change = put(Change::default(), &hold, None);
                 let facts = hold.card().facts.clone();
-                let attempt = self.clear(change, intent, grant, (facts, approvals)).await?;
+                let noted = self.sequences.note(intent, request.transactional, now);
+                let attempt = self.clear(change, intent, grant, (facts, approvals, noted)).await?;
                 let taken = Taken { hold: id.clone(), returns: request.transactional };
                 world.holds.insert(hold);
                 if let Attempt::Cleared(clearance) = &attempt {
@@ -327,7 +341,7 @@ impl Gateway {
                 Ok(Attempt::Again)
             }
             Next::Refuses(_, StepError::RefusedNow(refusal)) => {
-                Err(self.refuse(intent, &basis, refusal, now).await)
+                Err(self.refuse((intent, hold_facts), &basis, refusal, now).await)
             }
             Next::Refuses(_, StepError::NeedsMore(needs)) => Ok(Attempt::Waits(id, needs)),
             Next::Refuses(_, _) => Ok(Attempt::Waits(id, needs)),
@@ -340,12 +354,12 @@ impl Gateway {
         request: &Request,
         intent: &Intent,
         grant: Grant,
-        now: Timestamp,
+        (facts, noted): (Facts, Noted),
     ) -> Result<Attempt, Refusal> {
         if carried::is_leased(&intent.acts) && request.redacted.len() <= LEASE_TEXT_BYTES_MAX {
-            return self.clear_read(request, intent, grant, now).await;
+            return self.clear_read(request, intent, grant, clock::now()).await;
         }
-        self.clear(Change::default(), intent, grant, (Facts::default(), Vec::new())).await
+        self.clear(Change::default(), intent, grant, (facts, Vec::new(), noted)).await
     }
 
     /// Makes the leaf of an execution durable, with whatever belongs to the same change.
@@ -354,7 +368,7 @@ impl Gateway {
         change: Change,
         intent: &Intent,
         grant: Grant,
-        (facts, approvals): (Facts, Vec<ApprovalRecord>),
+        (facts, approvals, noted): (Facts, Vec<ApprovalRecord>, Noted),
     ) -> Result<Attempt, Refusal> {
         let (request, private) = self.request_record(intent, facts, grant.basis())?;
         let record = Record::new(clock::now(), What::Cleared { request, approvals });
@@ -362,7 +376,9 @@ impl Gateway {
             .leaf(&record)
             .put_at_leaf(Table::Private, &private)
             .put_at_leaf(Table::Unsettled, &intent.principal.session);
-        let leaf = self.sequencer.commit(change).await.map_err(|error| unrecorded(&error))?;
+        let leaf = self.sequencer.commit(noted.keep(change)).await;
+        self.sequences.recorded(&noted, leaf.as_ref().copied());
+        let leaf = leaf.map_err(|error| unrecorded(&error))?;
         self.unsettled().insert(leaf, None);
         Ok(assert_recorded(grant, leaf, clock::now()).map_or(Attempt::Lapsed(leaf), Attempt::Cleared))
     }
@@ -380,7 +396,7 @@ impl Gateway {
             self.leases.settle(leaf, &outcome);
             return Ok(());
         };
-        let Some(taken) = taken else { return self.record(settled(leaf, outcome, false)).await };
+        let Some(taken) = taken else { return self.record(self.settled(leaf, outcome, false)).await };
         let recorded = self.settle_hold(leaf, outcome.clone(), taken.clone()).await;
         if recorded.is_err() {
             self.unsettled().insert(leaf, Some(taken));
@@ -398,13 +414,13 @@ impl Gateway {
     /// Records a refusal and hands it back. A refusal stands even if it cannot be recorded.
     async fn refuse(
         &self,
-        intent: &Intent,
+        (intent, facts): (&Intent, Facts),
         basis: &Basis,
         refusal: Refusal,
         now: Timestamp,
     ) -> Refusal {
         // The full text is not kept: an agent that is refused must not be able to fill the disk.
-        let Ok((request, _)) = self.request_record(intent, Facts::default(), basis) else {
+        let Ok((request, _)) = self.request_record(intent, facts, basis) else {
             return refusal;
         };
         let record = Record::new(now, What::Refused { request, reason: refusal.reason });
@@ -414,12 +430,13 @@ impl Gateway {
         }
         refusal
     }
-}
 
-/// The leaf of an outcome.
-fn settled(leaf: LeafIndex, outcome: Outcome, returned: bool) -> Change {
-    let record = Record::new(clock::now(), What::Settled { leaf, outcome, returned });
-    Change::default().leaf(&record).remove(Table::Unsettled, &leaf.0.to_string())
+    /// The leaf of an outcome, and what no longer has to be kept.
+    fn settled(&self, leaf: LeafIndex, outcome: Outcome, returned: bool) -> Change {
+        let change = self.sequences.settled(leaf, &outcome, Change::default());
+        let record = Record::new(clock::now(), What::Settled { leaf, outcome, returned });
+        change.leaf(&record).remove(Table::Unsettled, &leaf.0.to_string())
+    }
 }
 
 enum Attempt {

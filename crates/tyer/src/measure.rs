@@ -107,6 +107,7 @@ fn change() -> Change {
         reversibility: Reversibility::Reversible,
         local: false,
         why: "adds rows to noted".to_owned(),
+        tie: None,
     };
     let session = SessionId::new("measure");
     let request = RequestRecord {

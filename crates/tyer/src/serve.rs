@@ -12,11 +12,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tyer_core::ledger::checkpoint::SigningKey;
 use tyer_core::record::{Record, What};
+use tyer_core::sequence::History;
 use tyer_core::verdict::LeafIndex;
 
 use crate::config::{Config, ConfigError};
 use crate::gateway::Gateway;
-use crate::gateway::world::World;
+use crate::gateway::world::{World, notes};
 use crate::sequencer::Sequencer;
 use crate::store::sqlite::Sqlite;
 use crate::store::{StoreError, Table};
@@ -189,6 +190,7 @@ async fn gateway(
         }
     }
     let world = World::load(&store)?;
+    let history = History::of(notes(&store)?, clock::now());
     let unsettled = store
         .documents(Table::Unsettled)?
         .into_iter()
@@ -200,7 +202,7 @@ async fn gateway(
         .collect::<Result<Vec<_>, _>>()?;
     let signer = signer(data, &store)?;
     let sequencer = Sequencer::start(store, signer)?;
-    Ok(Gateway::start(config, upstreams, sequencer, world, unsettled).await?)
+    Ok(Gateway::start(config, upstreams, sequencer, (world, history), unsettled).await?)
 }
 
 /// The ledger's signer: its key from the file, its origin from the ledger's first leaf.
@@ -235,6 +237,7 @@ async fn run_until_signal(gateway: &Gateway) -> Result<(), ServeError> {
                 gateway.expire_sessions(now).await;
                 gateway.close_leases(now).await;
                 gateway.forget_sessions().await;
+                gateway.forget_sequences(now).await;
                 gateway.settle_owed().await;
             }
         }

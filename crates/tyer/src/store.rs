@@ -24,6 +24,8 @@ pub(crate) enum Table {
     Setting,
     /// Salts and full texts behind commitments, by the leaf that carries the commitment.
     Private,
+    /// What was cleared and may complete a pattern with later requests, by leaf.
+    Sequence,
     /// Leaves that cleared something whose outcome has not been seen, by leaf.
     Unsettled,
 }
@@ -38,6 +40,7 @@ impl Table {
             Self::Rejected => "rejected",
             Self::Setting => "setting",
             Self::Private => "private",
+            Self::Sequence => "sequence",
             Self::Unsettled => "unsettled",
         }
     }

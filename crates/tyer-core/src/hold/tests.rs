@@ -25,6 +25,7 @@ fn held(needs: Needs) -> Hold {
         reversibility: Reversibility::Irreversible,
         local: false,
         why: "drops a table".to_owned(),
+        tie: None,
     };
     let intent = Intent {
         principal: Principal {

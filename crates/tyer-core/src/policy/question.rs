@@ -35,6 +35,7 @@ pub(super) struct Question<'p> {
     local: bool,
     reversibility: Reversibility,
     rows: Option<u64>,
+    sequence: BTreeSet<&'static str>,
 }
 
 /// What a question is asked with, other than the act itself.
@@ -68,7 +69,7 @@ pub(super) fn all<'p>(
         .acts
         .iter()
         .filter(|act| seen.insert((act.effect, &act.resource, act.reversibility, act.local)))
-        .map(|act| question(policies, intent, act, (&people, rows(act, facts))))
+        .map(|act| question(policies, intent, act, (&people, facts)))
         .collect()
 }
 
@@ -104,6 +105,7 @@ impl Question<'_> {
             ("asked", RestrictedExpression::new_bool(circumstances.asked)),
             ("local", RestrictedExpression::new_bool(self.local)),
             ("reversibility", text(self.reversibility.as_str())),
+            ("sequence", RestrictedExpression::new_set(self.sequence.iter().map(|word| text(word)))),
         ];
         if let Some(rows) = self.rows {
             let rows = i64::try_from(rows).unwrap_or(i64::MAX);
@@ -118,7 +120,7 @@ fn question<'p>(
     policies: &'p Policies,
     intent: &Intent,
     act: &Act,
-    (people, rows): (&[Entity], Option<u64>),
+    (people, facts): (&[Entity], &Facts),
 ) -> Result<Question<'p>, Failed> {
     let slice = policies.slices.get(&act.effect).ok_or(Failed { policies: Vec::new() })?;
     let kind = if intent.principal.human { "Human" } else { "Agent" };
@@ -133,7 +135,8 @@ fn question<'p>(
         entities: Entities::from_entities(entities, schema).map_err(unfit)?,
         local: act.local,
         reversibility: act.reversibility,
-        rows,
+        rows: rows(act, facts),
+        sequence: facts.sequences.iter().map(|sequence| sequence.pattern.as_str()).collect(),
     })
 }
 

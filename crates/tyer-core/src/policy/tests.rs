@@ -23,6 +23,7 @@ fn act(effect: Effect, name: &str) -> Act {
         reversibility: Reversibility::Reversible,
         local: false,
         why: "for a test".to_owned(),
+        tie: None,
     }
 }
 

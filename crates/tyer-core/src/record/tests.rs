@@ -68,6 +68,7 @@ fn act() -> Act {
         reversibility: Reversibility::Recoverable,
         local: false,
         why: "removes every row — ünïcode\u{1}".into(),
+        tie: None,
     }
 }
 

@@ -103,6 +103,7 @@ pub fn code(reason: Reason) -> &'static str {
         | Reason::PolicyError
         | Reason::NobodyCan
         | Reason::Narrowed
+        | Reason::LastBackup
         | Reason::Rejected => "42501",
         // object_not_in_prerequisite_state: present it again once people have agreed
         Reason::Held => "55000",

@@ -61,6 +61,7 @@ fn refused(refusal: &Refusal) -> Response {
         | Reason::PolicyError
         | Reason::NobodyCan
         | Reason::Narrowed
+        | Reason::LastBackup
         | Reason::Frozen
         | Reason::Rejected
         | Reason::Ended => StatusCode::FORBIDDEN,

@@ -19,7 +19,6 @@ use crate::clock;
 use crate::config::Mode;
 use crate::gateway::Gateway;
 use crate::gateway::world::World;
-use crate::upstream::in_words;
 
 /// The leaf that a hold's grant cleared and what came of it, if it is known.
 pub(crate) type Ran = Option<(LeafIndex, Outcome)>;
@@ -106,14 +105,7 @@ impl Site {
         words.extend(closed.map(|door| format!("door_closed {}", door.upstream)));
         let observed = doors.iter().filter(|door| door.mode == Mode::Observe);
         words.extend(observed.map(|door| format!("only_observes {}", door.upstream)));
-        for name in self.gateway.config.upstreams.keys() {
-            let (beyond, allowed) = self.gateway.upstreams.powers_seen(name);
-            for (word, powers) in [("role_too_powerful", beyond), ("role_powers_allowed", allowed)] {
-                if !powers.is_empty() {
-                    words.push(format!("{word} {name} {}", in_words(&powers)));
-                }
-            }
-        }
+        words.extend(self.gateway.role_powers());
         words
     }
 

@@ -105,6 +105,9 @@ fn card(hold: &Value) -> Result<(), Failure> {
     {
         say("differs", different.as_str().unwrap_or_default())?;
     }
+    for sequence in hold.pointer("/facts/sequences").and_then(Value::as_array).into_iter().flatten() {
+        say("comes to", sequence.as_str().unwrap_or_default())?;
+    }
     for unknown in hold.pointer("/facts/unknown").and_then(Value::as_array).into_iter().flatten() {
         say("unknown", unknown.as_str().unwrap_or_default())?;
     }

@@ -15,6 +15,7 @@ use tyer_core::intent::{
 };
 use tyer_core::ledger::checkpoint::SigningKey;
 use tyer_core::record::PublicKey;
+use tyer_core::sequence::History;
 use tyer_core::verdict::Needs;
 
 use super::*;
@@ -91,8 +92,9 @@ async fn bed() -> Bed {
     world.holds.insert(hold);
     let signer = signer(&path, &founded.origin);
     let sequencer = Sequencer::start(store, signer).expect("a sequencer");
-    let gateway =
-        Gateway::start(config, upstreams, sequencer, world, Vec::new()).await.expect("a gateway");
+    let gateway = Gateway::start(config, upstreams, sequencer, (world, History::default()), Vec::new())
+        .await
+        .expect("a gateway");
     let (close, closing) = watch::channel(false);
     let link = founded.links.first().expect("a link").token.reveal().to_owned();
     Bed { site: Site::new(gateway, closing), close, link, _data: data }
@@ -111,6 +113,7 @@ fn hold(now: Timestamp) -> Hold {
         reversibility: Reversibility::Recoverable,
         local: false,
         why: "removes every row of public.customers".to_owned(),
+        tie: None,
     };
     let intent = Intent {
         principal: Principal {

@@ -13,6 +13,7 @@ use crate::gateway::statements::Word;
 use crate::gateway::world::{PARTS, Part, Person, World};
 use crate::gateway::{Gateway, News};
 use crate::store::{Change, StoreError, Table};
+use crate::upstream::in_words;
 
 /// People who have to confirm a change.
 const CONFIRMATIONS: usize = 2;
@@ -93,6 +94,20 @@ impl Gateway {
         world.parts = parts;
         self.tell(News::Rules);
         Ok(())
+    }
+
+    /// Words for what Tyer's own role at an upstream could do beyond an ordinary role, as last seen there.
+    pub(crate) fn role_powers(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        for name in self.config.upstreams.keys() {
+            let (beyond, allowed) = self.upstreams.powers_seen(name);
+            for (word, powers) in [("role_too_powerful", beyond), ("role_powers_allowed", allowed)] {
+                if !powers.is_empty() {
+                    words.push(format!("{word} {name} {}", in_words(&powers)));
+                }
+            }
+        }
+        words
     }
 
     /// The parts whose change keeps this upstream's door closed.

@@ -48,7 +48,7 @@ impl Gateway {
         let facts = self.upstreams.facts(&upstream, &request.about).await.facts;
         let id = before.map_or_else(|| "it".to_owned(), |id| id.to_string());
         differences.insert(0, format!("{id} was approved, ran, and was taken back: it did too much"));
-        let facts = bounded(Facts { differences, measured, ..facts }, request);
+        let mut facts = bounded(Facts { differences, measured, ..facts }, request);
         let _gate = self.gate.read().await;
         let now = clock::now();
         let mut world = self.world.lock().await;
@@ -56,6 +56,8 @@ impl Gateway {
         if let Some(hold) = world.holds.of_request(&request.session, request.digest) {
             return Ok(Attempt::Waits(hold.id().clone(), hold.card().needs));
         }
+        // What is refused now is refused when it is presented again.
+        facts.sequences = self.comes_to(&intent, now).0.sequences;
         let decision = self.decide(&world, &intent, (&facts, Approvals::default()), now);
         match decision.verdict {
             Verdict::Hold(needs) => {
@@ -65,7 +67,9 @@ impl Gateway {
             }
             // Then it is decided from the start.
             Verdict::Allow(_) => Ok(Attempt::Again),
-            Verdict::Deny(refusal) => Err(self.refuse(&intent, &decision.basis, refusal, now).await),
+            Verdict::Deny(refusal) => {
+                Err(self.refuse((&intent, facts), &decision.basis, refusal, now).await)
+            }
         }
     }
 }

@@ -59,7 +59,7 @@ impl Gateway {
         intent: Intent,
     ) -> Result<Attempt, Refusal> {
         let facts = self.upstreams.facts(&intent.upstream, &request.about).await.facts;
-        let facts = bounded(facts, request);
+        let mut facts = bounded(facts, request);
         let _gate = self.gate.read().await;
         let now = clock::now();
         let mut world = self.world.lock().await;
@@ -70,18 +70,22 @@ impl Gateway {
         if is_rejected || (self.observes(&intent.upstream) && world.freeze.is_none()) {
             return Ok(Attempt::Again);
         }
+        // What is refused now is refused where it is decided from the start.
+        let (comes_to, None) = self.comes_to(&intent, now) else { return Ok(Attempt::Again) };
+        facts.sequences = comes_to.sequences;
         if let Some(hold) = world.holds.of_request(&request.session, request.digest) {
             return Ok(Attempt::Waits(hold.id().clone(), hold.card().needs));
         }
         let decision = self.decide(&world, &intent, (&facts, Approvals::default()), now);
         match decision.verdict {
             Verdict::Allow(grant) => {
+                let noted = self.sequences.note(&intent, request.transactional, now);
                 drop(world);
-                self.clear_unheld(request, &intent, grant, now).await
+                self.clear_unheld(request, &intent, grant, (facts, noted)).await
             }
             Verdict::Deny(refusal) => {
                 drop(world);
-                Err(self.refuse(&intent, &decision.basis, refusal, now).await)
+                Err(self.refuse((&intent, facts), &decision.basis, refusal, now).await)
             }
             Verdict::Hold(needs) => {
                 within_bounds(&world, &intent)?;
@@ -103,12 +107,15 @@ impl Gateway {
     ) -> Option<Result<Attempt, Refusal>> {
         let now = clock::now();
         let hold = world.holds.get(id).filter(|hold| now < hold.ends())?.clone();
-        if request.about.relations.is_empty() || !matches!(hold.state(), State::Approved { .. }) {
+        if !matches!(hold.state(), State::Approved { .. }) {
             return None;
         }
-        let Some(Gathered { facts, is_partial }) = again else {
-            return Some(Ok(Attempt::Look(intent.upstream.clone())));
+        let Gathered { mut facts, is_partial } = match again {
+            Some(again) => again,
+            None if request.about.relations.is_empty() => Gathered::default(),
+            None => return Some(Ok(Attempt::Look(intent.upstream.clone()))),
         };
+        facts.sequences = self.comes_to(intent, now).0.sequences;
         let mut differences = facts.drift(&hold.card().facts);
         if differences.is_empty() {
             return None;
@@ -142,7 +149,9 @@ impl Gateway {
             }
             // Then it is decided from the start.
             Verdict::Allow(_) => Ok(Attempt::Again),
-            Verdict::Deny(refusal) => Err(self.refuse(intent, &decision.basis, refusal, now).await),
+            Verdict::Deny(refusal) => {
+                Err(self.refuse((intent, facts), &decision.basis, refusal, now).await)
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use tyer_core::hold::{Event, Hold, Next, State};
 use tyer_core::intent::HoldId;
 use tyer_core::verdict::{LeafIndex, Outcome, Reason, Refusal};
 
-use super::{Gateway, News, settled};
+use super::{Gateway, News};
 use crate::clock;
 use crate::gateway::world::holds::put;
 use crate::store::{Change, StoreError};
@@ -35,7 +35,7 @@ impl Gateway {
             return self.settle(leaf, outcome).await;
         }
         self.unsettled().remove(&leaf);
-        self.sequencer.commit_soon(settled(leaf, outcome, false)).await
+        self.sequencer.commit_soon(self.settled(leaf, outcome, false)).await
     }
 
     /// Nothing of what this leaf cleared has left, or will: when it is settled as failed, its grant comes back.
@@ -70,11 +70,11 @@ impl Gateway {
         let event = if is_undone { Event::Undone } else { Event::Used };
         let mut world = self.world.lock().await;
         let Some(hold) = world.holds.get(&taken.hold).cloned() else {
-            return self.sequencer.commit(settled(leaf, outcome, false)).await.map(|_| ());
+            return self.sequencer.commit(self.settled(leaf, outcome, false)).await.map(|_| ());
         };
         let hold = stepped(hold, event);
         let returned = matches!(hold.state(), State::Approved { .. });
-        let change = settled(leaf, outcome.clone(), returned);
+        let change = self.settled(leaf, outcome.clone(), returned);
         self.sequencer.commit(put(change, &hold, Some((leaf, outcome)))).await?;
         world.holds.insert(hold);
         self.tell(News::Hold(taken.hold));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tyer_core::facts::Facts;
-use tyer_core::intent::{Act, Acts, Digest, Intent, Kind, Resource, SessionId};
+use tyer_core::intent::{Act, Acts, Digest, Intent, Kind, Resource, SessionId, Tie};
 use tyer_core::record::{RequestRecord, commit};
 use tyer_core::verdict::{Basis, Refusal};
 
@@ -124,5 +124,13 @@ fn recorded(act: &Act) -> Act {
     } else {
         (short(&act.resource.name), short(&act.why))
     };
-    Act { resource: Resource { name, ..act.resource.clone() }, why, ..act.clone() }
+    let tie = act.tie.clone().map(|tie| {
+        let named = |of: Resource| Resource { name: short(&of.name), ..of };
+        match tie {
+            Tie::CopyOf(of) => Tie::CopyOf(named(of)),
+            Tie::Becomes(name) => Tie::Becomes(named(name)),
+            Tie::Part => Tie::Part,
+        }
+    });
+    Act { resource: Resource { name, ..act.resource.clone() }, why, tie, ..act.clone() }
 }

@@ -12,6 +12,7 @@ use tyer_core::intent::{
 };
 use tyer_core::limits::OPEN_HOLDS_PER_SESSION;
 use tyer_core::record::PublicKey;
+use tyer_core::sequence::History;
 use tyer_core::statement::{Decision as Signing, Signed, Statement, Subject};
 
 use super::*;
@@ -56,7 +57,9 @@ async fn bed(address: &str) -> Bed {
     assert!(Person::counts(alice));
     let signer = crate::serve::signer(&path, &store).unwrap();
     let sequencer = Sequencer::start(store, signer).unwrap();
-    let gateway = Gateway::start(config, upstreams, sequencer, world, Vec::new()).await.unwrap();
+    let gateway = Gateway::start(config, upstreams, sequencer, (world, History::default()), Vec::new())
+        .await
+        .unwrap();
     let new = NewSession {
         agent: "kiro".to_owned(),
         human: false,
@@ -84,6 +87,7 @@ impl Bed {
             reversibility: Reversibility::Recoverable,
             local: false,
             why: "changes rows of public.orders".to_owned(),
+            tie: None,
         };
         let request = Request {
             session: self.session.clone(),

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use tyer_core::hold::Hold;
 use tyer_core::intent::{Digest, Narrowing, PersonId, Principal, SessionId, Timestamp, Upstream};
 use tyer_core::record::PublicKey;
+use tyer_core::sequence::Note;
 use tyer_core::statement::{Signed, Statement};
+use tyer_core::verdict::LeafIndex;
 
 use self::holds::{Holds, Rejected};
 use crate::store::sqlite::Sqlite;
@@ -94,6 +96,15 @@ pub(crate) struct World {
     pub(crate) next_hold: u64,
     /// Statements that were handed out to be signed, by nonce. Lost with the process, on purpose.
     pub(crate) statements: BTreeMap<String, Statement>,
+}
+
+/// What was cleared and can be part of a pattern, in the order of the leaves.
+pub(crate) fn notes(store: &Sqlite) -> Result<BTreeMap<LeafIndex, Note>, StoreError> {
+    let read = |(key, note): (String, Note)| {
+        let leaf = key.parse().map_err(|_| StoreError::Corrupt(format!("sequence of leaf {key}")))?;
+        Ok((LeafIndex(leaf), note))
+    };
+    read_all(store, Table::Sequence)?.into_iter().map(read).collect()
 }
 
 /// The names of single values in the store.

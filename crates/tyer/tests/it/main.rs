@@ -45,6 +45,8 @@ mod scale;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
+mod sequence;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod story;

@@ -208,6 +208,7 @@ pub(super) fn request(effect: Effect, hold: Option<&str>) -> RequestRecord {
         reversibility: Reversibility::Irreversible,
         local: false,
         why: "removes every row".to_owned(),
+        tie: None,
     };
     RequestRecord {
         principal: Principal {

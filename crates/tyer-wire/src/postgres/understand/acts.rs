@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use tyer_core::intent::{Act, Acts, Effect, Kind, Resource, Reversibility};
+use tyer_core::intent::{Act, Acts, Effect, Kind, Resource, Reversibility, Tie};
 
 /// How many different acts one request may have before it counts as opaque.
 const ACTS_MAX: usize = 1_000;
@@ -62,7 +62,7 @@ pub(super) fn act(effect: Effect, resource: Resource, why: impl Into<String>) ->
         Effect::Change | Effect::Replace | Effect::Destroy => Reversibility::Recoverable,
         Effect::Execute | Effect::Opaque => Reversibility::Irreversible,
     };
-    Act { effect, resource, reversibility, local: false, why: why.into() }
+    Act { effect, resource, reversibility, local: false, why: why.into(), tie: None }
 }
 
 /// A read that touches nothing outside the session.
@@ -76,6 +76,8 @@ pub(super) trait Adjust {
     fn local_if(self, local: bool) -> Self;
     /// The same act with another reversibility.
     fn that_is(self, reversibility: Reversibility) -> Self;
+    /// The same act with what it says of something else.
+    fn tied(self, tie: Option<Tie>) -> Self;
 }
 
 impl Adjust for Act {
@@ -85,6 +87,10 @@ impl Adjust for Act {
 
     fn that_is(self, reversibility: Reversibility) -> Self {
         Self { reversibility, ..self }
+    }
+
+    fn tied(self, tie: Option<Tie>) -> Self {
+        Self { tie, ..self }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Statements that alter things in place, and upkeep.
 
 use pg_query::{NodeEnum, protobuf as pb};
-use tyer_core::intent::{Act, Effect, Kind, Resource, Reversibility};
+use tyer_core::intent::{Act, Effect, Kind, Resource, Reversibility, Tie};
 
 use super::acts::{Adjust, act, object, table};
 use super::names;
@@ -20,8 +20,14 @@ impl Walk {
                     None => names::of(alter.object.as_ref().and_then(|object| object.node.as_ref())),
                 };
                 let why = format!("moves {name} to the schema {}", alter.newschema);
-                let is_relation = alter.relation.is_some();
-                self.change(if is_relation { table(name) } else { object(name) }, why);
+                let moved = alter.relation.as_ref().map(|var| {
+                    table(names::relation(&pb::RangeVar {
+                        schemaname: alter.newschema.clone(),
+                        ..var.clone()
+                    }))
+                });
+                let resource = if moved.is_some() { table(name) } else { object(name) };
+                self.found.push(act(Effect::Change, resource, why).tied(moved.map(Tie::Becomes)));
             }
             NodeEnum::AlterDomainStmt(alter) => self.alter_domain(alter),
             NodeEnum::AlterSeqStmt(alter) => {
@@ -75,7 +81,7 @@ impl Walk {
             Type::Undefined => return self.unknown("RenameStmt"),
             _ => (Effect::Change, Kind::Object),
         };
-        let renamed = act(effect, Resource::new(kind, name), why);
+        let renamed = act(effect, Resource::new(kind, name), why).tied(becomes(rename, kind));
         self.found.push(renamed.that_is(Reversibility::Reversible));
     }
 
@@ -238,6 +244,21 @@ impl Walk {
             tidies(Resource::upstream());
         }
     }
+}
+
+/// The new name of something as a whole.
+fn becomes(rename: &pb::RenameStmt, kind: Kind) -> Option<Tie> {
+    use pb::ObjectType as Type;
+    let new = rename.newname.as_str();
+    let name = match (kind, rename.rename_type(), &rename.relation) {
+        (_, Type::ObjectColumn | Type::ObjectAttribute | Type::ObjectTabconstraint, _) => return None,
+        (Kind::Relation, _, Some(var)) if rename.subname.is_empty() => {
+            names::relation(&pb::RangeVar { relname: new.to_owned(), ..var.clone() })
+        }
+        (Kind::Schema | Kind::Database | Kind::Role, ..) => names::dotted([new]),
+        _ => return None,
+    };
+    Some(Tie::Becomes(Resource::new(kind, name)))
 }
 
 /// What one sub-command of ALTER TABLE does; nothing if it is not on the list.

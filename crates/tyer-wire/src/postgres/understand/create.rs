@@ -1,7 +1,7 @@
 //! Statements that make things.
 
 use pg_query::{NodeEnum, protobuf as pb};
-use tyer_core::intent::{Act, Effect, Kind, Resource};
+use tyer_core::intent::{Act, Effect, Kind, Resource, Tie};
 
 use super::acts::{Adjust, act, object, table};
 use super::names;
@@ -11,13 +11,21 @@ impl Walk {
     /// Judges a statement that makes something.
     pub(super) fn creates(&mut self, node: &NodeEnum) -> Option<Judged> {
         match node {
-            NodeEnum::CreateStmt(create) => self.creates_table(create.relation.as_ref(), "table"),
+            NodeEnum::CreateStmt(create) => {
+                self.creates_table(create.relation.as_ref(), "table", None);
+            }
             NodeEnum::CreateSeqStmt(create) => {
-                self.creates_table(create.sequence.as_ref(), "sequence");
+                self.creates_table(create.sequence.as_ref(), "sequence", None);
             }
             NodeEnum::CreateTableAsStmt(create) => {
                 if let Some(into) = &create.into {
-                    self.selects_into(into);
+                    let is_table = create.objtype() == pb::ObjectType::ObjectTable;
+                    let query = create.query.as_ref().and_then(|query| query.node.as_ref());
+                    let of = match query {
+                        Some(NodeEnum::SelectStmt(select)) if is_table => self.copied(select),
+                        _ => None,
+                    };
+                    self.selects_into(into, of);
                 }
                 self.used(&create.query);
                 return Some(Judged::Done);
@@ -65,7 +73,7 @@ impl Walk {
     }
 
     /// A new table or sequence; a temporary one stays known by its name.
-    fn creates_table(&mut self, var: Option<&pb::RangeVar>, word: &str) {
+    fn creates_table(&mut self, var: Option<&pb::RangeVar>, word: &str, of: Option<Resource>) {
         let name = names::relation_or_empty(var);
         let local = var.is_some_and(is_new_temp);
         if let Some(var) = var.filter(|_| local) {
@@ -73,12 +81,41 @@ impl Walk {
         }
         let temporary = if local { "temporary " } else { "" };
         let why = format!("makes the {temporary}{word} {name}");
-        self.found.push(act(Effect::Create, table(name), why).local_if(local));
+        let made = act(Effect::Create, table(name), why).local_if(local);
+        self.found.push(made.tied(of.map(Tie::CopyOf)));
     }
 
     /// The table that a SELECT INTO or CREATE TABLE AS makes.
-    pub(super) fn selects_into(&mut self, into: &pb::IntoClause) {
-        self.creates_table(into.rel.as_ref(), "table");
+    pub(super) fn selects_into(&mut self, into: &pb::IntoClause, of: Option<Resource>) {
+        self.creates_table(into.rel.as_ref(), "table", of.filter(|_| !into.skip_data));
+    }
+
+    /// The one table of which a query returns everything, if that is all it does.
+    pub(super) fn copied(&self, select: &pb::SelectStmt) -> Option<Resource> {
+        let [from] = select.from_clause.as_slice() else { return None };
+        let [target] = select.target_list.as_slice() else { return None };
+        let (Some(NodeEnum::RangeVar(var)), Some(NodeEnum::ResTarget(target))) =
+            (&from.node, &target.node)
+        else {
+            return None;
+        };
+        let Some(NodeEnum::ColumnRef(column)) =
+            target.val.as_ref().and_then(|value| value.node.as_ref())
+        else {
+            return None;
+        };
+        let is_star = matches!(column.fields.as_slice(), [pb::Node { node: Some(NodeEnum::AStar(_)) }]);
+        // Whatever else a query says leaves something out.
+        let plain = pb::SelectStmt {
+            from_clause: select.from_clause.clone(),
+            target_list: select.target_list.clone(),
+            into_clause: select.into_clause.clone(),
+            limit_option: select.limit_option,
+            op: select.op,
+            ..pb::SelectStmt::default()
+        };
+        let is_whole = *select == plain && select.op() == pb::SetOperation::SetopNone;
+        (is_star && is_whole && var.inh && !self.is_temp(var)).then(|| table(names::relation(var)))
     }
 
     fn view(&mut self, view: &pb::ViewStmt) {

@@ -1,7 +1,7 @@
 //! Statements that touch rows: INSERT, UPDATE, DELETE, MERGE, TRUNCATE, COPY.
 
 use pg_query::{NodeEnum, protobuf as pb};
-use tyer_core::intent::{Effect, Kind, Resource, Reversibility};
+use tyer_core::intent::{Effect, Kind, Resource, Reversibility, Tie};
 
 use super::acts::{Adjust, act, table};
 use super::tree::See;
@@ -47,6 +47,11 @@ impl Walk {
 
     /// One effect on the rows of a relation.
     fn touches(&mut self, effect: Effect, var: &pb::RangeVar, why: String) {
+        self.touches_some(effect, var, (why, None));
+    }
+
+    /// The same, where the tie says that it is not all of them.
+    fn touches_some(&mut self, effect: Effect, var: &pb::RangeVar, (why, tie): (String, Option<Tie>)) {
         let name = names::relation(var);
         let local = self.is_temp(var);
         if effect != Effect::Create && !local {
@@ -58,7 +63,7 @@ impl Walk {
         } else {
             (effect, why)
         };
-        self.found.push(act(effect, table(name), why).local_if(local));
+        self.found.push(act(effect, table(name), why).local_if(local).tied(tie));
     }
 
     fn insert(&mut self, insert: &pb::InsertStmt) {
@@ -121,11 +126,11 @@ impl Walk {
         with_clause.see(self);
         if let Some(var) = relation {
             let name = names::relation(var);
-            let why = match truth::unbounded(where_clause.as_deref()) {
-                Some(cause) => format!("deletes every row of {name}: {cause}"),
-                None => format!("removes rows of {name} that match a condition"),
+            let (why, tie) = match truth::unbounded(where_clause.as_deref()) {
+                Some(cause) => (format!("deletes every row of {name}: {cause}"), None),
+                None => (format!("removes rows of {name} that match a condition"), Some(Tie::Part)),
             };
-            self.touches(Effect::Destroy, var, why);
+            self.touches_some(Effect::Destroy, var, (why, tie));
         }
         (using_clause, where_clause).see(self);
         returning_clause.see(self);
@@ -173,7 +178,8 @@ impl Walk {
                 self.touches(Effect::Destroy, var, format!("deletes every row of {name}: {cause}"));
             }
             (pb::CmdType::CmdDelete, None) => {
-                self.touches(Effect::Destroy, var, format!("removes rows of {name} that match"));
+                let why = format!("removes rows of {name} that match");
+                self.touches_some(Effect::Destroy, var, (why, Some(Tie::Part)));
             }
             (pb::CmdType::CmdNothing, _) => {}
             _ => self.unknown("MergeWhenClause"),

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use expect_test::expect_file;
 use proptest::prelude::*;
+use tyer_core::intent::Tie;
 use tyer_core::limits::REQUEST_BYTES_MAX;
 
 use super::*;
@@ -45,6 +46,61 @@ fn flows(sql: &str) -> bool {
 fn is_opaque(sql: &str) -> bool {
     let found = understand(sql);
     found.acts.worst() == Effect::Opaque && found.syntax_error.is_none() && !found.explainable
+}
+
+/// What acts say of other resources, and of how much goes.
+#[test]
+fn ties() {
+    let check = |sql: &str, expect: &str| {
+        let acts = understand(sql).acts;
+        let ties: Vec<String> = acts
+            .iter()
+            .filter_map(|act| act.tie.as_ref().map(|tie| (act, tie)))
+            .map(|(act, tie)| match tie {
+                Tie::CopyOf(of) => format!("{} copies {of}", act.resource),
+                Tie::Becomes(name) => format!("{} becomes {name}", act.resource),
+                Tie::Part => format!("some of {}", act.resource),
+            })
+            .collect();
+        assert_eq!(ties.join(", "), expect, "{sql}");
+    };
+    let copy = "relation:b copies relation:s.t";
+    check("CREATE TABLE b AS SELECT * FROM s.t", copy);
+    check("CREATE TABLE b AS TABLE s.t", copy);
+    check("CREATE UNLOGGED TABLE IF NOT EXISTS b AS SELECT * FROM s.t", copy);
+    check("SELECT * INTO b FROM s.t", copy);
+    for part in [
+        "CREATE TABLE b AS SELECT * FROM s.t WHERE id = 1",
+        "CREATE TABLE b AS SELECT * FROM s.t WITH NO DATA",
+        "CREATE TABLE b AS SELECT * FROM s.t LIMIT 1",
+        "CREATE TABLE b AS SELECT * FROM s.t OFFSET 1",
+        "CREATE TABLE b AS SELECT DISTINCT * FROM s.t",
+        "CREATE TABLE b AS SELECT id FROM s.t",
+        "CREATE TABLE b AS SELECT *, 1 FROM s.t",
+        "CREATE TABLE b AS SELECT * FROM ONLY s.t",
+        "CREATE TABLE b AS SELECT * FROM s.t, u",
+        "CREATE TABLE b AS SELECT * FROM s.t TABLESAMPLE SYSTEM (1)",
+        "CREATE TABLE b AS SELECT * FROM s.t UNION SELECT * FROM s.t",
+        "CREATE TABLE b AS SELECT * FROM s.t EXCEPT SELECT * FROM s.t",
+        "CREATE TABLE b AS WITH t AS (SELECT 1) SELECT * FROM t",
+        "CREATE TABLE b AS VALUES (1)",
+        "CREATE TABLE b AS SELECT * FROM f(1)",
+        "CREATE MATERIALIZED VIEW b AS SELECT * FROM s.t",
+        "CREATE TEMP TABLE t (id int); CREATE TABLE b AS SELECT * FROM t",
+        "CREATE TABLE b (LIKE s.t)",
+    ] {
+        check(part, "");
+    }
+    check("ALTER TABLE s.a RENAME TO b", "relation:s.a becomes relation:s.b");
+    check("ALTER VIEW a RENAME TO b", "relation:a becomes relation:b");
+    check("ALTER TABLE s.a SET SCHEMA z", "relation:s.a becomes relation:z.a");
+    check("ALTER SCHEMA a RENAME TO b", "schema:a becomes schema:b");
+    check("ALTER TABLE a RENAME COLUMN x TO y", "");
+    check("ALTER TABLE a RENAME CONSTRAINT x TO y", "");
+    check("DELETE FROM t WHERE id = 1", "some of relation:t");
+    check("DELETE FROM t", "");
+    check("DELETE FROM t WHERE true", "");
+    check("TRUNCATE t", "");
 }
 
 #[test]

@@ -161,7 +161,8 @@ impl Walk {
             self.locks(from_clause);
         }
         if let Some(into) = into_clause {
-            self.selects_into(into);
+            let of = self.copied(select);
+            self.selects_into(into, of);
         }
         self.ctes.truncate(scope);
         self.mention = mention;

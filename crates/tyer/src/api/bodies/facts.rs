@@ -15,6 +15,8 @@ pub(crate) struct FactsBody {
     pub(crate) differences: Vec<String>,
     /// What the request may do to rows at most before it is taken back, in words; empty where nothing bounds it.
     pub(crate) ceilings: Vec<String>,
+    /// What the request comes to, with others or by its own steps, in words.
+    pub(crate) sequences: Vec<String>,
     /// What a loss could be made good from, if the upstream was asked.
     pub(crate) safety: Option<SafetyBody>,
 }
@@ -86,6 +88,11 @@ impl FactsBody {
             unknown: facts.unknown.clone(),
             differences: facts.differences.clone(),
             ceilings: facts.ceilings.as_ref().map(Ceilings::in_words).unwrap_or_default(),
+            sequences: facts
+                .sequences
+                .iter()
+                .map(|sequence| sequence.in_words(crate::clock::civil))
+                .collect(),
             safety: facts.safety.as_ref().map(SafetyBody::of),
         }
     }

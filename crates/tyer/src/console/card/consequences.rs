@@ -15,6 +15,10 @@ pub(super) fn section(facts: &FactsBody, taken: Moment) -> Markup {
                 h3 { "Not what was approved before" }
                 ul.unknown { @for difference in &facts.differences { li { (Line(difference)) } } }
             }
+            @if !facts.sequences.is_empty() {
+                h3 { "What it comes to" }
+                ul.unknown { @for sequence in &facts.sequences { li { (Line(sequence)) } } }
+            }
             @for relation in &facts.relations { (relation_box(relation)) }
             @if let Some(safety) = &facts.safety { (safety_box(safety, taken)) }
             @if !facts.unknown.is_empty() {

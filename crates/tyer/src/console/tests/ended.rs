@@ -23,6 +23,7 @@ fn request(session: &SessionId, number: u64) -> Request {
         reversibility: Reversibility::Recoverable,
         local: false,
         why: "changes rows of public.orders".to_owned(),
+        tie: None,
     };
     Request {
         session: session.clone(),

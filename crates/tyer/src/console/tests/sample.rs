@@ -116,6 +116,9 @@ fn facts() -> FactsBody {
             "public.customers: at most 1324764 rows".to_owned(),
             "any other table, by cascades or triggers: at most 1324764 rows".to_owned(),
         ],
+        sequences: vec![
+            "With what was done at 2026-11-23 14:00:00Z (makes the table public.orders_old), this deletes and recreates relation:public.orders_old".to_owned(),
+        ],
         safety: Some(SafetyBody {
             archived: Some(ago(4)),
             backup: Some(ago(8 * 60)),

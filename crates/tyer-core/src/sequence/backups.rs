@@ -1,0 +1,187 @@
+//! Copies of resources, and who removed the last one that is known, whichever session it was.
+
+use std::collections::BTreeSet;
+
+use super::identity::{Sure, covers, same};
+use super::{Before, Mark, Note, Pattern, Sequence, Step, Verb};
+use crate::intent::{PersonId, Resource, Timestamp};
+use crate::limits::BACKUP_MS;
+
+/// Which copies there are, and what was removed.
+#[derive(Debug, Default)]
+struct Copies {
+    known: Vec<Copy>,
+    /// The newest last.
+    gone: Vec<Gone>,
+}
+
+#[derive(Clone, Debug)]
+struct Copy {
+    of: Resource,
+    copy: Resource,
+    /// The notes that it rests on.
+    marks: Vec<Mark>,
+}
+
+#[derive(Debug)]
+struct Gone {
+    copy: Copy,
+    /// Whether it was certainly this copy.
+    sure: Sure,
+    /// Nothing for the request that is looked at.
+    by: Option<By>,
+}
+
+/// Who removed a copy, when, and in which words.
+#[derive(Clone, Debug)]
+struct By {
+    controller: PersonId,
+    at: Timestamp,
+    why: String,
+}
+
+/// The patterns that these steps of a controller complete, and the one for which they are refused.
+pub(super) fn removes<'a>(
+    earlier: impl Iterator<Item = (&'a Mark, &'a Note)>,
+    steps: &[Step],
+    (controller, now): (&PersonId, Timestamp),
+) -> (BTreeSet<Sequence>, Option<Sequence>) {
+    let mut copies = Copies::of(earlier);
+    // What goes in one request goes together, in whatever order it is written.
+    steps.iter().for_each(|step| copies.take(step, None, None));
+    let (mut found, mut refused) = (BTreeSet::new(), None);
+    for step in steps.iter().filter(|step| matches!(step.verb, Verb::Destroy | Verb::Lessen)) {
+        for gone in copies.last_gone() {
+            let sure = covers(&step.resource, &gone.copy.of).min(gone.sure);
+            let counts = gone
+                .by
+                .as_ref()
+                .is_none_or(|by| by.controller == *controller && now < by.at.plus(BACKUP_MS));
+            if sure == Sure::No || !counts {
+                continue;
+            }
+            let before = gone.by.as_ref().map(|by| Before { at: by.at, why: by.why.clone() });
+            let pattern = Pattern::BackupThenDestroy;
+            let sequence = Sequence { pattern, resource: gone.copy.of.clone(), before };
+            if step.verb == Verb::Destroy && sure == Sure::Yes {
+                refused.get_or_insert_with(|| sequence.clone());
+            }
+            found.insert(sequence);
+        }
+    }
+    (found, refused)
+}
+
+/// Whether these steps make a copy, or touch one or what it is of.
+pub(super) fn concerns<'a>(
+    earlier: impl Iterator<Item = (&'a Mark, &'a Note)>,
+    steps: &[Step],
+) -> bool {
+    let mut copies = None;
+    let mut earlier = Some(earlier);
+    steps.iter().any(|step| match &step.verb {
+        Verb::Copy(_) => true,
+        Verb::Create | Verb::Disarm => false,
+        Verb::Rename(_) | Verb::Lessen | Verb::Destroy => {
+            let copies = copies.get_or_insert_with(|| Copies::of(earlier.take().into_iter().flatten()));
+            copies.concerns(step)
+        }
+    })
+}
+
+/// The notes that something can still rest on.
+pub(super) fn needed<'a>(
+    notes: impl Iterator<Item = (&'a Mark, &'a Note)>,
+    now: Timestamp,
+) -> BTreeSet<Mark> {
+    let copies = Copies::of(notes);
+    let lately = |gone: &&Gone| gone.by.as_ref().is_none_or(|by| now < by.at.plus(BACKUP_MS));
+    let gone = copies.gone.iter().filter(lately).map(|gone| &gone.copy);
+    copies.known.iter().chain(gone).flat_map(|copy| copy.marks.iter().copied()).collect()
+}
+
+impl Copies {
+    fn of<'a>(notes: impl Iterator<Item = (&'a Mark, &'a Note)>) -> Self {
+        let mut copies = Self::default();
+        for (mark, note) in notes {
+            for step in &note.steps {
+                let by = By {
+                    controller: note.principal.controller.clone(),
+                    at: note.at,
+                    why: step.why.clone(),
+                };
+                copies.take(step, Some(*mark), Some(&by));
+            }
+        }
+        copies
+    }
+
+    fn take(&mut self, step: &Step, mark: Option<Mark>, by: Option<&By>) {
+        match &step.verb {
+            Verb::Copy(of) => self.copied(of, &step.resource, mark),
+            Verb::Rename(to) => self.renamed(&step.resource, to, mark),
+            // Rows that go make a copy one that cannot be relied on.
+            Verb::Destroy | Verb::Lessen => self.removed(&step.resource, mark, by),
+            Verb::Create | Verb::Disarm => {}
+        }
+    }
+
+    fn copied(&mut self, of: &Resource, copy: &Resource, mark: Option<Mark>) {
+        self.known.retain(|known| !same(&known.copy, copy));
+        // A copy of a copy is one of what that is of.
+        let further = self.known.iter().filter(|known| same(&known.copy, of)).map(|known| {
+            let marks = known.marks.iter().copied().chain(mark).collect();
+            Copy { of: known.of.clone(), copy: copy.clone(), marks }
+        });
+        let first = Copy { of: of.clone(), copy: copy.clone(), marks: mark.into_iter().collect() };
+        let made: Vec<Copy> = further.chain([first]).collect();
+        self.known.extend(made);
+    }
+
+    fn renamed(&mut self, from: &Resource, to: &Resource, mark: Option<Mark>) {
+        let rename = |copy: &mut Copy| {
+            for name in [&mut copy.of, &mut copy.copy] {
+                if same(name, from) {
+                    *name = to.clone();
+                    copy.marks.extend(mark);
+                }
+            }
+        };
+        self.known.iter_mut().for_each(rename);
+        self.gone.iter_mut().map(|gone| &mut gone.copy).for_each(rename);
+        // A copy that has taken the place of what it was of is no copy any more.
+        self.known.retain(|known| !same(&known.of, &known.copy));
+    }
+
+    fn removed(&mut self, resource: &Resource, mark: Option<Mark>, by: Option<&By>) {
+        let mut kept = Vec::new();
+        for mut copy in std::mem::take(&mut self.known) {
+            let sure = covers(resource, &copy.copy);
+            if sure == Sure::No {
+                kept.push(copy);
+            } else {
+                copy.marks.extend(mark);
+                self.gone.push(Gone { copy, sure, by: by.cloned() });
+            }
+        }
+        self.known = kept;
+    }
+
+    /// The last removal of each resource's copies, where no other copy is known.
+    fn last_gone(&self) -> impl Iterator<Item = &Gone> {
+        let has_copy = |of: &Resource| self.known.iter().any(|known| same(&known.of, of));
+        let is_last = |at: usize, of: &Resource| {
+            !self.gone.iter().skip(at + 1).any(|later| same(&later.copy.of, of))
+        };
+        let gone = self.gone.iter().enumerate();
+        gone.filter(move |(at, gone)| !has_copy(&gone.copy.of) && is_last(*at, &gone.copy.of))
+            .map(|(_, gone)| gone)
+    }
+
+    fn concerns(&self, step: &Step) -> bool {
+        let touches = |name: &Resource| covers(&step.resource, name) != Sure::No;
+        let renames = matches!(step.verb, Verb::Rename(_));
+        self.known.iter().any(|known| touches(&known.copy) || renames && touches(&known.of))
+            || renames && self.gone.iter().any(|gone| touches(&gone.copy.of))
+    }
+}
