@@ -6,6 +6,7 @@
 
 mod acts;
 mod alter;
+mod bodies;
 mod builtin;
 mod calls;
 mod create;

@@ -51,7 +51,12 @@ impl Walk {
             NodeEnum::AlterFunctionStmt(alter) => {
                 let name = alter.func.as_ref().map(|func| names::path(&func.objname));
                 let name = name.unwrap_or_default();
-                let why = format!("changes how the function {name} runs and with whose rights");
+                let definer = names::switched(&alter.actions, "security");
+                let why = if definer {
+                    format!("lets whoever calls {name} act as its owner (SECURITY DEFINER)")
+                } else {
+                    format!("changes how the function {name} runs and with whose rights")
+                };
                 self.found.push(act(Effect::Grant, Resource::new(Kind::Function, name), why));
             }
             _ => return self.alters_code(node).or_else(|| self.upkeep(node)),
@@ -104,6 +109,13 @@ impl Walk {
                 self.unknown("AlterTableCmd");
                 continue;
             };
+            match command.subtype() {
+                pb::AlterTableType::AtAddColumn | pb::AlterTableType::AtAlterColumnType => {
+                    self.filled(column_def(command).and_then(|column| column.type_name.as_ref()));
+                }
+                pb::AlterTableType::AtSetAccessMethod => self.access_method(&command.name),
+                _ => {}
+            }
             match altered(&name, command) {
                 Some(act) => {
                     if act.effect == Effect::Destroy && !local {
@@ -158,8 +170,14 @@ impl Walk {
             NodeEnum::VacuumStmt(vacuum) => self.vacuum(vacuum),
             NodeEnum::ClusterStmt(cluster) => {
                 let name = names::relation_or_empty(cluster.relation.as_ref());
-                let why = format!("rewrites {name}; nobody can use it meanwhile");
-                self.change(table(name), why);
+                if name.is_empty() {
+                    let why =
+                        "rewrites every table that was ever clustered; nobody can use one meanwhile";
+                    self.change(Resource::upstream(), why.to_owned());
+                } else {
+                    let why = format!("rewrites {name}; nobody can use it meanwhile");
+                    self.change(table(name), why);
+                }
             }
             NodeEnum::ReindexStmt(reindex) => {
                 let name = match &reindex.relation {
@@ -224,7 +242,7 @@ impl Walk {
     }
 
     fn vacuum(&mut self, vacuum: &pb::VacuumStmt) {
-        let full = names::option(&vacuum.options, "full").is_some();
+        let full = names::switched(&vacuum.options, "full");
         let mut tidies = |resource: Resource| {
             let what = if resource.name.is_empty() { "every table" } else { &resource.name };
             let why = match (vacuum.is_vacuumcmd, full) {
@@ -270,7 +288,7 @@ fn altered(on: &str, command: &pb::AlterTableCmd) -> Option<Act> {
     let cascade = super::rows::cascade(command.behavior(), " and everything that depends on it");
     match command.subtype() {
         At::AtAddColumn | At::AtAddColumnToView => {
-            let added = added_column(command);
+            let added = column_def(command).map_or("", |column| &column.colname);
             let name = within(on, added);
             let why = format!("adds the column {added} to {on}");
             Some(act(Effect::Create, Resource::new(Kind::Column, name), why))
@@ -306,7 +324,17 @@ fn altered(on: &str, command: &pb::AlterTableCmd) -> Option<Act> {
             on_table(Effect::Disarm, format!("stops row security from hiding rows of {on}"))
         }
         At::AtDetachPartition | At::AtDetachPartitionFinalize | At::AtDropInherit => {
-            on_table(Effect::Destroy, format!("detaches rows from {on}"))
+            let gone = match command.def.as_ref().and_then(|def| def.node.as_ref()) {
+                Some(NodeEnum::PartitionCmd(partition)) => {
+                    names::relation_or_empty(partition.name.as_ref())
+                }
+                Some(NodeEnum::RangeVar(parent)) => {
+                    let why = format!("takes the rows of {on} out of {}", names::relation(parent));
+                    return on_table(Effect::Destroy, why);
+                }
+                _ => String::new(),
+            };
+            on_table(Effect::Destroy, format!("takes the rows of the partition {gone} out of {on}"))
         }
         At::AtReplicaIdentity
         | At::AtSetRelOptions
@@ -385,9 +413,9 @@ fn within(whole: &str, part: &str) -> String {
     }
 }
 
-fn added_column(command: &pb::AlterTableCmd) -> &str {
+fn column_def(command: &pb::AlterTableCmd) -> Option<&pb::ColumnDef> {
     match command.def.as_ref().and_then(|def| def.node.as_ref()) {
-        Some(NodeEnum::ColumnDef(column)) => &column.colname,
-        _ => "",
+        Some(NodeEnum::ColumnDef(column)) => Some(column),
+        _ => None,
     }
 }

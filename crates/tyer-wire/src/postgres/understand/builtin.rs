@@ -33,6 +33,7 @@ pub(super) fn is_introspection(schema: &str, name: &str) -> bool {
         || name.starts_with("pg_stats")
         || name.starts_with("pg_statistic")
         || name.starts_with("pg_largeobject");
+    let shows_data = shows_data || name == "pg_db_role_setting";
     schema != "pg_toast" && is_catalog(schema, name) && !shows_data
 }
 
@@ -102,8 +103,12 @@ pub(super) const RUNS_SQL: &[&str] = &[
 ];
 
 /// Functions that hand out what [`secret`] relations do.
-pub(super) const SECRETS: &[&str] =
-    &["pg_hba_file_rules", "pg_ident_file_mappings", "pg_show_all_file_settings"];
+pub(super) const SECRETS: &[&str] = &[
+    "pg_hba_file_rules",
+    "pg_ident_file_mappings",
+    "pg_show_all_file_settings",
+    "pg_show_all_settings",
+];
 
 /// Functions that change how data is replicated.
 pub(super) const REPLICATION: &[&str] = &[
@@ -179,6 +184,51 @@ pub(super) const TYPES: &[&str] = &[
     "timestamptz", "timetz", "tsmultirange", "tsquery", "tsrange", "tstzmultirange", "tstzrange",
     "tsvector", "txid_snapshot", "unknown", "uuid", "varbit", "varchar", "void", "xid", "xid8",
     "xml",
+];
+
+/// Whether an operator class is built in.
+pub(super) fn is_operator_class(name: &str) -> bool {
+    OPERATOR_CLASSES.binary_search(&name).is_ok()
+}
+
+/// Ways to store rows and indexes that are built in.
+pub(super) const ACCESS_METHODS: &[&str] = &["heap", "btree", "hash", "gist", "gin", "spgist", "brin"];
+
+/// Names that stand for an integer type with a sequence.
+pub(super) const SERIAL: &[&str] =
+    &["bigserial", "serial", "serial2", "serial4", "serial8", "smallserial"];
+
+/// Operator classes that are built in.
+#[rustfmt::skip]
+const OPERATOR_CLASSES: &[&str] = &[
+    "aclitem_ops", "array_ops", "bit_minmax_ops", "bit_ops", "bool_ops", "box_inclusion_ops",
+    "box_ops", "bpchar_bloom_ops", "bpchar_minmax_ops", "bpchar_ops", "bpchar_pattern_ops",
+    "bytea_bloom_ops", "bytea_minmax_ops", "bytea_ops", "char_bloom_ops", "char_minmax_ops",
+    "char_ops", "cid_ops", "cidr_ops", "circle_ops", "date_bloom_ops", "date_minmax_multi_ops",
+    "date_minmax_ops", "date_ops", "enum_ops", "float4_bloom_ops", "float4_minmax_multi_ops",
+    "float4_minmax_ops", "float4_ops", "float8_bloom_ops", "float8_minmax_multi_ops",
+    "float8_minmax_ops", "float8_ops", "inet_bloom_ops", "inet_inclusion_ops",
+    "inet_minmax_multi_ops", "inet_minmax_ops", "inet_ops", "int2_bloom_ops",
+    "int2_minmax_multi_ops", "int2_minmax_ops", "int2_ops", "int4_bloom_ops",
+    "int4_minmax_multi_ops", "int4_minmax_ops", "int4_ops", "int8_bloom_ops",
+    "int8_minmax_multi_ops", "int8_minmax_ops", "int8_ops", "interval_bloom_ops",
+    "interval_minmax_multi_ops", "interval_minmax_ops", "interval_ops", "jsonb_ops",
+    "jsonb_path_ops", "kd_point_ops", "macaddr8_bloom_ops", "macaddr8_minmax_multi_ops",
+    "macaddr8_minmax_ops", "macaddr8_ops", "macaddr_bloom_ops", "macaddr_minmax_multi_ops",
+    "macaddr_minmax_ops", "macaddr_ops", "money_ops", "multirange_ops", "name_bloom_ops",
+    "name_minmax_ops", "name_ops", "numeric_bloom_ops", "numeric_minmax_multi_ops",
+    "numeric_minmax_ops", "numeric_ops", "oid_bloom_ops", "oid_minmax_multi_ops",
+    "oid_minmax_ops", "oid_ops", "oidvector_ops", "pg_lsn_bloom_ops", "pg_lsn_minmax_multi_ops",
+    "pg_lsn_minmax_ops", "pg_lsn_ops", "point_ops", "poly_ops", "quad_point_ops",
+    "range_inclusion_ops", "range_ops", "record_image_ops", "record_ops", "text_bloom_ops",
+    "text_minmax_ops", "text_ops", "text_pattern_ops", "tid_bloom_ops", "tid_minmax_multi_ops",
+    "tid_minmax_ops", "tid_ops", "time_bloom_ops", "time_minmax_multi_ops", "time_minmax_ops",
+    "time_ops", "timestamp_bloom_ops", "timestamp_minmax_multi_ops", "timestamp_minmax_ops",
+    "timestamp_ops", "timestamptz_bloom_ops", "timestamptz_minmax_multi_ops",
+    "timestamptz_minmax_ops", "timestamptz_ops", "timetz_bloom_ops", "timetz_minmax_multi_ops",
+    "timetz_minmax_ops", "timetz_ops", "tsquery_ops", "tsvector_ops", "uuid_bloom_ops",
+    "uuid_minmax_multi_ops", "uuid_minmax_ops", "uuid_ops", "varbit_minmax_ops", "varbit_ops",
+    "varchar_ops", "varchar_pattern_ops", "xid8_ops", "xid_ops",
 ];
 
 /// Relations of `pg_catalog`.
@@ -310,7 +360,7 @@ pub(super) const FUNCTIONS: &[&str] = &[
     "pg_relation_filepath", "pg_relation_is_publishable", "pg_relation_is_updatable",
     "pg_relation_size", "pg_replication_origin_oid", "pg_safe_snapshot_blocking_pids",
     "pg_sequence_last_value", "pg_sequence_parameters", "pg_settings_get_flags",
-    "pg_show_all_settings", "pg_size_bytes", "pg_size_pretty", "pg_sleep", "pg_sleep_for",
+    "pg_size_bytes", "pg_size_pretty", "pg_sleep", "pg_sleep_for",
     "pg_sleep_until", "pg_snapshot_xip", "pg_snapshot_xmax", "pg_snapshot_xmin",
     "pg_split_walfile_name", "pg_stat_clear_snapshot", "pg_stat_force_next_flush",
     "pg_stat_get_backend_idset", "pg_stat_get_backend_pid", "pg_stat_get_dead_tuples",
@@ -357,4 +407,4 @@ pub(super) const FUNCTIONS: &[&str] = &[
 
 /// The lists that are searched by halving.
 #[cfg(test)]
-pub(super) const SORTED: [&[&str]; 4] = [OPERATORS, TYPES, RELATIONS, FUNCTIONS];
+pub(super) const SORTED: [&[&str]; 5] = [OPERATORS, TYPES, RELATIONS, FUNCTIONS, OPERATOR_CLASSES];

@@ -1,6 +1,6 @@
 //! Functions, operators, casts: what a name stands for is judged by explicit lists.
 
-use pg_query::protobuf as pb;
+use pg_query::{NodeEnum, protobuf as pb};
 use tyer_core::intent::{Act, Effect, Kind, Resource, Reversibility};
 
 use super::acts::{Adjust, act, object, table};
@@ -24,6 +24,9 @@ impl Walk {
         };
         if built_in == "set_config" {
             return self.set_config(call);
+        }
+        if matches!(built_in, "current_setting" | "pg_settings_get_flags") {
+            return self.current_setting(built_in, call);
         }
         // Only lo_export names its file last.
         let named = if built_in == "lo_export" { call.args.last() } else { call.args.first() };
@@ -65,6 +68,22 @@ impl Walk {
         });
     }
 
+    /// Most settings tell nothing that a session may not know.
+    fn current_setting(&mut self, function: &str, call: &pb::FuncCall) {
+        let name = call.args.first().and_then(|arg| names::literal(arg.node.as_ref()));
+        let secret = match &name {
+            _ if function != "current_setting" => false,
+            Some(name) => settings::is_secret(name),
+            None => true,
+        };
+        if secret {
+            let name = name.unwrap_or_default();
+            let what = if name.is_empty() { "a setting that is not in the text" } else { &name };
+            let why = format!("shows {what}, which may hand out a secret");
+            self.found.push(act(Effect::Grant, Resource::new(Kind::Setting, name.as_str()), why));
+        }
+    }
+
     /// An operator; a qualified one may be anybody's.
     pub(super) fn operator(&mut self, name: &[pb::Node]) {
         let parts = names::strings(name);
@@ -78,6 +97,57 @@ impl Walk {
             let why = format!("runs the code behind the {name}, which is not known here");
             self.distrust();
             self.found.push(act(Effect::Execute, Resource::new(Kind::Function, name), why));
+        }
+    }
+
+    /// A constraint; that which excludes names the operators that it compares with.
+    pub(super) fn constraint(&mut self, constraint: &pb::Constraint) {
+        if !constraint.exclusions.is_empty() {
+            self.access_method(&constraint.access_method);
+        }
+        for pair in &constraint.exclusions {
+            match pair.node.as_ref() {
+                Some(NodeEnum::List(pair)) => match pair.items.get(1).and_then(|it| it.node.as_ref()) {
+                    Some(NodeEnum::List(name)) => self.operator(&name.items),
+                    _ => self.unknown("Constraint"),
+                },
+                _ => self.unknown("Constraint"),
+            }
+        }
+        constraint.kids(self);
+    }
+
+    /// The operator class of an index or a partition key, whose functions run for each row.
+    pub(super) fn operator_class(&mut self, class: &[pb::Node]) {
+        let parts = names::strings(class);
+        if !parts.is_empty() && !builtin_name(&parts).is_some_and(builtin::is_operator_class) {
+            let name = format!("operator class {}", names::dotted(parts));
+            let why = format!("runs the code of the {name}, which is not known here");
+            self.distrust();
+            self.found.push(act(Effect::Execute, object(name), why));
+        }
+    }
+
+    /// How rows or an index are stored; empty is what the server does by itself.
+    pub(super) fn access_method(&mut self, method: &str) {
+        if !method.is_empty() && !builtin::ACCESS_METHODS.contains(&method) {
+            let name = format!("access method {method}");
+            let why = format!("runs the code of the {name}, which is not known here");
+            self.distrust();
+            self.found.push(act(Effect::Execute, object(name), why));
+        }
+    }
+
+    /// A type of which values are made for rows that are there already.
+    pub(super) fn filled(&mut self, name: Option<&pb::TypeName>) {
+        let serial = |name: &pb::TypeName| {
+            let parts = names::strings(&name.names);
+            matches!(builtin_name(&parts), Some(name) if builtin::SERIAL.contains(&name))
+        };
+        if let Some(name) = name.filter(|name| !serial(name)) {
+            let mention = std::mem::replace(&mut self.mention, false);
+            self.cast(name);
+            self.mention = mention;
         }
     }
 

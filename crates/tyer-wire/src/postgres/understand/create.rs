@@ -13,6 +13,7 @@ impl Walk {
         match node {
             NodeEnum::CreateStmt(create) => {
                 self.creates_table(create.relation.as_ref(), "table", None);
+                self.access_method(&create.access_method);
             }
             NodeEnum::CreateSeqStmt(create) => {
                 self.creates_table(create.sequence.as_ref(), "sequence", None);
@@ -58,6 +59,13 @@ impl Walk {
             }
             NodeEnum::CreatedbStmt(create) => {
                 self.creates_one(Kind::Database, create.dbname.clone(), "the database");
+                let template = names::option(&create.options, "template").and_then(names::of_option);
+                if let Some(template) =
+                    template.filter(|it| !matches!(it.as_str(), "template0" | "template1"))
+                {
+                    let why = format!("copies everything in the database {template}");
+                    self.found.push(act(Effect::Read, Resource::new(Kind::Database, template), why));
+                }
             }
             NodeEnum::CreateStatsStmt(create) => {
                 self.creates_one(Kind::Object, names::path(&create.defnames), "statistics");
@@ -88,6 +96,7 @@ impl Walk {
     /// The table that a SELECT INTO or CREATE TABLE AS makes.
     pub(super) fn selects_into(&mut self, into: &pb::IntoClause, of: Option<Resource>) {
         self.creates_table(into.rel.as_ref(), "table", of.filter(|_| !into.skip_data));
+        self.access_method(&into.access_method);
     }
 
     /// The one table of which a query returns everything, if that is all it does.
@@ -139,18 +148,26 @@ impl Walk {
         let why = format!("builds an index on {on}{wait}");
         let name = if index.idxname.is_empty() { on } else { index.idxname.clone() };
         self.found.push(act(Effect::Create, table(name), why).local_if(local));
+        self.access_method(&index.access_method);
     }
 
     /// Judges a statement that makes something that runs.
     fn creates_code(&mut self, node: &NodeEnum) -> Option<Judged> {
         let (kind, name, word, replace) = match node {
             NodeEnum::CreateFunctionStmt(create) => {
-                self.sql_body(create);
+                self.function_body(create);
+                if names::switched(&create.options, "security") {
+                    let name = names::path(&create.funcname);
+                    let why = format!("lets whoever calls {name} act as its owner (SECURITY DEFINER)");
+                    let function = Resource::new(Kind::Function, name);
+                    self.found.push(act(Effect::Grant, function, why));
+                }
                 (Kind::Function, names::path(&create.funcname), "function", create.replace)
             }
-            NodeEnum::DoStmt(_) => {
-                let why = "runs a block of code that is not understood here".to_owned();
+            NodeEnum::DoStmt(block) => {
+                let why = "runs a block of code, of which only plain SQL is understood here".to_owned();
                 self.runs_code(Kind::Upstream, "", why);
+                self.body(&block.args);
                 return Some(Judged::Below);
             }
             NodeEnum::CallStmt(call) => {
@@ -232,6 +249,14 @@ impl Walk {
         Some(Judged::Below)
     }
 
+    fn function_body(&mut self, create: &pb::CreateFunctionStmt) {
+        self.used(&create.sql_body);
+        // Without a language there is no other body.
+        if names::option(&create.options, "language").is_some() {
+            self.body(&create.options);
+        }
+    }
+
     /// Something that runs code, or reaches another server, whenever it is used.
     fn code(&mut self, kind: Kind, name: &str, word: &str, replace: bool) {
         let resource = if kind == Kind::Object {
@@ -246,35 +271,6 @@ impl Walk {
         self.distrust();
         let why = format!("installs code that runs later ({word} {name})");
         self.found.push(act(Effect::Execute, resource, why));
-    }
-
-    /// What a function's body would do, as far as it is SQL that can be read.
-    fn sql_body(&mut self, create: &pb::CreateFunctionStmt) {
-        self.used(&create.sql_body);
-        let language = names::option(&create.options, "language");
-        let language = language.and_then(names::of_option);
-        let body = names::option(&create.options, "as").and_then(names::of_option);
-        if let (Some("sql"), Some(body)) = (language.as_deref(), body) {
-            self.text(&body);
-        }
-    }
-
-    /// Walks over SQL that is given as a value. What cannot be parsed adds nothing, because whoever
-    /// calls this has an act for the unknown code already.
-    fn text(&mut self, sql: &str) {
-        // A body may make functions with bodies in turn; what is deeper stays code not known here.
-        if self.bodies > 0 {
-            return;
-        }
-        if let Ok(tree) = super::parsed(sql) {
-            self.bodies += 1;
-            let temps = std::mem::take(&mut self.temps);
-            for statement in tree.protobuf.stmts.iter().filter_map(|raw| raw.stmt.as_ref()) {
-                self.used(statement);
-            }
-            self.temps = temps;
-            self.bodies -= 1;
-        }
     }
 }
 

@@ -107,7 +107,15 @@ impl Walk {
         let to = alter.newowner.as_ref().map(names::role).unwrap_or_default();
         let name = match &alter.relation {
             Some(var) => names::relation(var),
-            None => names::of(alter.object.as_ref().and_then(|object| object.node.as_ref())),
+            None => {
+                let object = alter.object.as_ref().and_then(|object| object.node.as_ref());
+                match alter.object_type() {
+                    pb::ObjectType::ObjectLargeobject => {
+                        format!("large object {}", names::literal(object).unwrap_or_default())
+                    }
+                    _ => names::of(object),
+                }
+            }
         };
         let why = format!("makes {to} the owner of {name}");
         let is_relation = alter.relation.is_some();
@@ -139,7 +147,10 @@ impl Walk {
                 (Resource::new(Kind::Setting, name), why)
             }
             NodeEnum::AlterDatabaseStmt(alter) => {
-                let why = format!("changes who may connect to the database {}", alter.dbname);
+                let why = match names::option(&alter.options, "tablespace") {
+                    Some(_) => format!("moves the database {} while nobody can use it", alter.dbname),
+                    None => format!("changes who may connect to the database {}", alter.dbname),
+                };
                 (Resource::new(Kind::Database, alter.dbname.as_str()), why)
             }
             NodeEnum::AlterEventTrigStmt(alter) => {

@@ -116,6 +116,20 @@ pub(super) fn option<'a>(options: &'a [pb::Node], name: &str) -> Option<&'a pb::
     })
 }
 
+/// Whether an option is given and not clearly switched off, wherever it is given.
+pub(super) fn switched(options: &[pb::Node], name: &str) -> bool {
+    options.iter().any(|option| match option.node.as_ref() {
+        Some(NodeEnum::DefElem(option)) if option.defname.eq_ignore_ascii_case(name) => {
+            let value = option.arg.as_ref().and_then(|arg| literal(arg.node.as_ref()));
+            !value.is_some_and(|it| {
+                matches!(it.to_ascii_lowercase().as_str(), "false" | "off" | "0" | "no")
+            })
+        }
+        Some(NodeEnum::DefElem(_)) => false,
+        _ => true,
+    })
+}
+
 /// The value of an option: a word, a literal, or the first of a list.
 pub(super) fn of_option(option: &pb::DefElem) -> Option<String> {
     match option.arg.as_ref()?.node.as_ref() {

@@ -11,6 +11,8 @@
 use pg_query::{NodeEnum, protobuf as pb};
 use tyer_core::limits::REQUEST_BYTES_MAX;
 
+use super::truth;
+
 /// More digits may be another kind of token.
 const DIGITS_MAX: usize = 9;
 
@@ -156,7 +158,11 @@ fn part(node: &NodeEnum, found: &mut Vec<usize>) -> Option<()> {
             constants(expr.lexpr.as_deref(), found)?;
             constants(expr.rexpr.as_deref(), found)?;
         }
-        NodeEnum::BoolExpr(expr) => all(&expr.args, found)?,
+        NodeEnum::BoolExpr(expr) => {
+            // Together they may let every row through, or none, if the constants are the same.
+            (!truth::has_opposites(&expr.args, false)).then_some(())?;
+            all(&expr.args, found)?;
+        }
         NodeEnum::List(list) => all(&list.items, found)?,
         NodeEnum::SortBy(sort) => constants(sort.node.as_deref(), found)?,
         NodeEnum::NullTest(test) => constants(test.arg.as_deref(), found)?,
@@ -180,9 +186,10 @@ fn part(node: &NodeEnum, found: &mut Vec<usize>) -> Option<()> {
             constants(join.rarg.as_deref(), found)?;
             constants(join.quals.as_deref(), found)?;
         }
+        // Which settings are read decides whether they are secret.
+        NodeEnum::RangeVar(var) => (var.relname != "pg_settings").then_some(())?,
         NodeEnum::RangeSubselect(sub) => constants(sub.subquery.as_deref(), found)?,
         NodeEnum::ColumnRef(_)
-        | NodeEnum::RangeVar(_)
         | NodeEnum::AStar(_)
         | NodeEnum::String(_)
         | NodeEnum::SqlvalueFunction(_)

@@ -33,7 +33,7 @@ impl Walk {
             NodeEnum::VariableSetStmt(set) => {
                 settings::judge(set).into_iter().for_each(|act| self.found.push(act));
             }
-            NodeEnum::VariableShowStmt(show) => self.found.push(free(format!("shows {}", show.name))),
+            NodeEnum::VariableShowStmt(show) => self.found.push(settings::show(&show.name)),
             NodeEnum::ConstraintsSetStmt(_) => {
                 self.found.push(free("sets when this transaction checks its constraints"));
             }
@@ -103,7 +103,8 @@ impl Walk {
     }
 
     fn explains(&mut self, explain: &pb::ExplainStmt) {
-        if runs(&explain.options) {
+        // ANALYZE runs the statement.
+        if names::switched(&explain.options, "analyze") {
             return self.used(&explain.query);
         }
         let mention = std::mem::replace(&mut self.mention, false);
@@ -134,20 +135,6 @@ impl Walk {
         self.distrust();
         self.found.push(act(Effect::Execute, Resource::new(kind, name), why));
     }
-}
-
-/// Whether EXPLAIN runs the statement: ANALYZE, unless it is clearly switched off.
-fn runs(options: &[pb::Node]) -> bool {
-    options.iter().any(|option| match option.node.as_ref() {
-        Some(NodeEnum::DefElem(option)) if option.defname.eq_ignore_ascii_case("analyze") => {
-            let value = option.arg.as_ref().map(|arg| names::literal(arg.node.as_ref()));
-            !value.flatten().is_some_and(|value| {
-                matches!(value.to_ascii_lowercase().as_str(), "false" | "off" | "0")
-            })
-        }
-        Some(NodeEnum::DefElem(_)) => false,
-        _ => true,
-    })
 }
 
 /// The EXECUTE that is explained, by itself or as what makes a table.

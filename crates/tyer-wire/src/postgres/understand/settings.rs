@@ -58,6 +58,80 @@ const ON: &[&str] = &[
     "transaction_read_only",
 ];
 
+/// Settings that hold passwords, or commands that do.
+const SECRETS: &[&str] = &["primary_conninfo", "ssl_passphrase_command"];
+
+/// What names of settings say that hold a secret. The server has none such of its own beside commands and
+/// connection strings; those with a dot are whatever somebody made them.
+const SECRET_WORDS: &[&str] = &[
+    "secret",
+    "passw",
+    "passphrase",
+    "token",
+    "credential",
+    "private",
+    "conninfo",
+    "_command",
+    "api_key",
+];
+
+/// Whether showing a setting may hand out a secret.
+pub(super) fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name == "all"
+        || SECRETS.contains(&name.as_str())
+        || SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
+/// What showing a setting does.
+pub(super) fn show(name: &str) -> Act {
+    match name {
+        "all" => {
+            let why = "shows every setting, secrets among them";
+            act(Effect::Grant, Resource::new(Kind::Setting, ""), why)
+        }
+        _ if is_secret(name) => {
+            let why = format!("shows {name}, which may hand out a secret");
+            act(Effect::Grant, Resource::new(Kind::Setting, name), why)
+        }
+        _ => free(format!("shows {name}")),
+    }
+}
+
+/// Whether a condition lets through only settings that it names and that hand out no secret.
+pub(super) fn narrows(condition: Option<&pb::Node>) -> bool {
+    let Some(node) = condition.and_then(|node| node.node.as_ref()) else { return false };
+    match node {
+        NodeEnum::BoolExpr(expr) => match expr.boolop() {
+            pb::BoolExprType::AndExpr => expr.args.iter().any(|arg| narrows(Some(arg))),
+            pb::BoolExprType::OrExpr => expr.args.iter().all(|arg| narrows(Some(arg))),
+            _ => false,
+        },
+        NodeEnum::AExpr(expr) => {
+            let is_kind = matches!(expr.kind(), pb::AExprKind::AexprOp | pb::AExprKind::AexprIn);
+            let equal = is_kind && names::strings(&expr.name) == ["="];
+            let column = match expr.lexpr.as_ref().and_then(|left| left.node.as_ref()) {
+                Some(NodeEnum::ColumnRef(column)) => {
+                    names::strings(&column.fields).last() == Some(&"name")
+                }
+                _ => false,
+            };
+            let harmless =
+                |node: Option<&NodeEnum>| names::literal(node).is_some_and(|it| !is_secret(&it));
+            let right = expr.rexpr.as_ref().and_then(|right| right.node.as_ref());
+            equal
+                && column
+                && match right {
+                    Some(NodeEnum::List(list)) => {
+                        list.items.iter().all(|item| harmless(item.node.as_ref()))
+                    }
+                    other => harmless(other),
+                }
+        }
+        _ => false,
+    }
+}
+
 /// What setting `name` to `value` does; no value means that it is not in the text.
 pub(super) fn set(name: &str, value: Option<&str>) -> Act {
     let name = name.to_ascii_lowercase();

@@ -110,7 +110,7 @@ pub(super) fn prepared(statement: &str) -> Option<(&str, &str)> {
 
 /// The scanner's tokens. It is given one more, a semicolon, because for a text without any it hands
 /// back a null pointer, which its wrapper makes a slice of.
-fn tokens(sql: &str) -> Option<Vec<ScanToken>> {
+pub(super) fn tokens(sql: &str) -> Option<Vec<ScanToken>> {
     let mut tokens = pg_query::scan_tokens(&format!("{sql}\n;")).ok()?;
     let last = tokens.pop()?;
     let added = usize::try_from(last.start).is_ok_and(|start| start == sql.len() + 1);

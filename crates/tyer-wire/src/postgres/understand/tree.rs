@@ -176,11 +176,8 @@ nodes! {
         constraints fdwoptions] [colname compression inhcount is_local is_not_null is_from_type storage
         storage_name identity generated coll_oid location];
     TableLikeClause(TableLikeClause) [relation] [options relation_oid];
-    IndexElem(IndexElem) [expr collation opclass opclassopts] [name indexcolname ordering
-        nulls_ordering];
     DefElem(DefElem) [arg] [defnamespace defname defaction location arg_location];
     XmlSerialize(XmlSerialize) [expr type_name] [xmloption indent location];
-    PartitionElem(PartitionElem) [expr collation opclass] [name location];
     PartitionSpec(PartitionSpec) [part_params] [strategy location];
     PartitionBoundSpec(PartitionBoundSpec) [listdatums lowerdatums upperdatums] [strategy is_default
         modulus remainder location];
@@ -217,11 +214,6 @@ nodes! {
     JsonArrayAgg(JsonArrayAgg) [constructor arg] [absent_on_null];
     IntoClause(IntoClause) [rel col_names options view_query] [access_method on_commit
         table_space_name skip_data];
-    Constraint(Constraint) [raw_expr keys including exclusions options where_clause pktable fk_attrs
-        pk_attrs fk_del_set_cols old_conpfeqop] [contype conname deferrable initdeferred is_enforced
-        skip_validation initially_valid is_no_inherit cooked_expr generated_when generated_kind
-        nulls_not_distinct without_overlaps indexname indexspace reset_default_tblspc access_method
-        fk_with_period pk_with_period fk_matchtype fk_upd_action fk_del_action old_pktable_oid location];
     CreateOpClassItem(CreateOpClassItem) [name order_family class_args storedtype] [itemtype number];
     StatsElem(StatsElem) [expr] [name];
     FunctionParameter(FunctionParameter) [arg_type defexpr] [name mode location];
@@ -255,6 +247,9 @@ kids!(FuncCall [funcname args agg_order agg_filter over] [agg_within_group agg_s
 kids!(SortBy [node use_op] [sortby_dir sortby_nulls location]);
 kids!(RangeTableSample [relation method args repeatable] [location]);
 kids!(LockingClause [locked_rels] [strength wait_policy]);
+kids!(Constraint [raw_expr keys including exclusions options where_clause pktable fk_attrs pk_attrs fk_del_set_cols old_conpfeqop] [contype conname deferrable initdeferred is_enforced skip_validation initially_valid is_no_inherit cooked_expr generated_when generated_kind nulls_not_distinct without_overlaps indexname indexspace reset_default_tblspc access_method fk_with_period pk_with_period fk_matchtype fk_upd_action fk_del_action old_pktable_oid location]);
+kids!(IndexElem [expr collation opclass opclassopts] [name indexcolname ordering nulls_ordering]);
+kids!(PartitionElem [expr collation opclass] [name location]);
 kids!(WithClause [ctes] [recursive location]);
 kids!(CommonTableExpr [aliascolnames ctequery search_clause cycle_clause ctecolnames ctecoltypes ctecoltypmods ctecolcollations] [ctename ctematerialized location cterecursive cterefcount]);
 

@@ -10,7 +10,7 @@ use super::acts::{Adjust, Found, act, free, table};
 use super::lasting::Lasting;
 use super::prepared::Bodies;
 use super::tree::{self, Kids, See};
-use super::{builtin, names};
+use super::{builtin, names, settings};
 
 /// What the walk knows and has found.
 #[derive(Default)]
@@ -31,6 +31,8 @@ pub(super) struct Walk {
     pub(super) mention: bool,
     /// What of the functions and prepared statements found so far no rollback takes back.
     pub(super) lasting: Lasting,
+    /// Whether only settings that hand out no secret are read here.
+    pub(super) narrowed: bool,
     /// How many function bodies deep the walk is.
     pub(super) bodies: usize,
 }
@@ -88,6 +90,15 @@ impl Walk {
             NodeEnum::SortBy(sort) => {
                 self.operator(&sort.use_op);
                 sort.kids(self);
+            }
+            NodeEnum::Constraint(constraint) => self.constraint(constraint),
+            NodeEnum::IndexElem(element) => {
+                self.operator_class(&element.opclass);
+                element.kids(self);
+            }
+            NodeEnum::PartitionElem(element) => {
+                self.operator_class(&element.opclass);
+                element.kids(self);
             }
             NodeEnum::RangeTableSample(sample) => {
                 self.sampling(&sample.method);
@@ -150,16 +161,16 @@ impl Walk {
             all: _,
         } = select;
         with_clause.see(self);
+        let narrowed = replace(&mut self.narrowed, settings::narrows(where_clause.as_deref()));
         from_clause.see(self);
+        self.narrowed = narrowed;
         (distinct_clause, target_list).see(self);
         (where_clause, group_clause).see(self);
         (having_clause, window_clause).see(self);
         (values_lists, sort_clause).see(self);
         (limit_offset, limit_count).see(self);
         (larg, rarg).see(self);
-        if !locking_clause.is_empty() {
-            self.locks(from_clause);
-        }
+        locking_clause.iter().for_each(|clause| self.locks(from_clause, clause));
         if let Some(into) = into_clause {
             let of = self.copied(select);
             self.selects_into(into, of);
@@ -168,10 +179,25 @@ impl Walk {
         self.mention = mention;
     }
 
-    /// Row locks on every relation of a FROM clause.
-    fn locks(&mut self, from: &[pb::Node]) {
+    /// Row locks on every relation of a FROM clause, or on those that the clause names.
+    fn locks(&mut self, from: &[pb::Node], clause: &pb::Node) {
+        let named: Vec<&str> = match clause.node.as_ref() {
+            Some(NodeEnum::LockingClause(clause)) => {
+                let last = |node| names::parts(node).last().copied();
+                clause.locked_rels.iter().filter_map(|node| last(node.node.as_ref())).collect()
+            }
+            _ => Vec::new(),
+        };
+        let is_named =
+            |node: &pb::Node| called(node.node.as_ref()).is_some_and(|it| named.contains(&it));
+        let mut flat = Vec::new();
+        from.iter().for_each(|node| items(node, &mut flat));
+        // A name that is not found means something else than what this knows: then all are locked.
+        let all = named.is_empty() || flat.iter().filter(|node| is_named(node)).count() < named.len();
         let mut vars = Vec::new();
-        from.iter().for_each(|node| direct(node.node.as_ref(), &mut vars));
+        flat.iter()
+            .filter(|node| all || is_named(node))
+            .for_each(|node| direct(node.node.as_ref(), &mut vars));
         vars.retain(|var| !self.is_cte(var));
         for var in vars {
             let name = names::relation(var);
@@ -241,9 +267,19 @@ impl Walk {
             let why = format!("reads {name}, which hands out {secret}");
             return self.found.push(act(Effect::Grant, table(name), why));
         }
+        if self.reads_settings(var) {
+            let why = format!("reads {name}, which hands out every setting, secrets among them");
+            return self.found.push(act(Effect::Grant, table(name), why));
+        }
         let local = self.is_temp(var) || builtin::is_introspection(&var.schemaname, &var.relname);
         let why = format!("reads {name}");
         self.found.push(act(Effect::Read, table(name), why).local_if(local));
+    }
+
+    /// Whether a relation is the view of all settings, and nothing narrows it to harmless ones.
+    fn reads_settings(&self, var: &pb::RangeVar) -> bool {
+        let is_built_in = matches!(var.schemaname.as_str(), "" | "pg_catalog");
+        is_built_in && var.relname == "pg_settings" && !self.narrowed && !self.is_temp(var)
     }
 
     /// Remembers a relation that would lose or change rows.
@@ -299,6 +335,30 @@ impl<A: See, B: See> See for (&A, &B) {
         self.0.see(walk);
         self.1.see(walk);
     }
+}
+
+/// The items of a FROM clause, without the joins around them that have no name.
+fn items<'a>(node: &'a pb::Node, found: &mut Vec<&'a pb::Node>) {
+    match node.node.as_ref() {
+        Some(NodeEnum::JoinExpr(join)) if join.alias.is_none() => {
+            [&join.larg, &join.rarg].into_iter().flatten().for_each(|side| items(side, found));
+        }
+        _ => found.push(node),
+    }
+}
+
+/// What an item of a FROM clause is called.
+fn called(node: Option<&NodeEnum>) -> Option<&str> {
+    let (alias, name) = match node? {
+        NodeEnum::RangeVar(var) => (var.alias.as_ref(), Some(var.relname.as_str())),
+        NodeEnum::RangeSubselect(sub) => (sub.alias.as_ref(), None),
+        NodeEnum::RangeTableSample(sample) => {
+            return called(sample.relation.as_ref().and_then(|inner| inner.node.as_ref()));
+        }
+        NodeEnum::JoinExpr(join) => (join.alias.as_ref(), None),
+        _ => return None,
+    };
+    alias.map(|alias| alias.aliasname.as_str()).or(name)
 }
 
 /// The relations whose rows a FROM clause gives, through joins and sub-selects.
