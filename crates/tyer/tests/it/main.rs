@@ -25,6 +25,8 @@ mod kills;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod meaning;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod observe;
