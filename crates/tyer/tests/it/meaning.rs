@@ -1,5 +1,8 @@
 //! What is understood of SQL against what a real server does with it.
 
+mod regress;
+mod relay;
+
 use std::collections::BTreeMap;
 
 use tyer_core::intent::Effect;

@@ -5,9 +5,9 @@
 //! lists every test that differs, with the reason; a difference that isn't listed fails, and so does a
 //! listed one that no longer occurs. `./dev setup` fetches the sources.
 
-mod outcomes;
+pub(crate) mod outcomes;
 mod pytest;
-mod regress;
+pub(crate) mod regress;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -73,7 +73,7 @@ pub(crate) fn check(suite: &Suite, run: impl Fn(&Seat) -> Outcomes + Sync) {
 }
 
 /// A cluster of its own, in which the role of Tyer's upstream may do everything.
-fn fresh(suite: &Suite) -> Cluster {
+pub(crate) fn fresh(suite: &Suite) -> Cluster {
     let mut cluster = Cluster::start().expect("a cluster");
     cluster.load_orders().expect("the orders database");
     let ask = |cluster: &Cluster, sql: &str| {
@@ -92,7 +92,7 @@ fn fresh(suite: &Suite) -> Cluster {
     cluster
 }
 
-fn past_tyer(suite: &Suite, cluster: &Cluster) -> Seat {
+pub(crate) fn past_tyer(suite: &Suite, cluster: &Cluster) -> Seat {
     Seat {
         port: cluster.port(),
         user: ROLE.to_owned(),

@@ -6,32 +6,54 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use xtask::cluster::Cluster;
+
 use super::outcomes::Outcomes;
-use super::{Seat, Suite, check, copy, fetched};
+use super::{Seat, Suite, check, copy, fetched, fresh, past_tyer};
+
+const SUITE: Suite = Suite {
+    name: "postgresql",
+    database: "regression",
+    server: &[
+        "CREATE DATABASE regression TEMPLATE template0",
+        // As pg_regress itself sets a database that it makes.
+        "ALTER DATABASE regression SET lc_messages TO 'C'",
+        "ALTER DATABASE regression SET lc_monetary TO 'C'",
+        "ALTER DATABASE regression SET lc_numeric TO 'C'",
+        "ALTER DATABASE regression SET lc_time TO 'C'",
+        "ALTER DATABASE regression SET bytea_output TO 'hex'",
+        "ALTER DATABASE regression SET timezone_abbreviations TO 'Default'",
+    ],
+    schema: &[],
+    passes_min: 214,
+};
+
+/// A cluster as the scripts expect it, in which nothing but them writes.
+pub(crate) fn cluster() -> Cluster {
+    let cluster = fresh(&SUITE);
+    for sql in ["ALTER SYSTEM SET autovacuum = off", "SELECT pg_reload_conf()"] {
+        cluster.query(sql).expect("a setting");
+    }
+    cluster
+}
+
+/// Where the scripts connect to it.
+pub(crate) fn seat(cluster: &Cluster) -> Seat {
+    past_tyer(&SUITE, cluster)
+}
 
 #[test]
 fn postgresql() {
-    let suite = Suite {
-        name: "postgresql",
-        database: "regression",
-        server: &[
-            "CREATE DATABASE regression TEMPLATE template0",
-            // As pg_regress itself sets a database that it makes.
-            "ALTER DATABASE regression SET lc_messages TO 'C'",
-            "ALTER DATABASE regression SET lc_monetary TO 'C'",
-            "ALTER DATABASE regression SET lc_numeric TO 'C'",
-            "ALTER DATABASE regression SET lc_time TO 'C'",
-            "ALTER DATABASE regression SET bytea_output TO 'hex'",
-            "ALTER DATABASE regression SET timezone_abbreviations TO 'Default'",
-        ],
-        schema: &[],
-        passes_min: 214,
-    };
-    check(&suite, run);
+    check(&SUITE, run);
 }
 
-/// Runs `pg_regress` in a place that the server can read, too: statements name its files.
 fn run(seat: &Seat) -> Outcomes {
+    run_by(seat, 20)
+}
+
+/// Runs `pg_regress` in a place that the server can read, too: statements name its files. So many connect at
+/// the same time.
+pub(crate) fn run_by(seat: &Seat, connections: usize) -> Outcomes {
     let place = tempfile::Builder::new().prefix("tyer-suite-").tempdir().expect("a directory");
     let open = |path: &Path, mode| {
         fs::set_permissions(path, Permissions::from_mode(mode)).expect("permissions");
@@ -52,7 +74,8 @@ fn run(seat: &Seat) -> Outcomes {
     seat.take(&mut command);
     command
         .args(["--use-existing", "--inputdir=.", "--outputdir=.", "--schedule=parallel_schedule"])
-        .args(["--max-connections=20", "--host=127.0.0.1", "--dbname=regression"])
+        .args(["--host=127.0.0.1", "--dbname=regression"])
+        .arg(format!("--max-connections={connections}"))
         .arg(format!("--bindir={}", seat.programs.display()))
         .arg(format!("--dlpath={}", libraries.display()))
         .arg(format!("--port={}", seat.port))
