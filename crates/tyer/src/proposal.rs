@@ -165,6 +165,10 @@ impl Running {
                 }
                 Heard::Over => break,
             }
+            if is_cancelled && self.connected.writer.is_pending() {
+                // Nothing more is sent of a session that was ended.
+                break;
+            }
             let writer = &mut self.connected.writer;
             tokio::select! {
                 () = raised(&mut kill), if !is_cancelled => {

@@ -313,7 +313,15 @@ impl Session {
     /// The connection can't go on.
     pub fn agent(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
         if self.asked.is_some() {
-            return if self.owned.is_some() { Ok(Step::Later) } else { Err(Fatal::OutOfTurn) };
+            return match (self.owned.is_some(), frame.tag()) {
+                (false, _) => Err(Fatal::OutOfTurn),
+                // They come in pieces, which cannot be put back.
+                (true, b'd' | b'c' | b'f') => {
+                    self.copy_data = CopyData::Dropped;
+                    Ok(Step::Nothing)
+                }
+                (true, _) => Ok(Step::Later),
+            };
         }
         if self.expects.len() > IN_FLIGHT_MAX {
             return Err(Fatal::TooMany);

@@ -66,7 +66,8 @@ pub struct Understanding {
     pub executes: Vec<String>,
     /// Relations that would lose or change rows, as written and dotted.
     pub relations: Vec<String>,
-    /// Whether it can run in a transaction block: it neither controls one nor commits by itself.
+    /// Whether it can run in a transaction block of somebody else's: it neither controls one nor commits by itself,
+    /// leaves nothing to run at its end, takes no rows, and executes nothing by name.
     pub fits_block: bool,
     /// Whether EXPLAIN before the text, without ANALYZE, runs no code that cannot be seen through:
     /// exactly one SELECT, INSERT, UPDATE, DELETE or MERGE that does nothing graver than to rows.
@@ -122,6 +123,12 @@ impl Understanding {
     #[must_use]
     pub fn transactional(&self) -> bool {
         self.lasting == Lasting::Nothing
+    }
+
+    /// The relations that it reads, as written and dotted.
+    pub(super) fn reads_of(&self) -> impl Iterator<Item = String> {
+        let reads = |act: &&Act| act.effect == Effect::Read && act.resource.kind == Kind::Relation;
+        self.acts.iter().filter(reads).map(|act| act.resource.name.clone())
     }
 
     /// Whether running it may commit what was done before it, as far as the text shows.
@@ -248,8 +255,9 @@ fn understood(sql: &str, tree: &pg_query::ParseResult, texts: Texts, bodies: Bod
         statements: statements.len(),
         controls: nodes().filter_map(session::control).collect(),
         takes_rows: nodes().any(rows::takes_rows),
-        fits_block: !nodes().any(|node| lasting::of(node) == Lasting::Before)
-            && nodes().all(|node| session::control(node).is_none()),
+        fits_block: names.executes.is_empty()
+            && acts.worst() != Effect::Opaque
+            && nodes().all(|node| session::fits_block(node)),
         lasting: acts.iter().map(lasting::of_act).fold(lasting, Ord::max),
         explainable: lone.is_some_and(rows::is_plain) && acts.iter().all(harmless),
         namings: names.namings,

@@ -18,7 +18,7 @@ use crate::store::{Change, StoreError, Table};
 use crate::upstream::Gathered;
 
 /// What a card says of a request that cannot be counted and taken back.
-const UNBOUNDED: &str = "it commits by itself or controls its transaction, so what it does cannot be counted first and taken back";
+const UNBOUNDED: &str = "it runs in a way (its own transaction, rows, cursors or prepared names) that cannot be counted first and taken back";
 /// What the ids of holds begin with.
 const PREFIX: &str = "H-";
 

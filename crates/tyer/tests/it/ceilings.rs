@@ -188,3 +188,54 @@ async fn a_proposal_is_bounded_too() {
     assert_eq!(left(&bed), "10000");
     bed.verify();
 }
+
+#[tokio::test]
+async fn names_are_those_of_the_text_and_what_it_reads_is_not_swapped() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = parts(&mut bed, 120).await;
+    for sql in [
+        "CREATE TABLE \"My Parts\" AS SELECT * FROM parts",
+        "ALTER TABLE \"My Parts\" OWNER TO tyer",
+        "CREATE TABLE obsolete AS SELECT 1 AS id",
+        "ALTER TABLE obsolete OWNER TO tyer",
+    ] {
+        bed.truth(sql);
+    }
+    let delete = "DELETE FROM \"My Parts\" WHERE old";
+    held(&mut bed, &agent, delete).await;
+    assert_eq!(ask(&agent, delete).await, Ok(vec!["#120".to_owned()]));
+    // Other rows than those that were agreed to would go.
+    let delete = "DELETE FROM parts WHERE id IN (SELECT id FROM obsolete)";
+    let hold = held(&mut bed, &agent, delete).await;
+    let make = "CREATE TEMP TABLE obsolete AS SELECT 39999 AS id";
+    if let Err(refused) = ask(&agent, make).await {
+        approve(&mut bed, &refused.hold()).await;
+        ask(&agent, make).await.expect("a temporary table");
+    }
+    let refused = ask(&agent, delete).await.unwrap_err();
+    assert!(refused.message.contains("not what is meant here: pg_temp"), "{refused:?}");
+    assert_eq!(left(&bed), "40000");
+    bed.until(&hold, "approved").await;
+    bed.verify();
+}
+
+#[tokio::test]
+async fn what_an_agent_defers_stays_deferred() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = parts(&mut bed, 120).await;
+    for sql in [
+        "CREATE TABLE uses (part int REFERENCES parts DEFERRABLE INITIALLY DEFERRED)",
+        "ALTER TABLE uses OWNER TO tyer",
+        "INSERT INTO uses VALUES (7)",
+    ] {
+        bed.truth(sql);
+    }
+    let (parent, child) = ("DELETE FROM parts WHERE id = 7", "DELETE FROM uses WHERE part = 7");
+    held(&mut bed, &agent, parent).await;
+    held(&mut bed, &agent, child).await;
+    for sql in ["BEGIN", parent, child, "COMMIT"] {
+        ask(&agent, sql).await.unwrap_or_else(|refused| panic!("{sql}: {refused:?}"));
+    }
+    assert_eq!(left(&bed), "39999");
+    bed.verify();
+}

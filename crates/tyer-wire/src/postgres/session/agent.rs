@@ -175,7 +175,8 @@ impl Session {
             let runs = self.expects.iter().any(|expect| {
                 expect.leaf.is_some() && matches!(expect.what, Awaits::Query(_) | Awaits::Execute(_))
             });
-            let passes = runs && self.skipping.is_none();
+            // What is owned takes no rows, and nothing may stand where Tyer's own words go.
+            let passes = runs && self.skipping.is_none() && self.owned.is_none();
             self.copy_data = if passes { CopyData::Passed } else { CopyData::Dropped };
         }
         let mut out = Vec::new();

@@ -10,6 +10,7 @@
 //! INVARIANT: what is sent from here is of Tyer's own and fixed, with names quoted by us; the agent's text
 //! leaves by [`Session::cleared`] like any other. Nothing is committed that was not compared.
 
+mod asking;
 mod exchange;
 
 use std::sync::Arc;
@@ -17,16 +18,12 @@ use std::sync::Arc;
 use tyer_core::ceilings::{Ceilings, Measured};
 use tyer_core::intent::Digest;
 
-use self::exchange::{Answered, Counts, Exchange, Own, above, counts, own};
+use self::exchange::{Answered, Counts, Exchange};
 use super::expect::Awaits;
-use super::{Chore, Fatal, Pass, REFUSED_NAME, REFUSED_SQL, Ran, Relay, Session, Status};
+use super::{Chore, Fatal, Pass, Ran, Relay, Session, Status};
 use crate::postgres::decode::{Complaint, Decoder, Frame, Piece, Side, ready_status};
 use crate::postgres::encode;
 use crate::postgres::refuse::Answer;
-
-/// The code of what was taken back because it did more than was agreed to.
-const EXCEEDED: &str = "55000";
-const SAVEPOINT: &str = "tyer_ceiling";
 
 /// What an agent's request under ceilings comes to, for whoever asked about it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -64,8 +61,14 @@ pub enum Owning {
 #[derive(Debug)]
 pub(super) struct Owned {
     ceilings: Arc<Ceilings>,
-    /// The relations of the request, as written.
+    /// The relations of the request that lose or change rows, as written.
     names: Vec<String>,
+    /// Those that it only reads.
+    read: Vec<String>,
+    /// Whether it does nothing but to rows, so that a lock for that is the one that it takes itself.
+    is_plain: bool,
+    /// Whether what is deferred could not be tried.
+    is_unchecked: bool,
     block: Block,
     /// Whether it is an `Execute`, behind which the agent sends `Sync` by itself.
     extended: bool,
@@ -123,27 +126,49 @@ impl Session {
                 Answer::new("0A000", "this cannot run in a transaction that Tyer could take back");
             return Ok(Owning::Refused(answer.hint("Send it as one message of its own.")));
         }
-        if self.ran == Ran::Something && self.status == Status::Idle {
-            let answer =
-                Answer::new("0A000", "an approved request cannot share its pipeline with others");
-            return Ok(Owning::Refused(answer.hint("Send Sync before it.")));
-        }
+        let names = asked.understanding.relations.clone();
         let mut owned = Owned {
             ceilings: Arc::clone(ceilings),
-            names: asked.understanding.relations.clone(),
+            read: asked.understanding.reads_of().filter(|read| !names.contains(read)).collect(),
+            is_plain: asked.understanding.explainable,
+            names,
             block: Block::Transaction,
             extended,
             stage: Stage::Waiting,
             exchange: Exchange::default(),
             before: Counts::new(),
             tag: Vec::new(),
+            is_unchecked: false,
         };
-        let mut first = Vec::new();
-        if self.expects.is_empty() {
-            first = owned.begin(self.status);
-        }
+        let first = if self.expects.is_empty() {
+            match self.opening() {
+                Ok(block) => owned.begin(block),
+                Err(answer) => return Ok(Owning::Refused(answer)),
+            }
+        } else {
+            // What is waited for may still be in the server's buffer.
+            encode::flush()
+        };
         self.owned = Some(owned);
         Ok(Owning::Starts(Chore(first)))
+    }
+
+    /// What the request can be owned by, once nothing is in flight.
+    fn opening(&self) -> Result<Block, Answer> {
+        if self.status == Status::Failed {
+            let message =
+                "current transaction is aborted, commands ignored until end of transaction block";
+            return Err(Answer::new("25P02", message));
+        }
+        if !self.implicit {
+            return Ok(Block::Savepoint);
+        }
+        if self.ran == Ran::Something {
+            let answer =
+                Answer::new("0A000", "an approved request cannot share its pipeline with others");
+            return Err(answer.hint("Send Sync before it."));
+        }
+        Ok(Block::Transaction)
     }
 
     /// What an agent is told whose request did more than was agreed to.
@@ -176,7 +201,13 @@ impl Session {
                     return Ok(relay);
                 }
                 if self.expects.is_empty() {
-                    relay.send = Chore(owned.begin(self.status));
+                    match self.opening() {
+                        Ok(block) => relay.send = Chore(owned.begin(block)),
+                        Err(answer) => {
+                            relay.turn = Turn::Refused(answer);
+                            return Ok(relay);
+                        }
+                    }
                 }
                 self.owned = Some(owned);
                 Ok(relay)
@@ -226,15 +257,15 @@ impl Session {
         Ok(relay)
     }
 
-    /// The request has failed, and the agent was told.
+    /// The agent was told how it ended; what may be left of our transaction goes.
     fn broken(&mut self, mut owned: Owned, status: u8, mut relay: Relay) -> Result<Relay, Fatal> {
         match owned.block {
-            Block::Transaction => {
+            Block::Transaction if status != b'I' => {
                 relay.send = Chore(owned.undo(Why::Failed));
                 self.owned = Some(owned);
             }
             // The agent's own transaction has failed with it.
-            Block::Savepoint => self.finish(&owned, status, &mut relay)?,
+            Block::Transaction | Block::Savepoint => self.finish(&owned, status, &mut relay)?,
         }
         Ok(relay)
     }
@@ -251,6 +282,11 @@ impl Session {
             },
             Stage::Failed => return self.broken(owned, status, relay),
             Stage::Measuring => match &answered.error {
+                // What the agent's transaction deferred before may fail, and is not this request's.
+                Some(_) if owned.block == Block::Savepoint && !owned.is_unchecked => {
+                    owned.is_unchecked = true;
+                    relay.send = Chore(owned.measure());
+                }
                 Some(error) => {
                     self.feed(error, &mut relay)?;
                     return self.broken(owned, status, relay);
@@ -264,8 +300,11 @@ impl Session {
                 if lasts && owned.block == Block::Transaction {
                     self.stands();
                 }
-                self.finish(&owned, status, &mut relay)?;
-                return Ok(relay);
+                return self.broken(owned, status, relay);
+            }
+            // A late cancel can hit our own words.
+            Stage::Undoing(why) if owned.block == Block::Transaction && status != b'I' => {
+                relay.send = Chore(owned.undo(why));
             }
             Stage::Undoing(Why::Failed) => {
                 self.finish(&owned, status, &mut relay)?;
@@ -327,144 +366,5 @@ impl Relay {
             Pass::Instead(more) => bytes.extend(more),
         }
         self.settled.extend(other.settled);
-    }
-}
-
-impl Owned {
-    /// Opens the transaction and asks what the names mean in it.
-    fn begin(&mut self, status: Status) -> Vec<u8> {
-        self.stage = Stage::Naming;
-        let open = match status {
-            Status::Idle => "BEGIN".to_owned(),
-            // In a failed one this fails, and with it the request.
-            Status::Open | Status::Failed => {
-                self.block = Block::Savepoint;
-                format!("SAVEPOINT {SAVEPOINT}")
-            }
-        };
-        let names = self.names.iter().map(|name| Own::of(exchange::RESOLVE, name));
-        own([Own::plain(&open)].into_iter().chain(names))
-    }
-
-    /// Locks what the names mean, and asks again.
-    fn lock(&mut self, answered: &Answered) -> Vec<u8> {
-        if let Some(answer) = answered.in_its_words() {
-            return self.undo(Why::Refused(answer));
-        }
-        self.stage = Stage::Locking;
-        let locks = answered.rows().filter_map(|row| exchange::lock(row)).map(|sql| Own::plain(&sql));
-        let names = self.names.iter().map(|name| Own::of(exchange::RESOLVE, name));
-        let counts = [exchange::COUNTING, exchange::COUNTS].map(Own::plain);
-        own(locks.chain(names).chain(counts))
-    }
-
-    /// Whether the names mean here what people agreed to, and rows can be counted.
-    fn is_as_agreed(&mut self, answered: &Answered) -> Result<(), Answer> {
-        if let Some(answer) = answered.in_its_words() {
-            return Err(answer);
-        }
-        let mut results = answered.results.iter().rev();
-        self.before = results.next().map(counts).unwrap_or_default();
-        if results.next().and_then(|rows| rows.first()?.first()?.as_deref()) != Some("on") {
-            let answer =
-                Answer::new("55000", "rows are not counted on this server, so ceilings cannot be kept");
-            return Err(answer.hint("The operator of the database has to set track_counts to on."));
-        }
-        let is_known = |identity| self.ceilings.relations.iter().any(|it| it.identity == identity);
-        let here: Vec<_> = results
-            .take(self.names.len())
-            .flatten()
-            .filter_map(|row| exchange::relation(row))
-            .collect();
-        let strange: Vec<_> = here.iter().filter(|relation| !is_known(relation.identity)).collect();
-        let undescribed = self.names.len().saturating_sub(self.ceilings.relations.len());
-        if strange.len() <= undescribed {
-            return Ok(());
-        }
-        let names: Vec<_> = strange.iter().map(|relation| relation.qualified()).collect();
-        let message = format!("what was approved is not what is meant here: {}", names.join(", "));
-        let hint = "Nothing was executed. Write names with their schema, and drop temporary ones in front of them.";
-        Err(Answer::new("55000", &message).hint(hint))
-    }
-
-    /// The request leaves now, if all is prepared for it.
-    pub(super) fn runs(&mut self) -> bool {
-        let is_ready = matches!(self.stage, Stage::Ready);
-        if is_ready {
-            self.stage = Stage::Running;
-        }
-        is_ready
-    }
-
-    fn measure(&mut self) -> Vec<u8> {
-        self.stage = Stage::Measuring;
-        let asks = [exchange::CONSTRAINTS, exchange::COUNTS, exchange::HEIRS];
-        own(asks.into_iter().map(Own::plain))
-    }
-
-    /// Lets the request last, or takes it back.
-    fn compare(&mut self, answered: &Answered) -> Vec<u8> {
-        let mut results = answered.results.iter().rev();
-        let above = results.next().map(above).unwrap_or_default();
-        let after = results.next().map(counts).unwrap_or_default();
-        let measured: Vec<Measured> = after.into_values().filter_map(|now| self.since(now)).collect();
-        let differences = self.ceilings.exceeded(&measured, &above);
-        if !differences.is_empty() {
-            return self.undo(Why::Exceeded(Excess { differences, measured }));
-        }
-        self.stage = Stage::Committing;
-        own([Own::plain(&match self.block {
-            Block::Transaction => "COMMIT".to_owned(),
-            Block::Savepoint => format!("RELEASE {SAVEPOINT}"),
-        })])
-    }
-
-    /// What was done to a relation since the request began, if anything.
-    fn since(&self, now: Measured) -> Option<Measured> {
-        let then = self.before.get(&now.identity);
-        let less = |now: u64, then: Option<u64>| now.saturating_sub(then.unwrap_or(0));
-        let done = Measured {
-            created: less(now.created, then.map(|it| it.created)),
-            changed: less(now.changed, then.map(|it| it.changed)),
-            destroyed: less(now.destroyed, then.map(|it| it.destroyed)),
-            ..now
-        };
-        (done.rows() > 0).then_some(done)
-    }
-
-    fn undo(&mut self, why: Why) -> Vec<u8> {
-        let back = format!("ROLLBACK TO {SAVEPOINT}");
-        let bytes = match (self.block, &why) {
-            (Block::Transaction, _) => own([Own::plain("ROLLBACK")]),
-            // The agent is told of an error, and so its transaction has failed.
-            (Block::Savepoint, Why::Exceeded(_)) => {
-                own([Own::plain(&back), Own::failing(encode::parse(REFUSED_NAME, REFUSED_SQL, &[]))])
-            }
-            (Block::Savepoint, _) => {
-                own([Own::plain(&back), Own::plain(&format!("RELEASE {SAVEPOINT}"))])
-            }
-        };
-        self.stage = Stage::Undoing(why);
-        bytes
-    }
-}
-
-impl Answered {
-    fn rows(&self) -> impl Iterator<Item = &Vec<Option<String>>> {
-        self.results.iter().flatten()
-    }
-
-    /// The server's error, as the agent is told of it.
-    fn in_its_words(&self) -> Option<Answer> {
-        let error = self.error.as_deref()?;
-        let complaint = Complaint::decode(error.get(5..).unwrap_or_default()).unwrap_or_default();
-        let message = format!("this could not be prepared: {}", complaint.message);
-        Some(Answer::new("55000", &message).hint("Nothing was executed. Present it again."))
-    }
-
-    /// An error where the server says anything but that the work lasts.
-    fn unless_committed(&self) -> Option<Vec<u8>> {
-        let lasts = matches!(self.tags.as_slice(), [tag] if tag == "COMMIT" || tag == "RELEASE");
-        (!lasts).then(|| Answer::new(EXCEEDED, "the transaction was rolled back").error())
     }
 }

@@ -5,7 +5,17 @@ use tyer_core::intent::{Act, Effect, Kind, Resource};
 
 use super::acts::{act, free, table};
 use super::walk::{Judged, Walk};
-use super::{Control, calls, names, settings};
+use super::{Control, Lasting, calls, lasting, names, rows, settings};
+
+/// Whether a statement can run in a transaction block that somebody else opens and ends.
+pub(super) fn fits_block(node: &NodeEnum) -> bool {
+    // The query of a cursor that is kept runs at the very end.
+    let runs_later = matches!(node, NodeEnum::DeclareCursorStmt(_) | NodeEnum::ExecuteStmt(_));
+    !runs_later
+        && control(node).is_none()
+        && !rows::takes_rows(node)
+        && lasting::of(node) != Lasting::Before
+}
 
 /// The transaction control that a statement is, if it is.
 pub(super) fn control(node: &NodeEnum) -> Option<Control> {

@@ -524,3 +524,24 @@ fn a_cursor_may_run_its_query_again() {
     check("DECLARE c SCROLL CURSOR FOR SELECT lower(name) FROM t", Effect::Read);
     check("DECLARE c CURSOR FOR SELECT g(n) FROM t", Effect::Opaque);
 }
+
+#[test]
+fn what_fits_into_a_block_of_somebody_elses() {
+    let check = |sql: &str, expect: bool| assert_eq!(understand(sql).fits_block, expect, "{sql}");
+    check("DELETE FROM t", true);
+    check("DELETE FROM t; TRUNCATE u; DROP TABLE v", true);
+    check("ALTER TABLE t ADD COLUMN c int", true);
+    check("DELETE FROM t; COMMIT", false);
+    check("DELETE FROM t; SAVEPOINT a; RELEASE a", false);
+    check("VACUUM FULL t", false);
+    check("CREATE INDEX CONCURRENTLY i ON t (a)", false);
+    check("DO $$BEGIN COMMIT; END$$", false);
+    // A name may stand for a COMMIT that the protocol prepared.
+    check("DELETE FROM t; EXECUTE c", false);
+    check("DELETE FROM t; EXPLAIN ANALYZE EXECUTE c", false);
+    check("PREPARE c AS DELETE FROM t; EXECUTE c", false);
+    check("DELETE FROM t; COPY t FROM STDIN", false);
+    // Its query runs at the commit.
+    check("DELETE FROM t; DECLARE c CURSOR WITH HOLD FOR SELECT wipe()", false);
+    check("not sql", false);
+}

@@ -27,7 +27,7 @@ pub(super) fn section(facts: &FactsBody, taken: Moment) -> Markup {
             }
             @if !facts.ceilings.is_empty() {
                 h3 { "Taken back if it does more" }
-                ul { @for ceiling in &facts.ceilings { li { (Line(ceiling)) } } }
+                ul.ceilings { @for ceiling in &facts.ceilings { li { (Line(ceiling)) } } }
                 p.quiet { "Tyer runs it in a transaction of its own and counts the rows before it commits." }
             }
             @if facts.relations.is_empty() && facts.unknown.is_empty() {

@@ -39,7 +39,10 @@ pub(super) type Rows = Vec<Vec<Option<String>>>;
 
 /// One statement of our own.
 #[derive(Debug)]
-pub(super) struct Own(Vec<u8>);
+pub(super) struct Own {
+    bytes: Vec<u8>,
+    must_fail: bool,
+}
 
 impl Own {
     pub(super) fn plain(sql: &str) -> Self {
@@ -53,22 +56,25 @@ impl Own {
 
     /// A message that must fail.
     pub(super) fn failing(message: Vec<u8>) -> Self {
-        Self(message)
+        Self { bytes: message, must_fail: true }
     }
 
     fn with(sql: &str, values: &[&str]) -> Self {
-        let mut bytes = encode::parse(NAME, sql.as_bytes(), &[]);
+        // What an error left behind of the one before.
+        let mut bytes = encode::close_portal(NAME);
+        bytes.extend(encode::close_statement(NAME));
+        bytes.extend(encode::parse(NAME, sql.as_bytes(), &[]));
         bytes.extend(encode::bind(NAME, NAME, values));
         bytes.extend(encode::execute(NAME));
         bytes.extend(encode::close_portal(NAME));
         bytes.extend(encode::close_statement(NAME));
-        Self(bytes)
+        Self { bytes, must_fail: false }
     }
 }
 
 /// The statements as one pipeline.
 pub(super) fn own(statements: impl IntoIterator<Item = Own>) -> Vec<u8> {
-    let mut bytes: Vec<u8> = statements.into_iter().flat_map(|own| own.0).collect();
+    let mut bytes: Vec<u8> = statements.into_iter().flat_map(|own| own.bytes).collect();
     bytes.extend(encode::sync());
     bytes
 }
@@ -89,11 +95,19 @@ pub(super) struct Answered {
 /// The answers so far.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
+    /// Statements that are answered unless one fails.
+    statements: usize,
     answered: Answered,
     rows: Vec<u8>,
 }
 
 impl Exchange {
+    /// For the answers to these.
+    pub(super) fn of(statements: &[Own]) -> Self {
+        let answered = statements.iter().filter(|own| !own.must_fail).count();
+        Self { statements: answered, ..Self::default() }
+    }
+
     /// Takes a message; at the last one all that was said.
     pub(super) fn take(&mut self, frame: &Frame<'_>) -> Result<Option<Answered>, Fatal> {
         match frame.tag() {
@@ -111,6 +125,10 @@ impl Exchange {
             }
             b'Z' => {
                 let status = ready_status(frame.body())?;
+                let is_whole = self.answered.results.len() == self.statements;
+                if !is_whole && self.answered.error.is_none() {
+                    return Err(Fatal::Upstream(b'Z'));
+                }
                 return Ok(Some(Answered { status, ..std::mem::take(&mut self.answered) }));
             }
             b'1' | b'2' | b'3' | b'n' => {}
@@ -156,6 +174,11 @@ pub(super) struct Relation<'a> {
 }
 
 impl Relation<'_> {
+    /// Whether it is the session's own.
+    pub(super) fn is_temporary(&self) -> bool {
+        self.schema.starts_with("pg_temp")
+    }
+
     /// Its name as people read it.
     pub(super) fn qualified(&self) -> String {
         format!("{}.{}", self.schema, self.name)

@@ -61,7 +61,6 @@ impl Relay<'_> {
                 _ => return,
             }
             if self.upstream_messages().await.is_err() || self.upstream_out.is_pending() {
-                // Nothing more is sent: what would have to be made to last is not.
                 return;
             }
             self.to_agent.discard();
@@ -116,6 +115,8 @@ impl Relay<'_> {
         }
         if !is_lost {
             self.stop_upstream().await;
+            // Nothing more is sent: what would have to be told to last is not.
+            self.upstream_out.discard();
         }
         self.unsent().await;
         // What cannot be written in a second is not waited for: the connection is over.
