@@ -257,7 +257,7 @@ fn understood(sql: &str, tree: &pg_query::ParseResult, texts: Texts, bodies: Bod
         takes_rows: nodes().any(rows::takes_rows),
         fits_block: names.executes.is_empty()
             && acts.worst() != Effect::Opaque
-            && nodes().all(|node| session::fits_block(node)),
+            && nodes().all(session::fits_block),
         lasting: acts.iter().map(lasting::of_act).fold(lasting, Ord::max),
         explainable: lone.is_some_and(rows::is_plain) && acts.iter().all(harmless),
         namings: names.namings,
