@@ -8,7 +8,7 @@
 
 pub(crate) mod carried;
 pub(crate) mod configuration;
-mod exceeded;
+pub(crate) mod exceeded;
 pub(crate) mod freeze;
 pub(crate) mod holds;
 pub(crate) mod leases;

@@ -17,6 +17,7 @@ use tyer_wire::postgres::identity::Scope;
 use tyer_wire::postgres::session::{Excess, Owning, Pass, Question, Session, Step, Turn};
 
 use crate::door::postgres::{raised, request};
+use crate::gateway::exceeded::EXCEEDED;
 use crate::gateway::{Gateway, Patience, Request};
 use crate::upstream::Connected;
 
@@ -160,7 +161,7 @@ impl Running {
                 Heard::Exceeded(Excess { differences, measured }) => {
                     let more = (differences, measured);
                     let refusal = gateway.exceeded(&self.request, self.leaf, more).await;
-                    let outcome = Outcome::Failed { code: "55000".to_owned() };
+                    let outcome = Outcome::Failed { code: EXCEEDED.to_owned() };
                     return Proposed { outcome, message: Some(refusal.message) };
                 }
                 Heard::Over => break,

@@ -3,14 +3,14 @@
 
 use tyer_core::ceilings::Measured;
 use tyer_core::facts::Facts;
-use tyer_core::verdict::{Approvals, LeafIndex, Outcome, Reason, Refusal, Verdict};
+use tyer_core::verdict::{LeafIndex, Outcome, Reason, Refusal};
 
-use super::holds::{bounded, card, within_bounds};
+use super::holds::bounded;
 use super::{Attempt, Gateway, Request, unrecorded};
 use crate::clock;
 
 /// The code of work that was taken back because it was more than was agreed to.
-const EXCEEDED: &str = "55000";
+pub(crate) const EXCEEDED: &str = "55000";
 
 impl Gateway {
     /// Ends the hold of that leaf and opens one that shows both numbers; what the agent is told.
@@ -21,7 +21,7 @@ impl Gateway {
         (differences, measured): (Vec<String>, Vec<Measured>),
     ) -> Refusal {
         let more = format!("it did {}, and was taken back", differences.join("; "));
-        match self.ask_anew(request, leaf, (differences, measured)).await {
+        match self.used_up(request, leaf, (differences, measured)).await {
             Ok(Attempt::Waits(hold, needs)) => {
                 let refusal = self.held(&hold, needs);
                 Refusal { message: format!("{more}; now {}", refusal.message), ..refusal }
@@ -31,7 +31,8 @@ impl Gateway {
         }
     }
 
-    async fn ask_anew(
+    /// Records that the hold of that leaf is spent, and asks people again.
+    async fn used_up(
         &self,
         request: &Request,
         leaf: LeafIndex,
@@ -58,18 +59,6 @@ impl Gateway {
         }
         // What is refused now is refused when it is presented again.
         facts.sequences = self.comes_to(&intent, now).0.sequences;
-        let decision = self.decide(&world, &intent, (&facts, Approvals::default()), now);
-        match decision.verdict {
-            Verdict::Hold(needs) => {
-                within_bounds(&world, &intent)?;
-                let card = card(&world, intent, facts, (needs, decision.basis), now);
-                self.park(&mut world, card, now).await
-            }
-            // Then it is decided from the start.
-            Verdict::Allow(_) => Ok(Attempt::Again),
-            Verdict::Deny(refusal) => {
-                Err(self.refuse((&intent, facts), &decision.basis, refusal, now).await)
-            }
-        }
+        self.ask_anew(&mut world, &intent, facts, now).await
     }
 }

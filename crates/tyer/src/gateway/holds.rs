@@ -140,6 +140,17 @@ impl Gateway {
         if let Next::Stays(hold, Changed::Yes) = hold.step(Event::Abandon, now) {
             self.end_hold(world, hold, now).await.map_err(|error| unrecorded(&error))?;
         }
+        self.ask_anew(world, intent, facts, now).await
+    }
+
+    /// Asks people about a request whose hold has just ended, with other facts.
+    pub(super) async fn ask_anew(
+        &self,
+        world: &mut World,
+        intent: &Intent,
+        facts: Facts,
+        now: Timestamp,
+    ) -> Result<Attempt, Refusal> {
         let decision = self.decide(world, intent, (&facts, Approvals::default()), now);
         match decision.verdict {
             Verdict::Hold(needs) => {
@@ -155,12 +166,7 @@ impl Gateway {
         }
     }
 
-    pub(super) async fn park(
-        &self,
-        world: &mut World,
-        card: Card,
-        now: Timestamp,
-    ) -> Result<Attempt, Refusal> {
+    async fn park(&self, world: &mut World, card: Card, now: Timestamp) -> Result<Attempt, Refusal> {
         let basis = Basis {
             policies: card.policies.clone(),
             policy_set: card.policy_set,
@@ -461,7 +467,7 @@ pub(super) fn bounded(mut facts: Facts, request: &Request) -> Facts {
     facts
 }
 
-pub(super) fn card(
+fn card(
     world: &World,
     intent: Intent,
     facts: Facts,

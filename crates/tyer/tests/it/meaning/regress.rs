@@ -9,8 +9,7 @@ use crate::suites::regress;
 /// Statements that are understood as reads and write all the same, each with the reason.
 const WRITES: &str = include_str!("regress.txt");
 
-/// Of a hundred reads so many may be held. Measured: 2,169 of 16,896, since the scripts read mostly through
-/// functions, operators and types of their own.
+/// Of a hundred reads so many may be held. Measured: 2,169 of 16,896.
 const HELD_MAX: usize = 14;
 
 #[test]

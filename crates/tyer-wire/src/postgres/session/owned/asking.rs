@@ -10,8 +10,8 @@ use crate::postgres::probe::quoted;
 use crate::postgres::refuse::Answer;
 use crate::postgres::session::{REFUSED_NAME, REFUSED_SQL};
 
-/// The code of what was taken back because it did more than was agreed to.
-const EXCEEDED: &str = "55000";
+/// The code of work that a server that was told to keep it took back without an error.
+const NOT_KEPT: &str = "55000";
 const SAVEPOINT: &str = "tyer_ceiling";
 /// Up to which deferred triggers are tried.
 const CHECK: &str = "tyer_check";
@@ -194,6 +194,6 @@ impl Answered {
     /// An error where the server says anything but that the work lasts.
     pub(super) fn unless_committed(&self) -> Option<Vec<u8>> {
         let lasts = matches!(self.tags.as_slice(), [tag] if tag == "COMMIT" || tag == "RELEASE");
-        (!lasts).then(|| Answer::new(EXCEEDED, "the transaction was rolled back").error())
+        (!lasts).then(|| Answer::new(NOT_KEPT, "the transaction was rolled back").error())
     }
 }
