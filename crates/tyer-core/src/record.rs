@@ -142,6 +142,13 @@ pub enum What {
         /// How many of them failed at the upstream.
         failed: u64,
     },
+    /// What a read lease carried was refused as a write by the upstream, which wrote nothing: a finding.
+    Misread {
+        /// The leaf that opened the lease.
+        leaf: LeafIndex,
+        /// The protocol's code.
+        code: String,
+    },
     /// A request was parked.
     Held {
         /// What approvers see and sign, with the request's literals redacted.
@@ -287,6 +294,7 @@ impl What {
             Self::SessionEnded { .. } => "session_ended",
             Self::ReadLease { .. } => "read_lease",
             Self::LeaseClosed { .. } => "lease_closed",
+            Self::Misread { .. } => "misread",
             Self::Held { .. } => "held",
             Self::Approved { .. } => "approved",
             Self::Rejected { .. } => "rejected",

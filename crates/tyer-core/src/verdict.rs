@@ -243,6 +243,11 @@ pub enum Outcome {
         /// The protocol's code, such as a SQLSTATE.
         code: String,
     },
+    /// The upstream refused as a write what was understood as a read, and wrote nothing: a finding.
+    Misread {
+        /// The protocol's code.
+        code: String,
+    },
     /// Nobody knows: the connection or Tyer was lost in between.
     Unknown {
         /// What was lost.

@@ -393,8 +393,14 @@ impl Gateway {
         // Not kept locked while it is awaited.
         let known = self.unsettled().remove(&leaf);
         let Some(taken) = known else {
-            self.leases.settle(leaf, &outcome);
-            return Ok(());
+            let is_carried = self.leases.settle(leaf, &outcome);
+            return match outcome {
+                Outcome::Misread { code } if is_carried => {
+                    let what = What::Misread { leaf, code };
+                    self.record(Change::default().leaf(&Record::new(clock::now(), what))).await
+                }
+                _ => Ok(()),
+            };
         };
         let Some(taken) = taken else { return self.record(self.settled(leaf, outcome, false)).await };
         let recorded = self.settle_hold(leaf, outcome.clone(), taken.clone()).await;

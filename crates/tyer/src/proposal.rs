@@ -4,6 +4,8 @@
 //! again continues the same hold. It runs as one message on a connection of its own, so PostgreSQL makes
 //! it all or nothing unless the text itself says otherwise.
 
+mod asked;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +14,9 @@ use tokio::sync::watch;
 use tyer_core::intent::{SessionId, Upstream};
 use tyer_core::verdict::{Clearance, LeafIndex, Outcome, Reason, Refusal};
 use tyer_wire::postgres::decode::{Complaint, Decoder, Side};
-use tyer_wire::postgres::encode;
-use tyer_wire::postgres::identity::Scope;
-use tyer_wire::postgres::session::{Excess, Owning, Pass, Question, Session, Step, Turn};
+use tyer_wire::postgres::session::{Excess, Owning, Pass, Session, Turn};
 
+use self::asked::question;
 use crate::door::postgres::{raised, request};
 use crate::gateway::exceeded::EXCEEDED;
 use crate::gateway::{Gateway, Patience, Request};
@@ -52,12 +53,12 @@ pub(crate) async fn propose(
         ));
     }
     // The upstream's connection comes first: what a text means depends on the settings found there.
-    let connected = gateway.upstreams.connect(&upstream, &[]).await.map_err(|error| {
+    let mut connected = gateway.upstreams.connect(&upstream, &[]).await.map_err(|error| {
         tracing::error!(%error, %upstream, "the upstream does not let Tyer in");
         let (message, next) = error.for_agent();
         Refusal::new(Reason::Unsupported, message, next)
     })?;
-    let (relay, question) = question(gateway, &upstream, &connected, sql)?;
+    let (relay, question) = question(gateway, &upstream, &mut connected, sql).await?;
     // Registered before it is decided, so that the end of the session finds it in every case.
     let most = gateway.config.limits.connections_per_session;
     let Some((number, kill)) = gateway.connections.opened(&session, most) else {
@@ -252,44 +253,6 @@ async fn upstream_of(gateway: &Gateway, session: &SessionId) -> Result<Upstream,
     found.ok_or_else(|| {
         Refusal::new(Reason::Ended, "this session has ended", "ask your controller for a new session")
     })
-}
-
-/// What the text would do, as the one message of a connection.
-fn question(
-    gateway: &Gateway,
-    upstream: &Upstream,
-    connected: &Connected,
-    sql: &str,
-) -> Result<(Session, Question), Refusal> {
-    let config = gateway.config.upstreams.get(upstream);
-    let mut relay = Session::new(Scope {
-        database: config.map(|config| config.database.clone()).unwrap_or_default(),
-        role: config.map(|config| config.user.clone()).unwrap_or_default(),
-        ..Scope::default()
-    });
-    let observes = gateway.observes(upstream);
-    if observes {
-        relay = relay.observing();
-    }
-    for (name, value) in &connected.parameters {
-        relay.setting(name, value);
-    }
-    let refuse = |message: String| {
-        Refusal::new(Reason::Unsupported, message, "correct the text and propose it again")
-    };
-    if sql.contains('\0') {
-        return Err(refuse("the text contains a zero byte".to_owned()));
-    }
-    if !observes && let Some(error) = tyer_wire::postgres::understand::understand(sql).syntax_error {
-        return Err(refuse(error));
-    }
-    let mut decoder = Decoder::new(Side::Agent);
-    decoder.push(&encode::query(sql.as_bytes()));
-    let frame = decoder.frame().ok().flatten();
-    match frame.map(|frame| relay.agent(&frame)) {
-        Some(Ok(Step::Ask(question))) => Ok((relay, *question)),
-        _ => Err(refuse("the text is not one message of SQL".to_owned())),
-    }
 }
 
 /// What the database's messages so far come to.

@@ -68,6 +68,8 @@ pub(crate) struct Connected {
     pub(crate) cancel: CancelKey,
     /// Bytes of the server that were read past the login.
     pub(crate) rest: Vec<u8>,
+    /// Whether the server's session is this connection's own, and not one that a pooler deals out.
+    pub(crate) is_direct: bool,
 }
 
 /// The server's own cancel key; never shown to an agent.
@@ -248,11 +250,13 @@ impl Upstreams {
         let settings: Vec<_> =
             settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let mut logged_in = login::login(target, &settings).await?;
-        powers::admit(target, powers::ask(&mut logged_in).await?)?;
+        let role = powers::ask(&mut logged_in).await?;
+        let is_direct = role.is_of(&logged_in);
+        powers::admit(target, role)?;
         let LoggedIn { stream, parameters, cancel, rest } = logged_in;
         let (reader, half) = tokio::io::split(stream);
         let writer = UpstreamWriter { out: Outbox::new(half) };
-        Ok(Connected { reader, writer, parameters, cancel, rest })
+        Ok(Connected { reader, writer, parameters, cancel, rest, is_direct })
     }
 
     /// Asks the server to cancel what runs on the connection of that key.

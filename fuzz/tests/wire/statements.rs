@@ -256,6 +256,7 @@ impl Play {
         match step {
             Step::Nothing => {}
             Step::Later => panic!("it waits for answers that nobody owes"),
+            Step::First(_) => panic!("nothing is enforced here"),
             Step::Send(chore) => self.server.take(chore.bytes(), None),
             Step::Ask(question) => self.answer(&question, message),
             Step::Finish(_) => panic!("nobody says goodbye here"),

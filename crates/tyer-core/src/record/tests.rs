@@ -226,6 +226,10 @@ fn sessions_and_reads() {
         What::LeaseClosed { leaf: LeafIndex(3), uses: 9, failed: 1 },
         &expect![[r#"{"at":1767268800000,"failed":1,"kind":"lease_closed","leaf":3,"uses":9,"v":1}"#]],
     );
+    check(
+        What::Misread { leaf: LeafIndex(3), code: "25006".into() },
+        &expect![[r#"{"at":1767268800000,"code":"25006","kind":"misread","leaf":3,"v":1}"#]],
+    );
 }
 
 #[test]

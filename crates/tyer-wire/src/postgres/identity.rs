@@ -35,24 +35,25 @@ pub struct Value {
     pub bytes: Option<Vec<u8>>,
 }
 
-/// The identity of the exact request: of the bytes of its text, whatever their encoding.
-#[must_use]
-pub fn request_digest(scope: &Scope, sql: impl AsRef<[u8]>, parameters: &Parameters) -> Digest {
-    let mut settings = Vec::new();
-    for part in scope.settings.iter().flat_map(|(name, value)| [name, value]) {
-        settings.extend((part.len() as u64).to_be_bytes());
-        settings.extend_from_slice(part.as_bytes());
+impl Scope {
+    /// Its identity, for [`request_digest`]: it changes less often than requests come.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut parts: Vec<&[u8]> =
+            vec![b"tyer postgres scope 1", self.database.as_bytes(), self.role.as_bytes()];
+        let settings = self.settings.iter().flat_map(|(name, value)| [name, value]);
+        parts.extend(settings.map(|part| part.as_bytes()));
+        Digest::of_parts(&parts)
     }
+}
+
+/// The identity of the exact request in the scope of that digest: of the bytes of its text, whatever their encoding.
+#[must_use]
+pub fn request_digest(scope: Digest, sql: impl AsRef<[u8]>, parameters: &Parameters) -> Digest {
     let types: Vec<u8> = parameters.types.iter().flat_map(|oid| oid.to_be_bytes()).collect();
-    // The parts before the values are always six, so values can't be taken for anything else.
-    let mut parts: Vec<&[u8]> = vec![
-        b"tyer postgres request 1",
-        scope.database.as_bytes(),
-        scope.role.as_bytes(),
-        &settings,
-        sql.as_ref(),
-        &types,
-    ];
+    // The parts before the values are always four, so values can't be taken for anything else.
+    let mut parts = Vec::with_capacity(4 + 2 * parameters.values.len());
+    parts.extend([b"tyer postgres request 2", &scope.0[..], sql.as_ref(), &types]);
     for value in &parameters.values {
         parts.push(match (value.binary, value.bytes.is_some()) {
             (_, false) => b"null",
@@ -115,22 +116,23 @@ mod tests {
         let sql = "delete from t where id = $1";
         let null = Value { binary: false, bytes: None };
         let binary = Value { binary: true, bytes: Some(b"1".into()) };
+        let (scope, other, set) = (scope.digest(), other.digest(), set.digest());
         let digests = [
-            request_digest(&scope, sql, &parameters(&[], &[])),
-            request_digest(&other, sql, &parameters(&[], &[])),
-            request_digest(&set, sql, &parameters(&[], &[])),
-            request_digest(&scope, "delete from t", &parameters(&[], &[])),
-            request_digest(&scope, sql, &parameters(&[23], &[])),
-            request_digest(&scope, sql, &parameters(&[], &[text("1")])),
-            request_digest(&scope, sql, &parameters(&[], &[text("")])),
-            request_digest(&scope, sql, &parameters(&[], &[null])),
-            request_digest(&scope, sql, &parameters(&[], &[binary])),
-            request_digest(&scope, sql, &parameters(&[], &[text("1"), text("")])),
-            request_digest(&scope, sql, &parameters(&[], &[text(""), text("1")])),
+            request_digest(scope, sql, &parameters(&[], &[])),
+            request_digest(other, sql, &parameters(&[], &[])),
+            request_digest(set, sql, &parameters(&[], &[])),
+            request_digest(scope, "delete from t", &parameters(&[], &[])),
+            request_digest(scope, sql, &parameters(&[23], &[])),
+            request_digest(scope, sql, &parameters(&[], &[text("1")])),
+            request_digest(scope, sql, &parameters(&[], &[text("")])),
+            request_digest(scope, sql, &parameters(&[], &[null])),
+            request_digest(scope, sql, &parameters(&[], &[binary])),
+            request_digest(scope, sql, &parameters(&[], &[text("1"), text("")])),
+            request_digest(scope, sql, &parameters(&[], &[text(""), text("1")])),
         ];
         let distinct: std::collections::BTreeSet<_> = digests.iter().collect();
         assert_eq!(distinct.len(), digests.len());
-        let again = request_digest(&scope.clone(), sql, &parameters(&[], &[]));
+        let again = request_digest(scope, sql, &parameters(&[], &[]));
         assert_eq!(again, digests[0]);
     }
 

@@ -12,6 +12,7 @@
 
 mod agent;
 mod bound;
+mod enforced;
 mod expect;
 mod fatal;
 mod kept;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 use tyer_core::intent::Digest;
 use tyer_core::verdict::LeafIndex;
 
+use self::enforced::Ground;
 use self::expect::{Awaits, CopyData, Expect, Known};
 pub use self::fatal::Fatal;
 use self::kept::Kept;
@@ -122,6 +124,8 @@ pub enum Step {
     Nothing,
     /// Not taken: hand in the same frame again after the upstream's next message.
     Later,
+    /// Not taken either: this goes to the upstream, and then the same.
+    First(Chore),
     /// This goes to the upstream.
     Send(Chore),
     /// This is to be decided, and answered by [`Session::cleared`] or [`Session::refused`].
@@ -139,6 +143,18 @@ pub enum Status {
     Open,
     /// In a transaction that has failed.
     Failed,
+}
+
+impl Status {
+    /// As the server writes it.
+    fn of(byte: u8) -> Result<Self, Fatal> {
+        match byte {
+            b'I' => Ok(Self::Idle),
+            b'T' => Ok(Self::Open),
+            b'E' => Ok(Self::Failed),
+            _ => Err(Fatal::Upstream(b'Z')),
+        }
+    }
 }
 
 /// Why the agent's messages are dropped up to the next `Sync`, as the server drops them.
@@ -209,6 +225,8 @@ enum Stance {
 #[derive(Debug)]
 pub struct Session {
     scope: Scope,
+    /// Its digest.
+    place: Digest,
     status: Status,
     sent: u64,
     statements: Names<Arc<Prepared>>,
@@ -234,6 +252,8 @@ pub struct Session {
     reading: Reading,
     /// There may be cursors over code that was not seen through.
     hides_cursors: bool,
+    /// By what the server itself refuses to write.
+    ground: Ground,
     understood: Understood,
     /// Whether nothing is refused here: what enforcing would refuse is asked about as opaque.
     stance: Stance,
@@ -244,6 +264,7 @@ impl Session {
     #[must_use]
     pub fn new(scope: Scope) -> Self {
         Self {
+            place: scope.digest(),
             scope,
             status: Status::Idle,
             sent: 0,
@@ -264,6 +285,7 @@ impl Session {
             implicit: true,
             reading: Reading::Settled,
             hides_cursors: false,
+            ground: Ground::default(),
             understood: Understood::default(),
             stance: Stance::Enforces,
         }
@@ -285,7 +307,9 @@ impl Session {
     pub fn setting(&mut self, name: &str, value: &str) {
         if MEANING.contains(&name) {
             self.scope.settings.insert(name.to_owned(), value.to_owned());
+            self.place = self.scope.digest();
         }
+        self.ground.reported(name, value);
     }
 
     /// The settings that decide what a text means, as the server reported them.
@@ -304,7 +328,7 @@ impl Session {
     /// end the connection.
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
-        self.may_wait() && self.held.is_empty() && self.asked.is_none()
+        self.may_wait() && self.held.is_empty() && self.asked.is_none() && !self.ground.is_moving()
     }
 
     /// Takes a message of the agent.
@@ -369,10 +393,13 @@ impl Session {
             return Ok(Run { digest, leaf, bytes: Vec::new(), is_bounded: false });
         }
         let mut bytes = Vec::new();
-        if matches!(asked.what, Awaits::Execute(_)) {
-            (self.unsynced, self.ran) = (true, Ran::Something);
-        }
         self.release_all(&mut bytes);
+        self.ground.cleared(&asked.understanding);
+        match asked.what {
+            Awaits::Execute(_) => (self.unsynced, self.ran) = (true, Ran::Something),
+            // It ends what was begun before it, as `Sync` does.
+            _ => self.ends_pipeline(),
+        }
         if bytes.is_empty() {
             bytes = asked.bytes;
         } else {

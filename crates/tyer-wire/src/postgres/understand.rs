@@ -72,6 +72,17 @@ pub struct Understanding {
     /// Whether EXPLAIN before the text, without ANALYZE, runs no code that cannot be seen through:
     /// exactly one SELECT, INSERT, UPDATE, DELETE or MERGE that does nothing graver than to rows.
     pub explainable: bool,
+    /// What its statements are about.
+    pub about: About,
+}
+
+/// What the statements of a text are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// All of them about what the database holds.
+    Contents,
+    /// Some about the session, its settings or its transaction, or nobody can tell.
+    Session,
 }
 
 /// A statement that controls the transaction.
@@ -116,6 +127,7 @@ impl Understanding {
             relations: Vec::new(),
             fits_block: false,
             explainable: false,
+            about: About::Session,
         }
     }
 
@@ -142,6 +154,12 @@ impl Understanding {
     #[must_use]
     pub fn hides(&self) -> bool {
         self.acts.iter().any(|act| matches!(act.effect, Effect::Execute | Effect::Opaque))
+    }
+
+    /// Whether the server itself can be made to refuse whatever it would write, and nothing else is different then.
+    #[must_use]
+    pub fn is_enforceable(&self) -> bool {
+        self.about == About::Contents && self.acts.worst() == Effect::Read
     }
 
     /// Whether there is nothing in it that a rollback would have to take back.
@@ -250,6 +268,11 @@ fn understood(sql: &str, tree: &pg_query::ParseResult, texts: Texts, bodies: Bod
     };
     Understanding {
         shape: names.shape(texts.shape(&acts)),
+        about: if nodes().all(session::is_about_contents) && !texts.redacted.contains("set_config") {
+            About::Contents
+        } else {
+            About::Session
+        },
         redacted: names.redacted(texts.redacted),
         syntax_error: None,
         statements: statements.len(),

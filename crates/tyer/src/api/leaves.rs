@@ -55,6 +55,11 @@ pub(crate) fn words(what: &What) -> String {
         What::LeaseClosed { leaf, uses, failed } => {
             format!("the reads of leaf {} are over: {uses} reads, {failed} failed", leaf.0)
         }
+        What::Misread { leaf, code } => format!(
+            "finding: what leaf {} cleared as a read was refused as a write by the upstream with {code}; nothing was \
+             written",
+            leaf.0
+        ),
         What::Held { card, .. } => {
             format!("{} is held as {}: needs {}", of(&card.request), card.hold, card.needs.in_words())
         }
@@ -95,6 +100,9 @@ pub(crate) fn outcome_words(outcome: &Outcome) -> String {
         Outcome::Done { tag, rows: Some(rows) } => format!("done, {tag} ({rows} rows)"),
         Outcome::Done { tag, rows: None } => format!("done, {tag}"),
         Outcome::Failed { code } => format!("failed at the upstream with {code}"),
+        Outcome::Misread { code } => format!(
+            "finding: understood as a read, and refused as a write by the upstream with {code}; nothing was written"
+        ),
         Outcome::Unknown { why } => format!("nobody knows what came of it: {why}"),
     }
 }

@@ -34,7 +34,7 @@ pub(super) async fn present(
         )
     })?;
     let wait = Duration::from_secs(body.wait_seconds.unwrap_or(0));
-    Ok(match propose(&site.gateway, session, &body.sql, wait).await {
+    Ok(match Box::pin(propose(&site.gateway, session, &body.sql, wait)).await {
         Ok(Proposed { outcome, message }) => {
             Json(json!({ "outcome": outcome, "message": message })).into_response()
         }

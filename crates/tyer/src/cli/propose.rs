@@ -204,6 +204,10 @@ fn outcome(body: &Value) -> Result<(), Failure> {
                 of("/message")
             )
         }
+        "misread" => format!(
+            "it was understood as a read, and the database refused it as a write with {}; nothing was written",
+            of("/outcome/code")
+        ),
         "unknown" => format!("nobody knows what came of it: {}", of("/outcome/why")),
         _ => body.to_string(),
     };

@@ -55,10 +55,10 @@ impl Sequences {
     /// Takes an outcome, and what that changes of what is kept.
     pub(super) fn settled(&self, leaf: LeafIndex, outcome: &Outcome, change: Change) -> Change {
         match outcome {
-            Outcome::Failed { .. } if self.history().failed(leaf) => {
+            Outcome::Failed { .. } | Outcome::Misread { .. } if self.history().failed(leaf) => {
                 change.remove(Table::Sequence, &leaf.0.to_string())
             }
-            Outcome::Failed { .. } => change,
+            Outcome::Failed { .. } | Outcome::Misread { .. } => change,
             Outcome::Done { .. } | Outcome::Unknown { .. } => {
                 self.history().done(leaf);
                 change

@@ -25,7 +25,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// How long such a look may take.
 const LOOK_WAIT: Duration = Duration::from_secs(3);
 
-/// One row: the role, and the words of its powers.
+/// One row: the role, the words of its powers, and the process that answers.
 const QUESTION: &str = "
     SELECT CAST(session_user AS pg_catalog.text), pg_catalog.concat_ws(',',
            CASE WHEN pg_catalog.bool_or(r.rolsuper) THEN 'superuser' END,
@@ -40,7 +40,7 @@ const QUESTION: &str = "
                 THEN 'read_server_files' END,
            CASE WHEN pg_catalog.pg_has_role(session_user, 'pg_write_server_files', 'MEMBER')
                   OR pg_catalog.pg_has_role(current_user, 'pg_write_server_files', 'MEMBER')
-                THEN 'write_server_files' END)
+                THEN 'write_server_files' END), pg_catalog.pg_backend_pid()
       FROM pg_catalog.pg_roles r
      WHERE pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER')
         OR pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')";
@@ -51,6 +51,8 @@ pub(crate) struct Role {
     pub(crate) name: String,
     /// What it could do beyond an ordinary role, itself or as another that it may become.
     pub(crate) powers: BTreeSet<Power>,
+    /// The server's process that answered.
+    process: i32,
 }
 
 impl Role {
@@ -59,10 +61,17 @@ impl Role {
         self.powers.iter().copied().filter(|power| !power.is_allowed(allowed)).collect()
     }
 
+    /// Whether the one that answered is the one that was logged in to, so that nothing in between deals out its
+    /// sessions to others.
+    pub(super) fn is_of(&self, logged_in: &LoggedIn) -> bool {
+        self.process == logged_in.cancel.process
+    }
+
     /// The row of the answer. A superuser has every other power, so that one says it all.
     fn read(columns: &[Option<&[u8]>]) -> Option<Self> {
-        let [Some(name), Some(words)] = columns else { return None };
+        let [Some(name), Some(words), Some(process)] = columns else { return None };
         let (name, words) = (str::from_utf8(name).ok()?, str::from_utf8(words).ok()?);
+        let process = str::from_utf8(process).ok()?.parse().ok()?;
         let mut powers = BTreeSet::new();
         for word in words.split(',').filter(|word| !word.is_empty()) {
             powers.insert(Power::ALL.into_iter().find(|power| power.as_str() == word)?);
@@ -70,7 +79,7 @@ impl Role {
         if powers.contains(&Power::Superuser) {
             powers = BTreeSet::from([Power::Superuser]);
         }
-        Some(Self { name: name.to_owned(), powers })
+        Some(Self { name: name.to_owned(), powers, process })
     }
 }
 
@@ -198,12 +207,14 @@ mod tests {
             let read = Role::read(&columns).map(|role| in_words(&role.powers));
             assert_eq!(read.as_deref(), expect, "{columns:?}");
         };
-        check(&[Some("tyer"), Some("")], Some(""));
-        check(&[Some("tyer"), Some("bypassrls,replication")], Some("replication, bypassrls"));
-        check(&[Some("tyer"), Some("superuser,write_server_files")], Some("superuser"));
-        check(&[Some("tyer"), Some("root")], None);
-        check(&[Some("tyer"), None], None);
-        check(&[None, Some("")], None);
-        check(&[Some("")], None);
+        let pid = Some("77");
+        check(&[Some("tyer"), Some(""), pid], Some(""));
+        check(&[Some("tyer"), Some("bypassrls,replication"), pid], Some("replication, bypassrls"));
+        check(&[Some("tyer"), Some("superuser,write_server_files"), pid], Some("superuser"));
+        check(&[Some("tyer"), Some("root"), pid], None);
+        check(&[Some("tyer"), None, pid], None);
+        check(&[None, Some(""), pid], None);
+        check(&[Some("tyer"), Some(""), Some("x")], None);
+        check(&[Some("tyer"), Some("")], None);
     }
 }

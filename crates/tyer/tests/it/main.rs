@@ -15,6 +15,8 @@ mod clients;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod enforced;
+#[cfg(test)]
 mod facts;
 #[cfg(test)]
 mod faults;

@@ -87,6 +87,12 @@ impl Meaning {
                 }
                 Some(_) => Ok(()),
             },
+            What::Misread { leaf, .. } => match self.leases.contains_key(&leaf.0) {
+                true => Ok(()),
+                false => {
+                    Err(format!("it names leaf {}, which opened no read lease or was closed", leaf.0))
+                }
+            },
             What::Settled { leaf, outcome, returned } => self.settled(*leaf, outcome, *returned),
             What::Frozen { .. } => {
                 self.freezes.push(place.at);

@@ -902,6 +902,10 @@ fn outcomes_follow_what_ran() {
         story.write(What::ReadLease { request: request(effect, None), uses: 10, until: story.now })
     };
     check(
+        |story| story.write(What::Misread { leaf: LeafIndex(2), code: "25006".into() }),
+        &expect!["leaf 6: it names leaf 2, which opened no read lease or was closed"],
+    );
+    check(
         |story| close(story, 2, 1),
         &expect!["leaf 6: it closes leaf 2, which opened no read lease or was closed before"],
     );

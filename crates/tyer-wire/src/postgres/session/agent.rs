@@ -30,7 +30,10 @@ impl Session {
         if let Some(error) = understanding.syntax_error.as_ref().filter(|_| !self.observes()) {
             return Ok(self.refuse_in_its_words(raw, Answer::new("42601", error)));
         }
-        let course = Course::of(&understanding);
+        if let Some(step) = self.ground_for(&understanding) {
+            return Ok(step);
+        }
+        let course = self.course(&text, &understanding);
         let what = Awaits::Query(Progress { course, ..Progress::default() });
         Ok(self.ask(frame, &text, understanding, (Parameters::default(), what)))
     }
@@ -121,13 +124,17 @@ impl Session {
         };
         let portal = self.portals.get(&name).cloned().unwrap_or_else(unseen);
         let prepared = &portal.prepared;
+        let belied = self.understood.belied(&prepared.text.sql);
         let alone = match self.unreadable() {
             Some(why) => Arc::new(unclear(&prepared.text.sql, why)),
-            None => Arc::clone(&prepared.understanding),
+            None => belied.unwrap_or_else(|| Arc::clone(&prepared.understanding)),
         };
         let (text, understanding) = self.among_names(prepared.text.clone(), alone);
+        if let Some(step) = self.ground_for(&understanding) {
+            return Ok(step);
+        }
         let parameters = prepared.parameters(&portal.values);
-        let course = Course::of(&understanding);
+        let course = self.course(&text, &understanding);
         let may_copy = text.may_copy(&understanding);
         let running = Running { may_copy, ..Running::new(name, course, rows_max) };
         let what = Awaits::Execute(running);
@@ -228,7 +235,7 @@ impl Session {
         understanding: Arc<Understanding>,
         (parameters, what): (Parameters, Awaits),
     ) -> Step {
-        let digest = text.digest(&self.scope, &parameters);
+        let digest = text.digest(self.place, &parameters);
         let (sql, below) = (Arc::clone(&text.sql), text.below());
         let bytes = frame.bytes().to_vec();
         self.asked = Some(Asked { digest, bytes, what, understanding: Arc::clone(&understanding) });

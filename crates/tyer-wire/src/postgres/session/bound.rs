@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tyer_core::verdict::{LeafIndex, Outcome};
 
 use super::expect::{Awaits, Known};
-use super::{Asked, Ran, Run, Session, Skipping, Step};
+use super::{Asked, Run, Session, Skipping, Step};
 use crate::postgres::decode::Frame;
 use crate::postgres::refuse::Answer;
 
@@ -31,6 +31,9 @@ impl Session {
             _ => return None,
         };
         let prepared = Arc::clone(&portal.prepared);
+        if let Some(step) = self.ground_for(&prepared.understanding) {
+            return Some(step);
+        }
         let parameters = prepared.parameters(&portal.values);
         let asked = (parameters, Awaits::Bind { name, portal });
         Some(self.ask(frame, &prepared.text, Arc::clone(&prepared.understanding), asked))
@@ -65,7 +68,7 @@ impl Session {
     pub(super) fn behind(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         if bytes.first() == Some(&b'S') {
             self.skipping = None;
-            (self.unsynced, self.ran) = (false, Ran::Nothing);
+            self.ends_pipeline();
             out.extend_from_slice(bytes);
             let expect = self.expect(Awaits::Sync);
             self.expects.push_back(expect);

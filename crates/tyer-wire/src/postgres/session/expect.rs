@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tyer_core::verdict::{LeafIndex, Outcome};
 
+use super::enforced::MISREAD;
 use super::names::Name;
 use super::question::{Portal, Prepared};
 use crate::postgres::decode::Target;
@@ -49,6 +50,8 @@ pub(super) enum Awaits {
     /// A message made to fail, in place of one that is refused.
     Refused(Box<Answer>),
     Sync,
+    /// A `Sync` of Tyer's own within a pipeline.
+    Parting,
     /// The first `CopyData` after something else. Has no answer.
     Copying,
     /// `CopyDone` or `CopyFail`. Has no answer.
@@ -58,15 +61,20 @@ pub(super) enum Awaits {
 impl Awaits {
     /// Whether it may end the transaction, or a part of it, that was open before it.
     pub(super) fn ends_transaction(&self) -> bool {
-        let controls = match self {
-            Self::Query(progress) => &progress.course.controls,
-            Self::Execute(running) => &running.course.controls,
-            _ => return false,
-        };
+        let Some(Course { controls, .. }) = self.course() else { return false };
         let stays = |control: &Control| {
             matches!(control, Control::Begin | Control::Savepoint(_) | Control::Release(_))
         };
         !controls.iter().all(stays)
+    }
+
+    /// What runs, if anything does.
+    pub(super) fn course(&self) -> Option<&Course> {
+        match self {
+            Self::Query(progress) => Some(&progress.course),
+            Self::Execute(running) => Some(&running.course),
+            _ => None,
+        }
     }
 }
 
@@ -83,6 +91,8 @@ pub(super) struct Course {
     pub(super) may_commit: bool,
     /// Whether there is nothing in it that a rollback would take back.
     pub(super) only_reads: bool,
+    /// The text, where the server was made to refuse what it would write.
+    pub(super) enforced: Option<Arc<str>>,
 }
 
 impl Course {
@@ -93,6 +103,16 @@ impl Course {
             controls: understanding.controls.iter().cloned().collect(),
             may_commit: understanding.may_commit(),
             only_reads: understanding.only_reads(),
+            enforced: None,
+        }
+    }
+
+    /// What its failing with that code is.
+    pub(super) fn failed(&self, code: &str) -> Outcome {
+        let code = code.to_owned();
+        match &self.enforced {
+            Some(_) if code == MISREAD => Outcome::Misread { code },
+            _ => Outcome::Failed { code },
         }
     }
 }
@@ -142,7 +162,7 @@ impl Progress {
                 let why = "part of it may have been committed before it failed".to_owned();
                 Some(Outcome::Unknown { why })
             }
-            (Some(code), _) => Some(Outcome::Failed { code }),
+            (Some(code), _) => Some(self.course.failed(&code)),
             (None, Some((tag, rows))) => Some(Outcome::Done { tag, rows }),
             (None, None) => None,
         }

@@ -5,7 +5,9 @@
 //! error shows that the server skipped some. What SQL may have redefined is unknown, not absent: code that
 //! is not seen through leaves every name of before in doubt.
 
-use std::collections::HashMap;
+mod slots;
+
+use self::slots::Slots;
 
 /// The server compares this many bytes of a name and no more.
 const NAME_BYTES: usize = 63;
@@ -43,8 +45,8 @@ impl Name {
 #[derive(Debug)]
 pub(super) struct Names<T> {
     /// With the number of the message that gave the name this meaning.
-    confirmed: HashMap<Name, (u64, T)>,
-    planned: HashMap<Name, (u64, Option<T>)>,
+    confirmed: Slots<(u64, T)>,
+    planned: Slots<(u64, Option<T>)>,
     wiped: Option<u64>,
     /// What messages up to this one gave a name is in doubt.
     doubted: u64,
@@ -52,7 +54,7 @@ pub(super) struct Names<T> {
 
 impl<T: Clone> Names<T> {
     pub(super) fn new() -> Self {
-        Self { confirmed: HashMap::new(), planned: HashMap::new(), wiped: None, doubted: 0 }
+        Self { confirmed: Slots::default(), planned: Slots::default(), wiped: None, doubted: 0 }
     }
 
     /// What the name will mean once the server has done all that was planned.
@@ -85,7 +87,7 @@ impl<T: Clone> Names<T> {
     /// Message `at` will give the name this meaning, or take it away.
     pub(super) fn plan(&mut self, at: u64, name: &Name, meaning: Option<T>) {
         if name.is_certain() {
-            self.planned.insert(name.clone(), (at, meaning));
+            self.planned.insert(name, (at, meaning));
         } else {
             self.doubt(at);
         }
@@ -108,9 +110,9 @@ impl<T: Clone> Names<T> {
             self.planned.remove(name);
         }
         match meaning.filter(|_| name.is_certain()) {
-            Some(meaning) => self.confirmed.insert(name.clone(), (at, meaning)),
+            Some(meaning) => self.confirmed.insert(name, (at, meaning)),
             None => self.confirmed.remove(name),
-        };
+        }
     }
 
     /// The server has done what message `at` planned to do to every name.
@@ -145,7 +147,7 @@ impl<T: Clone> Names<T> {
 
     /// What the server has confirmed and nothing in flight will change.
     pub(super) fn settled_mut(&mut self, name: &Name) -> Option<&mut T> {
-        if self.wiped.is_some() || self.planned.contains_key(name) {
+        if self.wiped.is_some() || self.planned.get(name).is_some() {
             return None;
         }
         let doubted = self.doubted;

@@ -11,7 +11,7 @@
 //! leaves by [`Session::cleared`] like any other. Nothing is committed that was not compared.
 
 mod asking;
-mod exchange;
+pub(super) mod exchange;
 
 use std::sync::Arc;
 

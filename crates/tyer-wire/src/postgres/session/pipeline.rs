@@ -25,6 +25,9 @@ impl Session {
         if matches!(tag, b'd' | b'c' | b'f' | b'X') {
             return Ok(None);
         }
+        if self.ground.is_moving() {
+            return Ok(Some(Step::Later));
+        }
         let swallows = self.expects.iter().find_map(|expect| match &expect.what {
             Awaits::Query(progress) => Some(progress.copying > 0),
             // Behind the end of its data it is like any other, and `Sync` must not wait: what was done is told to
@@ -158,6 +161,7 @@ impl Session {
     pub(super) fn send_refused_query(&mut self, answer: Answer, out: &mut Vec<u8>) {
         self.release_all(out);
         out.extend(encode::query(REFUSED_SQL));
+        self.ends_pipeline();
         let refused = Some(Box::new(answer));
         let expect = self.expect(Awaits::Query(Progress { refused, ..Progress::default() }));
         self.plan(&expect);

@@ -48,6 +48,7 @@ impl Session {
             | Awaits::Clear
             | Awaits::Refused(_)
             | Awaits::Sync
+            | Awaits::Parting
             | Awaits::Copying
             | Awaits::CopyEnd => {}
         }

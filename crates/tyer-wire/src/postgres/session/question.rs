@@ -125,13 +125,13 @@ impl Text {
     }
 
     /// The identity of the request.
-    pub(super) fn digest(&self, scope: &Scope, parameters: &Parameters) -> Digest {
+    pub(super) fn digest(&self, scope: Digest, parameters: &Parameters) -> Digest {
         let own = self.own_digest(scope, parameters);
         if self.bodies.is_empty() {
             return own;
         }
-        let nowhere = Scope::default();
-        let body = |prepared: &Prepared| prepared.text.digest(&nowhere, &prepared.parameters(&[]));
+        let nowhere = Scope::default().digest();
+        let body = |prepared: &Prepared| prepared.text.digest(nowhere, &prepared.parameters(&[]));
         let bodies: Vec<(&str, Digest)> =
             self.bodies.iter().map(|(name, prepared)| (name.as_str(), body(prepared))).collect();
         let mut parts: Vec<&[u8]> = vec![b"tyer postgres request with bodies 1", &own.0];
@@ -139,7 +139,7 @@ impl Text {
         Digest::of_parts(&parts)
     }
 
-    fn own_digest(&self, scope: &Scope, parameters: &Parameters) -> Digest {
+    fn own_digest(&self, scope: Digest, parameters: &Parameters) -> Digest {
         match &self.identity {
             Identity::Sql => request_digest(scope, &*self.sql, parameters),
             Identity::Raw(bytes) => request_digest(scope, bytes, parameters),

@@ -1,11 +1,13 @@
 //! Golden transcripts and properties of the relay.
 //!
 //! A transcript's unindented lines are input: `> Type fields` from the agent, `< Type fields` from the
-//! upstream, `clear` and `refuse` as answers to the open question, `lost`. What follows each is
+//! upstream, `clear` and `refuse` as answers to the open question, `done` for an exchange of Tyer's own, `lost`.
+//! What follows each is
 //! indented: what goes to the upstream (chores, or a run with its leaf), what the agent gets, what is
 //! asked and what is settled. Fields are parted by `|`.
 
 mod cuts;
+mod ground;
 mod proof;
 
 use tyer_core::ceilings::{Ceiling, Ceilings};
@@ -22,6 +24,13 @@ pub(super) fn session() -> Session {
     let mut session = Session::new(scope);
     session.setting("client_encoding", "UTF8");
     session.setting("standard_conforming_strings", "on");
+    session
+}
+
+/// The same before a server that reports its default.
+pub(super) fn enforcing() -> Session {
+    let mut session = session().enforcing();
+    session.setting("default_transaction_read_only", "off");
     session
 }
 
@@ -220,6 +229,21 @@ impl Play {
                 let relay = self.session().exceeded(&Answer::new("55000", "it did too much")).unwrap();
                 relayed(&relay)
             }
+            // The server does what Tyer has said, tag by tag, and is ready in that status.
+            ("done", rest) => {
+                let (tags, status) = rest.rsplit_once(' ').unwrap();
+                let mut lines = Vec::new();
+                for tag in tags.split(" + ") {
+                    let said = format!("CommandComplete {tag}");
+                    for said in
+                        ["CloseComplete", "ParseComplete", "BindComplete", &said, "CloseComplete"]
+                    {
+                        lines.extend(self.upstream(&message(Side::Upstream, said)));
+                    }
+                }
+                lines.extend(self.upstream(&message(Side::Upstream, &format!("Ready {status}"))));
+                lines
+            }
             ("lost", _) => {
                 let lost = self.session.take().unwrap().lost("the connection was lost");
                 lost.into_iter()
@@ -240,6 +264,7 @@ impl Play {
         match step {
             Ok(Step::Nothing) => vec![],
             Ok(Step::Later) => vec!["later".to_owned()],
+            Ok(Step::First(chore)) => vec![format!("first: {}", shown(Side::Agent, chore.bytes()))],
             Ok(Step::Send(chore)) => vec![format!("chore: {}", shown(Side::Agent, chore.bytes()))],
             Ok(Step::Finish(chore)) => vec![format!("finish: {}", shown(Side::Agent, chore.bytes()))],
             Ok(Step::Ask(question)) => {
@@ -256,7 +281,7 @@ impl Play {
     fn upstream(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut decoder = Decoder::new(Side::Upstream);
         decoder.push(bytes);
-        let is_owned = self.session().owned.is_some();
+        let is_owned = self.session().owned.is_some() || self.session().ground.is_moving();
         let relay = match decoder.frame() {
             Ok(frame) => self.session().upstream(&frame.unwrap()),
             Err(error) => Err(error.into()),
@@ -413,6 +438,11 @@ fn what_is_kept_is_bounded_in_bytes() {
 #[test]
 fn ceilings() {
     check("ceilings");
+}
+
+#[test]
+fn enforced() {
+    check_from("enforced", enforcing);
 }
 
 #[test]

@@ -3,13 +3,17 @@
 //! A text's understanding depends on nothing but the text, so remembering it decides nothing. One that holds
 //! for every text of an outline is remembered by that: many drivers put their values into the text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tyer_core::limits::UNDERSTOOD_BYTES_MAX;
 
 use super::kept::of_understanding;
+use super::question::unclear;
 use crate::postgres::understand::{Outline, Understanding, understand_outlined};
+
+/// Texts that the server has shown to be no reads, of one connection.
+const BELIED_MAX: usize = 256;
 
 /// The understandings of one connection's texts; when they are too many, all are forgotten.
 #[derive(Debug, Default)]
@@ -17,6 +21,8 @@ pub(super) struct Understood {
     by_text: HashMap<Arc<str>, Arc<Understanding>>,
     by_outline: HashMap<String, Arc<Understanding>>,
     bytes: usize,
+    /// Texts, or their outlines, that the server has shown to be no reads.
+    belied: HashSet<String>,
 }
 
 impl Understood {
@@ -24,6 +30,9 @@ impl Understood {
     pub(super) fn of(&mut self, sql: &str) -> Arc<Understanding> {
         if let Some(known) = self.by_text.get(sql) {
             return Arc::clone(known);
+        }
+        if let Some(belied) = self.belied(sql) {
+            return belied;
         }
         let outline = Outline::of(sql);
         if let Some(known) = outline.as_ref().and_then(|outline| self.by_outline.get(&outline.text)) {
@@ -42,6 +51,22 @@ impl Understood {
         fresh
     }
 
+    /// The server has shown that a text does not only read, and so does no text of its outline.
+    pub(super) fn distrust(&mut self, sql: &str) {
+        if self.belied.len() >= BELIED_MAX {
+            // What is forgotten is read as before, and refused by the server as before.
+            self.belied.clear();
+        }
+        self.belied.insert(key(sql));
+        self.by_text.clear();
+    }
+
+    /// What such a text is taken for.
+    pub(super) fn belied(&self, sql: &str) -> Option<Arc<Understanding>> {
+        let is_belied = !self.belied.is_empty() && self.belied.contains(&key(sql));
+        is_belied.then(|| Arc::new(unclear(sql, "writes, as the database has said")))
+    }
+
     fn make_room(&mut self, bytes: usize) {
         if self.bytes + bytes > UNDERSTOOD_BYTES_MAX {
             self.by_text.clear();
@@ -50,6 +75,11 @@ impl Understood {
         }
         self.bytes += bytes;
     }
+}
+
+/// All texts of an outline are understood alike.
+fn key(sql: &str) -> String {
+    Outline::of(sql).map_or_else(|| sql.to_owned(), |outline| outline.text)
 }
 
 #[cfg(test)]

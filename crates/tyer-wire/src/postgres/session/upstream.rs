@@ -2,6 +2,7 @@
 
 use tyer_core::verdict::{LeafIndex, Outcome};
 
+use super::enforced::not_a_read;
 use super::expect::{Awaits, Expect, Form, Known, Progress, Running, rows_of};
 use super::names::Name;
 use super::{Chore, Fatal, Session, Skipping, Status, Turn, transaction};
@@ -50,6 +51,9 @@ impl Session {
     /// # Errors
     /// The connection can't go on: nothing that was sent has such an answer.
     pub fn upstream(&mut self, frame: &Frame<'_>) -> Result<Relay, Fatal> {
+        if let Some(relay) = self.aside(frame)? {
+            return Ok(relay);
+        }
         match self.owned.take() {
             None => self.alone(frame),
             Some(owned) => self.owned(owned, frame),
@@ -83,7 +87,7 @@ impl Session {
     /// answered everything.
     #[must_use]
     pub fn is_awaiting(&self) -> bool {
-        !self.expects.is_empty() || self.owned.is_some()
+        !self.expects.is_empty() || self.owned.is_some() || self.ground.is_moving()
     }
 
     /// Whether a message answers what the agent did not send.
@@ -221,15 +225,11 @@ impl Session {
     }
 
     fn ready(&mut self, status: u8) -> Result<Relay, Fatal> {
-        self.status = match status {
-            b'I' => Status::Idle,
-            b'T' => Status::Open,
-            b'E' => Status::Failed,
-            _ => return Err(Fatal::Upstream(b'Z')),
-        };
+        self.status = Status::of(status)?;
         let Some(Expect { at, what, leaf }) = self.expects.pop_front() else {
             return Err(Fatal::Upstream(b'Z'));
         };
+        let mut is_ours = false;
         match what {
             Awaits::Query(progress) => {
                 let unnamed = Name::default();
@@ -245,6 +245,7 @@ impl Session {
                 self.known.extend(leaf.map(|leaf| Known { at, leaf, outcome, is_final, only_reads }));
             }
             Awaits::Sync => {}
+            Awaits::Parting => is_ours = true,
             _ => return Err(Fatal::Upstream(b'Z')),
         }
         let settled = self.settled_now();
@@ -252,15 +253,19 @@ impl Session {
         if self.implicit {
             self.portals.forget();
         }
-        if matches!(self.skipping, Some(Skipping::Errored(_))) {
+        if !is_ours && matches!(self.skipping, Some(Skipping::Errored(_))) {
             self.skipping = None;
         }
         self.trim();
         if self.expects.is_empty() {
             self.reading = self.reading.reported(self.status);
         }
-        self.hides_cursors &= !(self.expects.is_empty() && self.implicit);
-        Ok(Relay { settled, ..Relay::same() })
+        if self.expects.is_empty() && self.implicit {
+            self.hides_cursors = false;
+            self.ground.idle();
+        }
+        let relay = if is_ours { Relay::nothing() } else { Relay::same() };
+        Ok(Relay { settled, ..relay })
     }
 
     fn failed(&mut self, frame: &Frame<'_>) -> Result<Relay, Fatal> {
@@ -285,6 +290,9 @@ impl Session {
             }
             None => code,
         };
+        if self.is_misread(&code) {
+            relay.pass = Pass::Instead(not_a_read().error());
+        }
         match self.expects.front_mut().map(|expect| &mut expect.what) {
             Some(Awaits::Query(progress)) => {
                 progress.copying = 0;
@@ -297,6 +305,10 @@ impl Session {
             }
             // Committing failed.
             Some(Awaits::Sync) => self.take_back(&code),
+            Some(Awaits::Parting) => {
+                self.take_back(&code);
+                self.skip_rest(&code);
+            }
             _ => self.skip(&code),
         }
         Ok(relay)
@@ -309,17 +321,18 @@ impl Session {
             self.doubt_all();
         }
         self.take_back(code);
-        self.fail_leaf(first.at, first.leaf, code);
+        let mut is_ahead = first.what.course().is_none();
+        self.fail_leaf(&first, code, true);
         self.undone(first);
         while let Some(expect) =
-            self.expects.pop_front_if(|expect| !matches!(expect.what, Awaits::Sync))
+            self.expects.pop_front_if(|expect| !matches!(expect.what, Awaits::Sync | Awaits::Parting))
         {
-            self.fail_leaf(expect.at, expect.leaf, code);
+            let is_run = expect.what.course().is_some();
+            self.fail_leaf(&expect, code, is_ahead && is_run);
+            is_ahead &= !is_run;
         }
-        if self.expects.is_empty() {
-            self.skipping = Some(Skipping::Errored(code.to_owned()));
-            self.held.clear();
-            self.held_bytes = 0;
+        if matches!(self.expects.front().map(|expect| &expect.what), None | Some(Awaits::Parting)) {
+            self.skip_rest(code);
         }
         self.replan();
     }
@@ -339,8 +352,13 @@ impl Session {
         }
     }
 
-    fn fail_leaf(&mut self, at: u64, leaf: Option<LeafIndex>, code: &str) {
-        self.known.extend(leaf.map(|leaf| Known::failed(at, leaf, code)));
+    /// Settles a leaf that failed, by itself or because of what stood before it.
+    fn fail_leaf(&mut self, expect: &Expect, code: &str, by_itself: bool) {
+        let Some(leaf) = expect.leaf else { return };
+        let course = expect.what.course().filter(|_| by_itself);
+        let outcome = course.map(|course| course.failed(code));
+        let known = Known::failed(expect.at, leaf, code);
+        self.known.push(Known { outcome: outcome.unwrap_or(known.outcome.clone()), ..known });
     }
 
     /// Forgets places without an answer that have come to the front.

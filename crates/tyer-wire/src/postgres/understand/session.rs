@@ -17,6 +17,23 @@ pub(super) fn fits_block(node: &NodeEnum) -> bool {
         && lasting::of(node) != Lasting::Before
 }
 
+/// Whether a statement is about what the database holds, and not about the session, its settings or its transaction.
+pub(super) fn is_about_contents(node: &NodeEnum) -> bool {
+    use NodeEnum as Node;
+    matches!(
+        node,
+        Node::SelectStmt(_)
+            | Node::CopyStmt(_)
+            | Node::ExplainStmt(_)
+            | Node::DeclareCursorStmt(_)
+            | Node::FetchStmt(_)
+            | Node::ClosePortalStmt(_)
+            | Node::PrepareStmt(_)
+            | Node::ExecuteStmt(_)
+            | Node::DeallocateStmt(_)
+    )
+}
+
 /// The transaction control that a statement is, if it is.
 pub(super) fn control(node: &NodeEnum) -> Option<Control> {
     use pb::TransactionStmtKind as Kind;

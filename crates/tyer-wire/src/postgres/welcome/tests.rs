@@ -128,7 +128,7 @@ fn replayed(mut session: Session, messages: &[(bool, Vec<u8>)]) -> Vec<String> {
             let mut decoder = Decoder::new(Side::Agent);
             decoder.push(bytes);
             match session.agent(&decoder.frame().expect("sound").expect("whole")).expect("known") {
-                Step::Later => break,
+                Step::Later | Step::First(_) => break,
                 Step::Ask(question) => {
                     leaf += 1;
                     drop(session.cleared(question.digest, LeafIndex(leaf)).expect("it was asked"));

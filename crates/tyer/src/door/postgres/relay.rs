@@ -135,6 +135,8 @@ impl<'a> Relay<'a> {
         });
         if door.gateway.observes(&door.upstream) {
             session = session.observing();
+        } else if upstream.is_direct {
+            session = session.enforcing();
         }
         for (name, value) in &upstream.parameters {
             session.setting(name, value);
@@ -273,6 +275,11 @@ impl<'a> Relay<'a> {
                     self.from_agent.put_back();
                     break;
                 }
+                Step::First(chore) => {
+                    self.from_agent.put_back();
+                    self.upstream_out.chore(&chore);
+                    break;
+                }
                 Step::Send(chore) => self.upstream_out.chore(&chore),
                 Step::Ask(question) => self.ask(&question)?,
                 Step::Finish(chore) => {
@@ -335,6 +342,9 @@ pub(crate) async fn raised(flag: &mut watch::Receiver<bool>) {
 
 /// Records an outcome. They come in the order in which they were seen.
 async fn settle(gateway: &Gateway, leaf: LeafIndex, outcome: Outcome) {
+    if matches!(outcome, Outcome::Misread { .. }) {
+        tracing::error!(leaf = leaf.0, "finding: what was understood as a read was refused as a write");
+    }
     if let Err(error) = gateway.settle_soon(leaf, outcome).await {
         // The leaf stays unsettled; the next start records it as unknown.
         tracing::error!(%error, leaf = leaf.0, "an outcome was not recorded");

@@ -35,17 +35,17 @@ pub(super) const CONSTRAINTS: &str = "SET CONSTRAINTS ALL IMMEDIATE";
 pub(super) type Counts = BTreeMap<u64, Measured>;
 
 /// The rows of one answer, as text.
-pub(super) type Rows = Vec<Vec<Option<String>>>;
+pub(in crate::postgres::session) type Rows = Vec<Vec<Option<String>>>;
 
 /// One statement of our own.
 #[derive(Debug)]
-pub(super) struct Own {
+pub(in crate::postgres::session) struct Own {
     bytes: Vec<u8>,
     must_fail: bool,
 }
 
 impl Own {
-    pub(super) fn plain(sql: &str) -> Self {
+    pub(in crate::postgres::session) fn plain(sql: &str) -> Self {
         Self::with(sql, &[])
     }
 
@@ -73,7 +73,7 @@ impl Own {
 }
 
 /// The statements as one pipeline.
-pub(super) fn own(statements: impl IntoIterator<Item = Own>) -> Vec<u8> {
+pub(in crate::postgres::session) fn own(statements: impl IntoIterator<Item = Own>) -> Vec<u8> {
     let mut bytes: Vec<u8> = statements.into_iter().flat_map(|own| own.bytes).collect();
     bytes.extend(encode::sync());
     bytes
@@ -81,20 +81,20 @@ pub(super) fn own(statements: impl IntoIterator<Item = Own>) -> Vec<u8> {
 
 /// What the server said to such a pipeline.
 #[derive(Debug, Default)]
-pub(super) struct Answered {
+pub(in crate::postgres::session) struct Answered {
     /// The rows of each statement.
-    pub(super) results: Vec<Rows>,
+    pub(in crate::postgres::session) results: Vec<Rows>,
     /// The tag of each.
-    pub(super) tags: Vec<String>,
+    pub(in crate::postgres::session) tags: Vec<String>,
     /// The first error, as it came.
-    pub(super) error: Option<Vec<u8>>,
+    pub(in crate::postgres::session) error: Option<Vec<u8>>,
     /// The transaction status at the end.
-    pub(super) status: u8,
+    pub(in crate::postgres::session) status: u8,
 }
 
 /// The answers so far.
 #[derive(Debug, Default)]
-pub(super) struct Exchange {
+pub(in crate::postgres::session) struct Exchange {
     /// Statements that are answered unless one fails.
     statements: usize,
     answered: Answered,
@@ -103,13 +103,16 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// For the answers to these.
-    pub(super) fn of(statements: &[Own]) -> Self {
+    pub(in crate::postgres::session) fn of(statements: &[Own]) -> Self {
         let answered = statements.iter().filter(|own| !own.must_fail).count();
         Self { statements: answered, ..Self::default() }
     }
 
     /// Takes a message; at the last one all that was said.
-    pub(super) fn take(&mut self, frame: &Frame<'_>) -> Result<Option<Answered>, Fatal> {
+    pub(in crate::postgres::session) fn take(
+        &mut self,
+        frame: &Frame<'_>,
+    ) -> Result<Option<Answered>, Fatal> {
         match frame.tag() {
             // Rows come in pieces, or several at once.
             b'D' if self.rows.len() + frame.bytes().len() <= MESSAGE_BYTES_MAX => {

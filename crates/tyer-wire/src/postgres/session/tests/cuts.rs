@@ -73,6 +73,11 @@ impl Door {
                     self.from_agent.put_back();
                     return Ok(());
                 }
+                Step::First(chore) => {
+                    self.from_agent.put_back();
+                    self.send(chore.bytes(), None);
+                    return Ok(());
+                }
                 Step::Send(chore) => self.send(chore.bytes(), None),
                 Step::Ask(question) => self.answer(&question)?,
                 Step::Finish(_) => panic!("nobody says goodbye here"),

@@ -241,6 +241,7 @@ fn play(lines: &[String], clears: &[bool], reads: &[usize]) -> Result<(), TestCa
         match step {
             Step::Nothing => {}
             Step::Later => panic!("it waits for answers that nobody owes"),
+            Step::First(_) => panic!("nothing is enforced here"),
             Step::Send(chore) => model.take(chore.bytes(), None),
             Step::Ask(question) if *clears.next().unwrap() => {
                 leaf += 1;
