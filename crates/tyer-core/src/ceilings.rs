@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{Cascade, Counted, Facts};
+use crate::figures::grouped;
 use crate::limits::{DRIFT_ROWS_MIN, DRIFT_ROWS_PERCENT};
 
 /// What a request may do at most.
@@ -132,7 +133,7 @@ impl Ceilings {
     #[must_use]
     pub fn in_words(&self) -> Vec<String> {
         let most = |rows: Option<u64>| match rows {
-            Some(rows) => format!("at most {rows} rows"),
+            Some(rows) => format!("at most {} rows", grouped(rows)),
             None => "any number of rows, since nothing could be estimated".to_owned(),
         };
         let each = self.relations.iter().map(|ceiling| (ceiling.name.as_str(), ceiling.rows));
@@ -143,6 +144,7 @@ impl Ceilings {
 }
 
 fn in_words(did: u64, name: &str, most: u64) -> String {
+    let (did, most) = (grouped(did), grouped(most));
     format!("{did} rows of {name}, where at most {most} were agreed to")
 }
 
@@ -186,7 +188,7 @@ mod tests {
         );
         check(
             &facts(&[(7, Some(1_000), None)]),
-            &["public.t7: at most 1100 rows", &format!("{other} 1100 rows")],
+            &["public.t7: at most 1,100 rows", &format!("{other} 1,100 rows")],
         );
         let none = "any number of rows, since nothing could be estimated";
         check(
@@ -247,7 +249,7 @@ mod tests {
         check(&[did(8, (0, 0, 133))], &["133 rows of public.t8, where at most 132 were agreed to"]);
         check(
             &[did(8, (u64::MAX, u64::MAX, u64::MAX))],
-            &[&format!("{} rows of public.t8, where at most 132 were agreed to", u64::MAX)],
+            &[&format!("{} rows of public.t8, where at most 132 were agreed to", grouped(u64::MAX))],
         );
     }
 

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ceilings::{Ceilings, Measured, tolerated};
+use crate::figures::grouped;
 use crate::intent::{Digest, HoldId, Intent, Timestamp};
 use crate::sequence::Sequence;
 use crate::verdict::Needs;
@@ -260,24 +261,26 @@ impl Figure {
         let exact = agreed.counted.and_then(Counted::exact);
         let Some(limit) = exact.or(agreed.estimate) else { return };
         let said = match (self.counted, self.estimate) {
-            (Some(Counted::Exactly(rows)), _) => (rows > tolerated(limit)).then(|| rows.to_string()),
+            (Some(Counted::Exactly(rows)), _) => (rows > tolerated(limit)).then(|| grouped(rows)),
             // Beyond the bound anything is possible that the estimate does not deny.
             (Some(Counted::AtLeast(rows)), estimate) => {
                 let about = estimate.filter(|about| exact.is_none() && *about > rows);
                 let is_more = exact.is_some() || about.unwrap_or(rows) > tolerated(limit);
-                let least = || format!("at least {rows}");
-                is_more.then(|| about.map_or_else(least, |about| format!("about {about}")))
+                let least = || format!("at least {}", grouped(rows));
+                is_more.then(|| about.map_or_else(least, |about| format!("about {}", grouped(about))))
             }
             (None, Some(rows)) if exact.is_none() => {
-                (rows > tolerated(limit)).then(|| format!("about {rows}"))
+                (rows > tolerated(limit)).then(|| format!("about {}", grouped(rows)))
             }
             (None, _) => {
-                differences
-                    .push(format!("how many rows of {name} is not known any more; it was {limit}"));
+                differences.push(format!(
+                    "how many rows of {name} is not known any more; it was {}",
+                    grouped(limit)
+                ));
                 None
             }
         };
-        differences.extend(said.map(|rows| format!("{rows} rows of {name}, not {limit}")));
+        differences.extend(said.map(|rows| format!("{rows} rows of {name}, not {}", grouped(limit))));
     }
 }
 
@@ -382,12 +385,12 @@ mod tests {
         let agreed = counted(Exactly(120), 7);
         check(&agreed, &counted(Exactly(132), 9_000), &[]);
         check(&agreed, &counted(Exactly(133), 7), &["133 rows of public.orders, not 120"]);
-        let bound = "at least 100000 rows of public.orders, not 120";
+        let bound = "at least 100,000 rows of public.orders, not 120";
         check(&agreed, &counted(AtLeast(100_000), 7), &[bound]);
         check(
             &counted(Exactly(99_999), 7),
             &counted(AtLeast(100_000), 7),
-            &["at least 100000 rows of public.orders, not 99999"],
+            &["at least 100,000 rows of public.orders, not 99,999"],
         );
         let gone = "how many rows of public.orders is not known any more; it was 120";
         check(&agreed, &orders(Some(1_000_000), Some(7), &[], 7), &[gone]);
@@ -397,7 +400,7 @@ mod tests {
         check(
             &about,
             &counted(AtLeast(100_000), 550_001),
-            &["about 550001 rows of public.orders, not 500000"],
+            &["about 550,001 rows of public.orders, not 500,000"],
         );
         check(&about, &counted(Exactly(90_000), 9), &[]);
         check(

@@ -6,6 +6,7 @@
 pub mod assertion;
 pub mod ceilings;
 pub mod facts;
+pub mod figures;
 pub mod hold;
 pub mod intent;
 pub mod ledger;

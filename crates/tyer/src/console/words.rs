@@ -1,56 +1,17 @@
 //! Numbers and times as people read them.
 
 use maud::{Markup, html};
+use tyer_core::figures;
+pub(super) use tyer_core::figures::{bytes, counted, grouped as count};
 use tyer_core::intent::Timestamp;
 
 use super::escape::Line;
 use crate::api::bodies::Moment;
 use crate::clock;
 
-/// `1,204,331`.
-pub(super) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `one row`, `2 rows`.
-pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{} {many}", count(number)) }
-}
-
-/// `1.4 GB`.
-pub(super) fn bytes(number: u64) -> String {
-    let mut scaled = number;
-    let mut tenths = 0;
-    for unit in ["bytes", "kB", "MB", "GB", "TB"] {
-        if scaled < 1_000 || unit == "TB" {
-            return match tenths {
-                0 => format!("{} {unit}", count(scaled)),
-                _ => format!("{}.{tenths} {unit}", count(scaled)),
-            };
-        }
-        tenths = scaled % 1_000 / 100;
-        scaled /= 1_000;
-    }
-    count(number)
-}
-
 /// `2 h 05 min`, `14 min`, `40 s`; at least zero.
 pub(super) fn duration(ms: i64) -> String {
-    let seconds = ms.max(0) / 1_000;
-    match (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, minutes) => format!("{hours} h {minutes:02} min"),
-        (days, hours, _) => format!("{days} d {hours} h"),
-    }
+    figures::duration(u64::try_from(ms).unwrap_or_default())
 }
 
 /// `3 min ago`, kept up to date by the script.
@@ -129,35 +90,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_readable() {
-        let check = |number: u64, expect: &str| assert_eq!(count(number), expect);
-        check(0, "0");
-        check(999, "999");
-        check(1_000, "1,000");
-        check(1_204_331, "1,204,331");
-        assert_eq!(counted(1, "row", "rows"), "1 row");
-        assert_eq!(counted(12_000, "row", "rows"), "12,000 rows");
-    }
-
-    #[test]
-    fn sizes_are_readable() {
-        let check = |number: u64, expect: &str| assert_eq!(bytes(number), expect);
-        check(0, "0 bytes");
-        check(8_192, "8.1 kB");
-        check(1_450_000_000, "1.4 GB");
-        check(5_000_000, "5 MB");
-        check(12_000_000_000_000_000, "12,000 TB");
-    }
-
-    #[test]
-    fn durations_are_readable() {
-        let check = |seconds: i64, expect: &str| assert_eq!(duration(seconds * 1_000), expect);
-        check(-5, "0 s");
-        check(59, "59 s");
-        check(60, "1 min");
-        check(3_599, "59 min");
-        check(7_500, "2 h 05 min");
-        check(90_000, "1 d 1 h");
+    fn what_is_not_over_yet_has_taken_no_time() {
+        assert_eq!(duration(-5_000), "0 s");
+        assert_eq!(duration(90_000_000), "1 d 1 h");
     }
 
     #[test]

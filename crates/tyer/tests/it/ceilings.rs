@@ -50,14 +50,14 @@ async fn more_than_was_approved_is_taken_back_and_held_anew() {
     let ceilings = card["facts"]["ceilings"].to_string();
     assert!(ceilings.contains("public.parts: at most "), "{ceilings}");
     let refused = ask(&agent, DELETE).await.unwrap_err();
-    assert!(refused.message.contains("30000 rows of public.parts"), "{refused:?}");
+    assert!(refused.message.contains("30,000 rows of public.parts"), "{refused:?}");
     assert!(refused.message.contains("taken back"), "{refused:?}");
     assert_eq!(left(&bed), "40000");
     let anew = refused.hold();
     assert_ne!(anew, hold);
     bed.until(&hold, "spent").await;
     let differences = bed.hold(&anew).await["facts"]["differences"].to_string();
-    assert!(differences.contains("30000 rows of public.parts, where at most "), "{differences}");
+    assert!(differences.contains("30,000 rows of public.parts, where at most "), "{differences}");
     // The connection goes on, and what was measured is what they agree to now.
     assert!(ask(&agent, "SELECT 1").await.is_ok());
     approve(&mut bed, &anew).await;
@@ -96,7 +96,7 @@ async fn the_extended_protocol_is_bounded_too() {
     let hold = refusal(agent.query(&statement, &[]).await.unwrap_err()).hold();
     approve(&mut bed, &hold).await;
     let refused = refusal(agent.query(&statement, &[]).await.unwrap_err());
-    assert!(refused.message.contains("30000 rows of public.parts"), "{refused:?}");
+    assert!(refused.message.contains("30,000 rows of public.parts"), "{refused:?}");
     assert_eq!(left(&bed), "40000");
     approve(&mut bed, &refused.hold()).await;
     assert_eq!(agent.query(&statement, &[]).await.expect("it runs").len(), 30_000);
@@ -118,7 +118,7 @@ async fn cascades_triggers_and_partitions_are_counted() {
     }
     let hold = held(&mut bed, &agent, DELETE).await;
     let refused = ask(&agent, DELETE).await.unwrap_err();
-    assert!(refused.message.contains("5000 rows of public.uses"), "{refused:?}");
+    assert!(refused.message.contains("5,000 rows of public.uses"), "{refused:?}");
     assert_ne!(refused.hold(), hold);
     approve(&mut bed, &refused.hold()).await;
     assert_eq!(ask(&agent, DELETE).await, Ok(vec!["#120".to_owned()]));
@@ -136,7 +136,7 @@ async fn cascades_triggers_and_partitions_are_counted() {
     let delete = "DELETE FROM parts WHERE id = 200";
     held(&mut bed, &agent, delete).await;
     let refused = ask(&agent, delete).await.unwrap_err();
-    assert!(refused.message.contains("9000 rows of public.logs"), "{refused:?}");
+    assert!(refused.message.contains("9,000 rows of public.logs"), "{refused:?}");
     assert_eq!(bed.truth("SELECT count(*) FROM logs"), "9000");
     bed.verify();
 }
@@ -180,7 +180,7 @@ async fn a_proposal_is_bounded_too() {
     approve(&mut bed, "H-1").await;
     let (code, words) = said(propose(&bed, &login, DELETE));
     assert_eq!(code, Some(1), "{words}");
-    assert!(words.contains("30000 rows of public.parts") && words.contains("H-2"), "{words}");
+    assert!(words.contains("30,000 rows of public.parts") && words.contains("H-2"), "{words}");
     assert_eq!(left(&bed), "40000");
     approve(&mut bed, "H-2").await;
     let (code, words) = said(propose(&bed, &login, DELETE));

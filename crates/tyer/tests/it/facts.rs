@@ -341,7 +341,7 @@ async fn more_that_goes_along_is_asked_about_anew() {
     let again = ask(&agent, delete).await.unwrap_err().hold();
     assert_ne!(again, hold);
     let differences = bed.hold(&again).await["facts"]["differences"].to_string();
-    assert!(differences.contains("1050 rows of public.goods, not 50"), "{differences}");
+    assert!(differences.contains("1,050 rows of public.goods, not 50"), "{differences}");
     bed.verify();
 }
 

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use tyer_core::figures::grouped;
+
 use crate::cli::print::{at, list};
 
 /// What the database said, in the order of the console's card.
@@ -28,12 +30,12 @@ pub(super) fn lines(facts: &Value) -> Vec<(&'static str, String)> {
     lines
 }
 
-/// `public.orders: 120 rows (counted), 12 %; rows in it: 1000, bytes: 8192`.
+/// `public.orders: 120 rows (counted), 12 %; rows in it: 1,000, bytes: 8,192`.
 fn touched(relation: &Value) -> String {
     let estimate = relation.get("touched").filter(|it| !it.is_null());
     let rows = match (number(relation), estimate) {
         (Some(counted), _) => counted,
-        (None, Some(estimate)) => format!("about {estimate} rows"),
+        (None, Some(_)) => format!("about {} rows", known(relation, "/touched")),
         (None, None) => "not known how many rows".to_owned(),
     };
     let share = match relation.get("share_percent").and_then(Value::as_u64) {
@@ -48,7 +50,7 @@ fn touched(relation: &Value) -> String {
 /// What was counted, if something was.
 fn number(of: &Value) -> Option<String> {
     let counted = of.get("counted")?;
-    let rows = counted.get("rows")?;
+    let rows = grouped(counted.get("rows")?.as_u64()?);
     let is_exact = counted.get("exact").and_then(Value::as_bool).unwrap_or_default();
     Some(if is_exact {
         format!("{rows} rows (counted)")
@@ -76,7 +78,7 @@ fn behind(replica: &Value) -> String {
 fn known(of: &Value, pointer: &str) -> String {
     match of.pointer(pointer) {
         None | Some(Value::Null) => "not known".to_owned(),
-        Some(_) => at(of, pointer),
+        Some(number) => number.as_u64().map_or_else(|| at(of, pointer), grouped),
     }
 }
 
@@ -111,7 +113,7 @@ mod tests {
         check(
             &json!({ "relations": [relation], "safety": safety }),
             &[
-                "touches: public.orders: 120 rows (counted), 12 %; rows in it: 1000, bytes: 8192",
+                "touches: public.orders: 120 rows (counted), 12 %; rows in it: 1,000, bytes: 8,192",
                 "along: items: 120 rows (counted) deleted; rows in it: not known",
                 "part: public.orders_1",
                 "depends: trigger spy",
@@ -128,7 +130,7 @@ mod tests {
             &none,
             &[
                 "touches: t: not known how many rows; rows in it: not known, bytes: not known",
-                "touches: t: at least 100000 rows (counted); rows in it: not known, bytes: not known",
+                "touches: t: at least 100,000 rows (counted); rows in it: not known, bytes: not known",
             ],
         );
     }

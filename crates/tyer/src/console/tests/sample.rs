@@ -110,11 +110,11 @@ fn facts() -> FactsBody {
         unknown: vec!["public.orders_old is not a table that Tyer's role can see".to_owned()],
         differences: vec![
             "H-40 was approved for something else".to_owned(),
-            "about 1204331 rows of public.customers, not 120".to_owned(),
+            "about 1,204,331 rows of public.customers, not 120".to_owned(),
         ],
         ceilings: vec![
-            "public.customers: at most 1324764 rows".to_owned(),
-            "any other table, by cascades or triggers: at most 1324764 rows".to_owned(),
+            "public.customers: at most 1,324,764 rows".to_owned(),
+            "any other table, by cascades or triggers: at most 1,324,764 rows".to_owned(),
         ],
         sequences: vec![
             "With what was done at 2026-11-23 14:00:00Z (makes the table public.orders_old), this deletes and recreates relation:public.orders_old".to_owned(),
