@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::ceilings::{Ceilings, Measured, tolerated};
 use crate::figures::grouped;
 use crate::intent::{Digest, HoldId, Intent, Timestamp};
+use crate::locks::{self, Lock};
 use crate::sequence::Sequence;
 use crate::verdict::Needs;
 
@@ -34,6 +35,9 @@ pub struct Facts {
     /// What the request comes to with others, or by several of its own steps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sequences: Vec<Sequence>,
+    /// What it keeps others from doing meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<Lock>,
 }
 
 /// What is known about one relation.
@@ -170,6 +174,7 @@ impl Facts {
         }
         let new = self.relations.iter().filter(|relation| !before(&relation.name));
         differences.extend(new.map(|relation| format!("{} was not known before", relation.name)));
+        locks::drift(self, approved, &mut differences);
         let is_agreed = |now: &Sequence| {
             approved
                 .sequences

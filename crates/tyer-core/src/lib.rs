@@ -11,6 +11,7 @@ pub mod hold;
 pub mod intent;
 pub mod ledger;
 pub mod limits;
+pub mod locks;
 pub mod policy;
 pub mod record;
 pub mod sequence;

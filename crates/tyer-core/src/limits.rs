@@ -64,6 +64,17 @@ pub const UNDERSTOOD_BYTES_MAX: usize = 64 * 1024;
 pub const DRIFT_ROWS_PERCENT: u64 = 10;
 /// By how many rows they may have grown in any case.
 pub const DRIFT_ROWS_MIN: u64 = 10;
+/// By how many bytes what it goes through under a lock may have grown in any case; else by the share of rows.
+pub const DRIFT_BYTES_MIN: u64 = 16 * 1024 * 1024;
+
+/// Assumed where a card says how long a lock is kept: reading a table from one ordinary disk.
+pub const READ_BYTES_PER_SECOND: u64 = 200_000_000;
+/// The same for reading it and writing it anew with its indexes and its log.
+pub const REWRITE_BYTES_PER_SECOND: u64 = 100_000_000;
+/// The same for reading it and sorting what an index is built from.
+pub const BUILD_BYTES_PER_SECOND: u64 = 50_000_000;
+/// Locks that a card lists.
+pub const LOCKS_MAX: usize = 20;
 
 /// Rows of one table that are counted for a card; what has more is said to have at least this many.
 pub const COUNTED_ROWS_MAX: u64 = 100_000;

@@ -21,6 +21,7 @@ use tyer_core::intent::Upstream;
 use tyer_core::verdict::Clearance;
 use tyer_wire::postgres::identity::Parameters;
 use tyer_wire::postgres::session::{Chore, Run};
+use tyer_wire::postgres::understand::{Lock, On};
 
 use crate::config::{UpstreamConfig, UpstreamTls};
 use crate::gateway::About;
@@ -161,6 +162,15 @@ pub(crate) struct Statement {
     pub(crate) settings: BTreeMap<String, String>,
     /// The session may have changed rows already that nobody else sees yet.
     pub(crate) in_transaction: bool,
+    /// Which locks keep others waiting, as its text says.
+    pub(crate) locks: Vec<Lock>,
+}
+
+impl Statement {
+    /// Whether it locks something that the upstream can be asked about.
+    pub(crate) fn locks_something(&self) -> bool {
+        self.locks.iter().any(|lock| !matches!(lock.on, On::Untold(_)))
+    }
 }
 
 /// Why nothing is sent.
@@ -268,12 +278,9 @@ impl Upstreams {
     /// The consequences of a request as far as the upstream knows; what is not known is said. Bounded in
     /// time, read-only, and never running what it judges.
     pub(crate) async fn facts(&self, upstream: &Upstream, about: &About) -> Gathered {
-        if about.relations.is_empty() {
-            return Gathered::default();
-        }
         match self.targets.get(upstream) {
-            Some(target) => facts::gather(target, about).await,
-            None => Gathered::default(),
+            Some(target) if about.asks() => facts::gather(target, about).await,
+            Some(_) | None => facts::unasked(about),
         }
     }
 }

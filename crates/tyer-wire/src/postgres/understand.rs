@@ -13,6 +13,7 @@ mod create;
 mod drops;
 mod grants;
 mod lasting;
+mod locks;
 mod names;
 mod outline;
 mod prepared;
@@ -32,6 +33,7 @@ use tyer_core::intent::{Act, Acts, Digest, Effect, Kind};
 use tyer_core::limits::REQUEST_BYTES_MAX;
 
 pub use self::lasting::Lasting;
+pub use self::locks::{Along, Lock, Mode, On, Parts, To};
 pub(super) use self::names::dotted;
 pub(super) use self::outline::Outline;
 use self::prepared::Bodies;
@@ -66,6 +68,8 @@ pub struct Understanding {
     pub executes: Vec<String>,
     /// Relations that would lose or change rows, as written and dotted.
     pub relations: Vec<String>,
+    /// Which locks keep others waiting.
+    pub locks: Vec<Lock>,
     /// Whether it can run in a transaction block of somebody else's: it neither controls one nor commits by itself,
     /// leaves nothing to run at its end, takes no rows, and executes nothing by name.
     pub fits_block: bool,
@@ -125,6 +129,7 @@ impl Understanding {
             namings: Vec::new(),
             executes: Vec::new(),
             relations: Vec::new(),
+            locks: Vec::new(),
             fits_block: false,
             explainable: false,
             about: About::Session,
@@ -260,7 +265,7 @@ fn understood(sql: &str, tree: &pg_query::ParseResult, texts: Texts, bodies: Bod
     };
     let nodes = || statements.iter().filter_map(|statement| statement.node.as_ref());
     let lasting = walk.lasting.max(nodes().map(lasting::of).max().unwrap_or_default());
-    let (acts, relations, names) = walk.finish();
+    let (acts, (relations, locks), names) = walk.finish();
     let harmless = |act: &Act| match act.effect {
         Effect::Read | Effect::Create | Effect::Change => true,
         Effect::Destroy => act.resource.kind == Kind::Relation,
@@ -286,6 +291,7 @@ fn understood(sql: &str, tree: &pg_query::ParseResult, texts: Texts, bodies: Bod
         namings: names.namings,
         executes: names.executes,
         relations,
+        locks,
         acts,
     }
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 use tyer_core::intent::{Act, Acts};
 use tyer_core::limits::REQUEST_BYTES_MAX;
-use tyer_wire::postgres::understand::understand;
+use tyer_core::locks::{Blocks, Work};
+use tyer_wire::postgres::understand::{Lock, understand};
 
 use super::call::Call;
 use super::failure::{Exit, Failure};
@@ -20,7 +21,7 @@ use super::print;
 ///
 /// Reads one request on standard input. With --jsonl it reads {"id": ..., "request": "..."} a line and
 /// writes {"id", "effects": [{"effect", "resource", "reversibility", "why"}], "worst"} for each, in order,
-/// as they come. A line that is not such JSON gets "id": null, an "error" and the worst "opaque", and the
+/// as they come; what keeps others waiting has "locks": [{"on", "mode", "blocks", "work"}] too. A line that is not such JSON gets "id": null, an "error" and the worst "opaque", and the
 /// exit code is 1 at the end.
 #[derive(Debug, Args)]
 pub(super) struct Understand {
@@ -65,6 +66,7 @@ impl Understand {
 #[derive(Debug)]
 struct Explained {
     acts: Acts,
+    locks: Vec<Lock>,
 }
 
 /// The form of one line of output.
@@ -82,6 +84,16 @@ struct Shown<'a> {
     error: Option<&'a str>,
     effects: Vec<ShownAct<'a>>,
     worst: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    locks: Vec<ShownLock>,
+}
+
+#[derive(Serialize)]
+struct ShownLock {
+    on: String,
+    mode: &'static str,
+    blocks: &'static str,
+    work: &'static str,
 }
 
 #[derive(Serialize)]
@@ -108,22 +120,34 @@ impl Explained {
             error,
             effects: self.acts.iter().map(show).collect(),
             worst: self.acts.worst().as_str(),
+            locks: self.locks.iter().flat_map(shown_locks).collect(),
         }
     }
 }
 
-/// Explains one request, whatever it is.
-fn explain(request: &[u8]) -> Explained {
-    let acts = match std::str::from_utf8(request) {
-        _ if request.len() > REQUEST_BYTES_MAX => opaque("is longer than what is understood"),
-        Ok(text) => understand(text).acts,
-        Err(_) => opaque("is not UTF-8"),
-    };
-    Explained { acts }
+fn shown_locks(lock: &Lock) -> impl Iterator<Item = ShownLock> {
+    lock.in_words().map(|(on, mode, work)| ShownLock {
+        on,
+        mode: mode.as_str(),
+        blocks: mode.blocks().as_str(),
+        work: work.as_str(),
+    })
 }
 
-fn opaque(why: &str) -> Acts {
-    Acts::new(Act::opaque(why), [])
+/// Explains one request, whatever it is.
+fn explain(request: &[u8]) -> Explained {
+    match std::str::from_utf8(request) {
+        _ if request.len() > REQUEST_BYTES_MAX => opaque("is longer than what is understood"),
+        Ok(text) => {
+            let understood = understand(text);
+            Explained { acts: understood.acts, locks: understood.locks }
+        }
+        Err(_) => opaque("is not UTF-8"),
+    }
+}
+
+fn opaque(why: &str) -> Explained {
+    Explained { acts: Acts::new(Act::opaque(why), []), locks: Vec::new() }
 }
 
 fn tell(explained: &Explained) -> Result<(), Failure> {
@@ -132,7 +156,25 @@ fn tell(explained: &Explained) -> Result<(), Failure> {
         let (effect, reversibility) = (act.effect.to_string(), act.reversibility.as_str().to_owned());
         vec![effect, one_line(&act.resource.to_string()), reversibility, act.why.clone()]
     });
-    print::table(&["EFFECT", "RESOURCE", "REVERSIBILITY", "WHY"], &rows.collect::<Vec<_>>())
+    print::table(&["EFFECT", "RESOURCE", "REVERSIBILITY", "WHY"], &rows.collect::<Vec<_>>())?;
+    let locks = explained.locks.iter().flat_map(Lock::in_words).map(|(on, mode, work)| {
+        let blocks = match mode.blocks() {
+            Blocks::Definitions => "changes of the definition",
+            Blocks::Writes => "writes",
+            Blocks::ReadsAndWrites => "reads and writes",
+        };
+        let long = match work {
+            Work::Untold => "for as long as it takes",
+            work => work.in_words(),
+        };
+        vec![mode.as_str().to_owned(), one_line(&on), blocks.to_owned(), long.to_owned()]
+    });
+    let locks: Vec<_> = locks.collect();
+    if locks.is_empty() {
+        return Ok(());
+    }
+    print::line("")?;
+    print::table(&["LOCK", "ON", "BLOCKS", "HOW LONG"], &locks)
 }
 
 #[cfg(test)]

@@ -316,6 +316,7 @@ mod tests {
         let mut card = sample::card();
         card.facts.relations.clear();
         card.facts.unknown.clear();
+        card.facts.locks.clear();
         let page = main(&card, &beholder("carol")).into_string();
         assert!(page.contains("Nothing is known about how much this touches"));
     }

@@ -112,7 +112,7 @@ impl Gateway {
         }
         let Gathered { mut facts, is_partial } = match again {
             Some(again) => again,
-            None if request.about.relations.is_empty() => Gathered::default(),
+            None if !request.about.asks() => Gathered::default(),
             None => return Some(Ok(Attempt::Look(intent.upstream.clone()))),
         };
         facts.sequences = self.comes_to(intent, now).0.sequences;

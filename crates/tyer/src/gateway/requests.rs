@@ -49,6 +49,13 @@ pub(crate) struct About {
     pub(crate) statement: Option<Statement>,
 }
 
+impl About {
+    /// Whether there is anything that the upstream could say.
+    pub(crate) fn asks(&self) -> bool {
+        !self.relations.is_empty() || self.statement.as_ref().is_some_and(Statement::locks_something)
+    }
+}
+
 /// How long the requester waits for people, and how to tell that it has gone.
 #[derive(Debug)]
 pub(crate) struct Patience {

@@ -98,7 +98,7 @@ impl Bed {
             text,
             transactional: false,
             fits_block: true,
-            about: About { relations: vec!["public.orders".to_owned()], statement: None },
+            about: About { relations: vec!["public.orders".to_owned()], ..About::default() },
         };
         let patience = Patience { wait: Duration::ZERO, gone: watch::channel(false).1 };
         self.gateway.submit(request, patience).await

@@ -8,6 +8,7 @@ mod along;
 mod count;
 mod depend;
 mod guard;
+mod locks;
 mod safety;
 mod side;
 
@@ -67,9 +68,17 @@ impl Table {
     }
 }
 
+/// What the text says, where no upstream is asked.
+pub(super) fn unasked(about: &About) -> Gathered {
+    let mut gathered = Gathered::default();
+    let locks = about.statement.as_ref().map_or(&[][..], |statement| &statement.locks);
+    locks::named(locks, &mut gathered);
+    gathered
+}
+
 /// Asks what is known; never fails, says what stayed unknown.
 pub(super) async fn gather(target: &Target, about: &About) -> Gathered {
-    let mut gathered = Gathered::default();
+    let mut gathered = unasked(about);
     match tokio::time::timeout(FACTS_WAIT, ask(target, about, &mut gathered)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
@@ -98,9 +107,18 @@ async fn ask(target: &Target, about: &About, gathered: &mut Gathered) -> Result<
             tables.push(table);
         }
     }
-    if let Some(statement) = &about.statement {
-        rows(&client, statement, &tables, gathered).await?;
+    let Some(statement) = &about.statement else { return Ok(()) };
+    if statement.locks_something() {
+        if statement.in_transaction {
+            gathered.unknown("when its locks end: that is when the session ends its open transaction");
+        }
+        settle(&client, statement).await?;
+        locks::ask(&client, &statement.locks, gathered).await?;
     }
+    if about.relations.is_empty() {
+        return Ok(());
+    }
+    rows(&client, statement, &tables, gathered).await?;
     for table in &tables {
         safety::in_use(&client, table, gathered).await?;
     }

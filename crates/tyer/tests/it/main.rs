@@ -27,6 +27,8 @@ mod kills;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod locks;
+#[cfg(test)]
 mod meaning;
 #[cfg(test)]
 mod migrations;

@@ -12,7 +12,7 @@ use tyer_core::limits::KEPT_BYTES_MAX;
 
 use super::question::Text;
 use crate::postgres::identity::Value;
-use crate::postgres::understand::{Naming, Understanding};
+use crate::postgres::understand::{Lock, Naming, Understanding};
 
 /// What one connection keeps, in bytes.
 #[derive(Debug, Default)]
@@ -61,8 +61,8 @@ pub(super) fn of_prepared(text: &Text, types: &[u32], understanding: &Understand
 
 /// Bytes of what a text means.
 pub(super) fn of_understanding(understanding: &Understanding) -> usize {
-    let Understanding { acts, redacted, syntax_error, controls, namings, executes, relations, .. } =
-        understanding;
+    let Understanding { acts, redacted, syntax_error, controls, namings, executes, .. } = understanding;
+    let Understanding { relations, locks, .. } = understanding;
     let acts = acts.iter().map(|act| size_of_val(act) + act.resource.name.len() + act.why.len());
     let names = executes.iter().chain(relations).map(|name| size_of_val(name) + name.len());
     let bodies = namings.iter().map(|naming| match naming {
@@ -77,7 +77,7 @@ pub(super) fn of_understanding(understanding: &Understanding) -> usize {
         + texts
         + size_of_val(controls.as_slice())
         + size_of_val(namings.as_slice())
-        + acts.chain(names).chain(bodies).sum::<usize>()
+        + acts.chain(names).chain(bodies).chain(locks.iter().map(Lock::bytes)).sum::<usize>()
 }
 
 /// Bytes of bound values.

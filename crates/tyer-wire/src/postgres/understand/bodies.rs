@@ -47,6 +47,9 @@ impl Walk {
             self.bodies += 1;
             let temps = std::mem::take(&mut self.temps);
             for statement in tree.protobuf.stmts.iter().filter_map(|raw| raw.stmt.as_ref()) {
+                if self.locking.does {
+                    statement.node.iter().for_each(|node| self.locks_of(node));
+                }
                 self.used(statement);
             }
             self.temps = temps;

@@ -167,7 +167,7 @@ impl Walk {
             NodeEnum::DoStmt(block) => {
                 let why = "runs a block of code, of which only plain SQL is understood here".to_owned();
                 self.runs_code(Kind::Upstream, "", why);
-                self.body(&block.args);
+                self.now(|walk| walk.body(&block.args));
                 return Some(Judged::Below);
             }
             NodeEnum::CallStmt(call) => {
@@ -253,7 +253,7 @@ impl Walk {
         self.used(&create.sql_body);
         // Without a language there is no other body.
         if names::option(&create.options, "language").is_some() {
-            self.body(&create.options);
+            self.later(|walk| walk.body(&create.options));
         }
     }
 

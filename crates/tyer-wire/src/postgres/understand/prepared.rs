@@ -174,6 +174,7 @@ impl Walk {
         self.found.push(free(format!("runs {name}, {whose}")));
         body.acts.iter().for_each(|act| self.found.push(act.clone()));
         body.relations.iter().for_each(|relation| self.loses(relation));
+        body.locks.iter().for_each(|lock| self.locking.add(lock.clone()));
         self.lasting = self.lasting.max(body.lasting);
         if body.hides() {
             self.distrust();

@@ -8,6 +8,7 @@ use tyer_core::intent::{Act, Acts, Effect, Reversibility};
 
 use super::acts::{Adjust, Found, act, free, table};
 use super::lasting::Lasting;
+use super::locks::{Lock, Locking};
 use super::prepared::Bodies;
 use super::tree::{self, Kids, See};
 use super::{builtin, names, settings};
@@ -35,6 +36,8 @@ pub(super) struct Walk {
     pub(super) narrowed: bool,
     /// How many function bodies deep the walk is.
     pub(super) bodies: usize,
+    /// What is locked.
+    pub(super) locking: Locking,
 }
 
 /// What is left to do after a statement's own effect was judged.
@@ -54,15 +57,16 @@ impl Walk {
     /// Walks over one statement of the request.
     pub(super) fn top(&mut self, statement: &pb::Node) {
         let before = self.found.pushed;
+        statement.node.iter().for_each(|node| self.locks_of(node));
         statement.see(self);
         if self.found.pushed == before {
             self.found.push(free("reads no table"));
         }
     }
 
-    /// The acts, the relations that lose or change rows, and the prepared statements.
-    pub(super) fn finish(self) -> (Acts, Vec<String>, Bodies) {
-        (self.found.into_acts(), self.relations, self.names)
+    /// The acts, the relations that lose or change rows with what is locked, and the prepared statements.
+    pub(super) fn finish(self) -> (Acts, (Vec<String>, Vec<Lock>), Bodies) {
+        (self.found.into_acts(), (self.relations, self.locking.into_vec()), self.names)
     }
 
     /// Any node anywhere in the tree.

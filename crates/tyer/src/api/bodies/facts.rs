@@ -3,6 +3,7 @@
 use serde::Serialize;
 use tyer_core::ceilings::Ceilings;
 use tyer_core::facts::{Cascade, Counted, Facts, How, RelationFacts, Replica, Safety};
+use tyer_core::locks::Lock;
 
 use super::Moment;
 
@@ -19,6 +20,8 @@ pub(crate) struct FactsBody {
     pub(crate) sequences: Vec<String>,
     /// What a loss could be made good from, if the upstream was asked.
     pub(crate) safety: Option<SafetyBody>,
+    /// What it keeps others from doing meanwhile.
+    pub(crate) locks: Vec<LockBody>,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -81,6 +84,38 @@ pub(crate) struct ReplicaBody {
     pub(crate) lag_bytes: Option<u64>,
 }
 
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LockBody {
+    pub(crate) name: String,
+    /// The upstream's own word, such as `ACCESS EXCLUSIVE`.
+    pub(crate) mode: String,
+    /// `definitions`, `writes` or `reads_and_writes`.
+    pub(crate) blocks: &'static str,
+    /// `instant`, `read`, `build`, `rewrite` or `untold`.
+    pub(crate) work: &'static str,
+    /// Why it is locked, where the request does not name it.
+    pub(crate) through: Option<String>,
+    /// How many parts of it are locked too.
+    pub(crate) parts: u64,
+    /// How many bytes the work goes through.
+    pub(crate) bytes: Option<u64>,
+    /// How long that takes at the assumed pace.
+    pub(crate) seconds: Option<u64>,
+    /// Who is in front; none if that is not known.
+    pub(crate) ahead: Option<AheadBody>,
+    /// The same in words.
+    pub(crate) words: String,
+    /// Who is in front in words; none if nobody is known to be.
+    pub(crate) waits: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct AheadBody {
+    pub(crate) sessions: u64,
+    /// For how long the oldest of their transactions had run.
+    pub(crate) oldest_ms: Option<u64>,
+}
+
 impl FactsBody {
     pub(super) fn of(facts: &Facts) -> Self {
         Self {
@@ -94,6 +129,7 @@ impl FactsBody {
                 .map(|sequence| sequence.in_words(crate::clock::civil))
                 .collect(),
             safety: facts.safety.as_ref().map(SafetyBody::of),
+            locks: facts.locks.iter().map(LockBody::of).collect(),
         }
     }
 }
@@ -114,6 +150,27 @@ impl RelationBody {
                 sessions: in_use.sessions,
                 applications: in_use.applications.clone(),
             }),
+        }
+    }
+}
+
+impl LockBody {
+    fn of(lock: &Lock) -> Self {
+        Self {
+            name: lock.name.clone(),
+            mode: lock.mode.clone(),
+            blocks: lock.blocks.as_str(),
+            work: lock.work.as_str(),
+            through: lock.through.clone(),
+            parts: lock.parts,
+            bytes: lock.bytes,
+            seconds: lock.seconds(),
+            ahead: lock
+                .ahead
+                .as_ref()
+                .map(|ahead| AheadBody { sessions: ahead.sessions, oldest_ms: ahead.oldest_ms }),
+            words: lock.in_words(),
+            waits: lock.ahead_in_words(),
         }
     }
 }

@@ -16,6 +16,11 @@ pub(super) fn lines(facts: &Value) -> Vec<(&'static str, String)> {
         lines.extend(list(relation, "dependents").iter().map(|object| ("depends", text(object))));
         lines.extend(relation.get("in_use").filter(|it| it.is_object()).map(|it| ("in use", used(it))));
     }
+    for lock in facts.get("locks").and_then(Value::as_array).into_iter().flatten() {
+        lines.push(("locks", at(lock, "/words")));
+        lines
+            .extend(lock.get("waits").and_then(Value::as_str).map(|waits| ("waits", waits.to_owned())));
+    }
     if let Some(safety) = facts.get("safety").filter(|safety| safety.is_object()) {
         lines.push(("backup", format!("last made: {}", known(safety, "/backup"))));
         lines.push(("archive", format!("last of the log: {}", known(safety, "/archived"))));
@@ -110,14 +115,18 @@ mod tests {
         let replica = json!({ "name": "lagos", "state": "streaming", "lag_ms": null, "lag_bytes": 5 });
         let safety =
             json!({ "backup": null, "archived": "2026-11-27T05:00:00Z", "replicas": [replica] });
+        let locks = json!([{ "words": "blocks t", "waits": "for 3" }, { "words": "u" }]);
         check(
-            &json!({ "relations": [relation], "safety": safety }),
+            &json!({ "relations": [relation], "locks": locks, "safety": safety }),
             &[
                 "touches: public.orders: 120 rows (counted), 12 %; rows in it: 1,000, bytes: 8,192",
                 "along: items: 120 rows (counted) deleted; rows in it: not known",
                 "part: public.orders_1",
                 "depends: trigger spy",
                 "in use: sessions with a lock: 2 (web)",
+                "locks: blocks t",
+                "waits: for 3",
+                "locks: u",
                 "backup: last made: not known",
                 "archive: last of the log: 2026-11-27T05:00:00Z",
                 "replica: lagos, streaming; behind by ms: not known, bytes: 5",

@@ -191,7 +191,7 @@ impl Remembered {
 
 fn malformed(why: &str) -> Arc<str> {
     let error = format!("not a line such as {{\"id\": 1, \"request\": \"...\"}}: {why}");
-    rest_of_line(&Explained { acts: opaque("the line could not be read") }, Some(&error))
+    rest_of_line(&opaque("the line could not be read"), Some(&error))
 }
 
 /// A line after the id and its comma.

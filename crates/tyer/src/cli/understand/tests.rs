@@ -60,6 +60,17 @@ fn the_form_of_a_line() {
 }
 
 #[test]
+fn what_keeps_others_waiting_is_told() {
+    let line =
+        serde_json::to_value(explain(b"ALTER TABLE t SET LOGGED").line(&Value::Null)).expect("JSON");
+    let lock = json!({
+        "on": "t and its parts, if it has any", "mode": "ACCESS EXCLUSIVE", "blocks": "reads_and_writes",
+        "work": "rewrite",
+    });
+    assert_eq!(line["locks"], json!([lock]));
+}
+
+#[test]
 fn what_cannot_be_read_is_opaque_and_told_at_the_end() {
     let check = |line: &str| {
         let (lines, ended) = answers(&format!("{line}\n{{\"id\":2,\"request\":\"SELECT 1\"}}\n"), 5, 2);

@@ -4,7 +4,8 @@ use tyer_core::intent::Timestamp;
 
 use crate::api::bodies::Moment;
 use crate::api::bodies::facts::{
-    CascadeBody, CountedBody, FactsBody, InUseBody, RelationBody, ReplicaBody, SafetyBody,
+    AheadBody, CascadeBody, CountedBody, FactsBody, InUseBody, LockBody, RelationBody, ReplicaBody,
+    SafetyBody,
 };
 use crate::api::bodies::holds::{ActBody, ApprovalBody, CardBody, GivenBody, HoldBody, NeedsBody};
 
@@ -119,10 +120,28 @@ fn facts() -> FactsBody {
         sequences: vec![
             "With what was done at 2026-11-23 14:00:00Z (makes the table public.orders_old), this deletes and recreates relation:public.orders_old".to_owned(),
         ],
+        locks: vec![lock()],
         safety: Some(SafetyBody {
             archived: Some(ago(4)),
             backup: Some(ago(8 * 60)),
             replicas: Some(vec![replica("lisbon", Some(120), Some(0)), replica("lagos", None, None)]),
         }),
+    }
+}
+
+fn lock() -> LockBody {
+    let (name, mode) = ("public.customers".to_owned(), "ACCESS EXCLUSIVE".to_owned());
+    LockBody {
+        name,
+        mode,
+        blocks: "reads_and_writes",
+        work: "rewrite",
+        through: None,
+        parts: 2,
+        bytes: Some(1_450_000_000),
+        seconds: Some(15),
+        ahead: Some(AheadBody { sessions: 3, oldest_ms: Some(720_000) }),
+        words: "blocks reads and writes of public.customers and 2 parts of it (ACCESS EXCLUSIVE) while all of it is written anew: 1.4 GB, about 15 s at an assumed 100 MB/s".to_owned(),
+        waits: Some("It has to wait for 3 sessions first; the oldest transaction had run for 12 min. Whoever comes after it waits behind it.".to_owned()),
     }
 }

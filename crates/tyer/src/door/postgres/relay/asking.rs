@@ -98,7 +98,9 @@ pub(crate) fn request(session: SessionId, relay: &Session, question: &Question) 
         explainable: understanding.explainable,
         settings: relay.settings().clone(),
         in_transaction: relay.status() != Status::Idle,
+        locks: understanding.locks.clone(),
     };
+    let asks = !understanding.relations.is_empty() || !understanding.locks.is_empty();
     Request {
         session,
         acts: understanding.acts.clone(),
@@ -108,9 +110,6 @@ pub(crate) fn request(session: SessionId, relay: &Session, question: &Question) 
         redacted: understanding.redacted.clone(),
         transactional: understanding.transactional(),
         fits_block: question.fits_block(),
-        about: About {
-            relations: understanding.relations.clone(),
-            statement: (!understanding.relations.is_empty()).then(statement),
-        },
+        about: About { relations: understanding.relations.clone(), statement: asks.then(statement) },
     }
 }
