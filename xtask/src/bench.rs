@@ -6,6 +6,7 @@
 //! PostgreSQL does not flush at commit and Tyer's store does, so the ratio of the writes is the worst that
 //! it can be. What is built how stands in the workspace's manifest, at its profiles.
 
+mod meaning;
 mod pgbench;
 pub mod splice;
 mod stream;
@@ -18,6 +19,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use self::pgbench::{Protocol, Script, Work};
+use self::stream::Cores;
 use self::tell::Telling;
 use self::ways::{Way, Ways};
 use crate::cluster::ClusterError;
@@ -125,8 +127,17 @@ pub fn run(program: &Path, form: Form, extent: Extent) -> Result<(), BenchError>
     for work in extent.works() {
         telling.group(compare(&ways, work, extent.rounds())?)?;
     }
-    let commits = commits(&ways)?;
-    telling.end(commits, ways.memory_mib()?, stream::run(program)?)
+    let (commits, loaded_mib) = (commits(&ways)?, ways.memory_mib()?);
+    let understood = stream::run(program, Cores::All)?;
+    telling.end(commits, loaded_mib, (understood, meaning::run(program, extent)?))
+}
+
+/// Measures only what it costs to understand statements; needs no database.
+///
+/// # Errors
+/// When the program does not run.
+pub fn understanding(program: &Path, form: Form, extent: Extent) -> Result<(), BenchError> {
+    tell::meaning(form, meaning::run(program, extent)?)
 }
 
 fn compare(ways: &Ways, work: Work, rounds: u32) -> Result<Vec<Figures>, BenchError> {
@@ -179,7 +190,8 @@ fn commits(ways: &Ways) -> Result<Commits, BenchError> {
 /// The value that this many in a hundred don't exceed.
 fn quantile(mut values: Vec<f64>, hundredths: usize) -> f64 {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() * hundredths / 100).copied().unwrap_or(f64::NAN)
+    let at = (values.len() * hundredths / 100).min(values.len().saturating_sub(1));
+    values.get(at).copied().unwrap_or(f64::NAN)
 }
 
 fn system(what: &'static str) -> impl FnOnce(io::Error) -> BenchError {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::bench::{Extent, Form};
+use xtask::bench::{BenchError, Extent, Form};
 
 #[derive(Debug, Parser)]
 #[command(about = "The project's own chores")]
@@ -24,6 +24,9 @@ enum Chore {
         /// Measure less, in about a minute
         #[arg(long)]
         quick: bool,
+        /// Only what it costs to understand statements, without a database
+        #[arg(long)]
+        understanding: bool,
     },
     /// Copy bytes between a port and another: what the benchmarks compare with
     #[command(hide = true)]
@@ -49,7 +52,8 @@ enum Chore {
 
 fn main() -> ExitCode {
     match Cli::parse().chore {
-        Chore::Bench { json, quick } => bench(
+        Chore::Bench { json, quick, understanding } => bench(
+            if understanding { xtask::bench::understanding } else { xtask::bench::run },
             if json { Form::Json } else { Form::Table },
             if quick { Extent::Quick } else { Extent::Full },
         ),
@@ -59,9 +63,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn bench(form: Form, extent: Extent) -> ExitCode {
-    let told =
-        built().and_then(|program| xtask::bench::run(&program, form, extent).map_err(io::Error::other));
+fn bench(
+    run: fn(&Path, Form, Extent) -> Result<(), BenchError>,
+    form: Form,
+    extent: Extent,
+) -> ExitCode {
+    let told = built().and_then(|program| run(&program, form, extent).map_err(io::Error::other));
     ended("bench", told)
 }
 

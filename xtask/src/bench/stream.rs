@@ -9,7 +9,15 @@ use serde_json::json;
 
 use super::{BenchError, system};
 
-const LINES: u32 = 200_000;
+/// Lines that are fed; no two have the same text.
+pub(super) const LINES: u32 = 200_000;
+
+/// On how many cores the program runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Cores {
+    One,
+    All,
+}
 
 /// What was measured.
 #[derive(Clone, Copy, Debug)]
@@ -20,9 +28,17 @@ pub(super) struct Understood {
 }
 
 /// Feeds the lines, reads the answers, and stops the time until the last one.
-pub(super) fn run(program: &Path) -> Result<Understood, BenchError> {
+pub(super) fn run(program: &Path, cores: Cores) -> Result<Understood, BenchError> {
     let input: Vec<u8> = (0..LINES).flat_map(line).collect();
-    let mut command = Command::new(program);
+    let mut command = match cores {
+        Cores::All => Command::new(program),
+        // The program takes as many threads as it is given cores.
+        Cores::One => {
+            let mut command = Command::new("taskset");
+            command.args(["--cpu-list", "0"]).arg(program);
+            command
+        }
+    };
     command.args(["understand", "sql", "--jsonl"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let started = Instant::now();
     let mut child = command.spawn().map_err(system("tyer understand"))?;
@@ -44,13 +60,20 @@ pub(super) fn run(program: &Path) -> Result<Understood, BenchError> {
         let said = format!("{ended} after {answered} of {LINES} lines");
         return Err(BenchError::Program("tyer understand", said));
     }
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = match cores {
+        Cores::One => 1,
+        Cores::All => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+    };
     Ok(Understood { lines: LINES, per_second: f64::from(LINES) / seconds, threads })
 }
 
-/// One of ten kinds of statements; no two lines have the same text.
 fn line(n: u32) -> Vec<u8> {
-    let sql = match n % 10 {
+    format!("{}\n", json!({ "id": n, "request": request(n) })).into_bytes()
+}
+
+/// One of ten kinds of statements.
+pub(super) fn request(n: u32) -> String {
+    match n % 10 {
         0 => format!("SELECT id, name FROM customers WHERE id = {n}"),
         1 => format!("INSERT INTO orders (customer, total) VALUES ({n}, 12.50), ({n}, 7)"),
         2 => format!("UPDATE orders SET status = 'paid' WHERE id = {n} AND status <> 'paid'"),
@@ -66,6 +89,5 @@ fn line(n: u32) -> Vec<u8> {
         7 => format!("BEGIN; INSERT INTO audit VALUES ({n}); COMMIT"),
         8 => format!("GRANT SELECT ON orders TO reader_{n}"),
         _ => format!("CREATE INDEX CONCURRENTLY i{n} ON orders (customer) WHERE total > {n}"),
-    };
-    format!("{}\n", json!({ "id": n, "request": sql })).into_bytes()
+    }
 }

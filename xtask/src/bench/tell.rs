@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 
 use serde_json::{Value, json};
 
+use super::meaning::Meaning;
 use super::pgbench::{Protocol, Script};
 use super::stream::Understood;
 use super::ways::Way;
@@ -52,9 +53,10 @@ impl Telling {
         &self,
         commits: Commits,
         loaded_mib: f64,
-        understood: Understood,
+        (understood, meaning): (Understood, Meaning),
     ) -> Result<(), BenchError> {
-        let aims = self.aims(commits);
+        let mut aims = self.aims(commits);
+        aims.extend(understanding(meaning));
         if self.form == Form::Json {
             let document = json!({
                 "compared": self.groups.iter().flatten().map(json).collect::<Vec<_>>(),
@@ -66,6 +68,7 @@ impl Telling {
                     "lines_per_second": understood.per_second,
                     "threads": understood.threads,
                 },
+                "meaning": meaning_json(meaning),
             });
             return say(&document.to_string());
         }
@@ -78,6 +81,7 @@ impl Telling {
             "understand sql: {} distinct lines, {:.0} lines/s on {} threads",
             understood.lines, understood.per_second, understood.threads,
         ))?;
+        say(&meaning_row(meaning))?;
         aims.iter().try_for_each(|aim| say(&aim.row()))
     }
 
@@ -122,6 +126,57 @@ impl Telling {
         aims.push(Aim::most("idle memory, MiB".to_owned(), self.idle_mib, 32.0));
         aims
     }
+}
+
+/// What it costs to understand statements, alone.
+pub(super) fn meaning(form: Form, meaning: Meaning) -> Result<(), BenchError> {
+    let aims = understanding(meaning);
+    if form == Form::Json {
+        let aims: Vec<Value> = aims.iter().map(Aim::json).collect();
+        return say(&json!({ "meaning": meaning_json(meaning), "aims": aims }).to_string());
+    }
+    say(&meaning_row(meaning))?;
+    aims.iter().try_for_each(|aim| say(&aim.row()))
+}
+
+fn meaning_row(meaning: Meaning) -> String {
+    format!(
+        "understanding: {} statements, {:.1} us each, the bare parser {:.1}; by lines {:.1}, the bare parser {:.1}; \
+         seen before {:.0} ns, the worst {:.0}",
+        meaning.statements,
+        meaning.understand_us,
+        meaning.parse_us,
+        meaning.line_us,
+        meaning.line_parse_us,
+        meaning.seen_ns,
+        meaning.seen_worst_ns,
+    )
+}
+
+fn meaning_json(meaning: Meaning) -> Value {
+    json!({
+        "statements": meaning.statements,
+        "parse_us": meaning.parse_us,
+        "understand_us": meaning.understand_us,
+        "speed": meaning.speed(),
+        "line_parse_us": meaning.line_parse_us,
+        "line_us": meaning.line_us,
+        "line_speed": meaning.line_speed(),
+        "seen_ns": meaning.seen_ns,
+        "seen_worst_ns": meaning.seen_worst_ns,
+    })
+}
+
+fn understanding(meaning: Meaning) -> [Aim; 3] {
+    [
+        Aim::least("understanding, of the bare parser's speed".to_owned(), meaning.speed(), 0.5),
+        Aim::least(
+            "understand sql on one core, of the bare parser's".to_owned(),
+            meaning.line_speed(),
+            0.5,
+        ),
+        Aim::most("a statement seen before, us".to_owned(), meaning.seen_worst_ns / 1e3, 1.0),
+    ]
 }
 
 impl Aim {

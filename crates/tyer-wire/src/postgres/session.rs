@@ -43,7 +43,7 @@ pub use self::owned::{Excess, Owning, Turn};
 pub use self::question::Question;
 use self::question::{Portal, Prepared};
 use self::transaction::Savepoints;
-use self::understood::Understood;
+pub use self::understood::Understood;
 pub use self::upstream::{Pass, Relay};
 use super::decode::{self, Frame};
 use super::encode;

@@ -17,7 +17,7 @@ const BELIED_MAX: usize = 256;
 
 /// The understandings of one connection's texts; when they are too many, all are forgotten.
 #[derive(Debug, Default)]
-pub(super) struct Understood {
+pub struct Understood {
     by_text: HashMap<Arc<str>, Arc<Understanding>>,
     by_outline: HashMap<String, Arc<Understanding>>,
     bytes: usize,
@@ -27,7 +27,7 @@ pub(super) struct Understood {
 
 impl Understood {
     /// What the text would do.
-    pub(super) fn of(&mut self, sql: &str) -> Arc<Understanding> {
+    pub fn of(&mut self, sql: &str) -> Arc<Understanding> {
         if let Some(known) = self.by_text.get(sql) {
             return Arc::clone(known);
         }
