@@ -8,17 +8,30 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Cascade, Counted, Facts};
+use crate::facts::{Cascade, Counted, Facts, How};
 use crate::figures::grouped;
 use crate::limits::{DRIFT_ROWS_MIN, DRIFT_ROWS_PERCENT};
+use crate::names::Named;
+
+/// Relations that a leaf lists with what was done to their rows.
+const RECORDED_MAX: usize = 40;
 
 /// What a request may do at most.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ceilings {
     /// The relations of the card.
     pub relations: Vec<Ceiling>,
     /// Rows of any other relation; `None` is no ceiling.
     pub others: Option<u64>,
+    /// What may be emptied, altered or removed as a whole, which no counter of rows shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub whole: Vec<Relation>,
+    /// Nothing is agreed to by name, and so nothing is too much: what is done is counted for the record.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_counts: bool,
+    /// What its names have to mean. The card has them among its facts, and they come with the grant.
+    #[serde(skip)]
+    pub names: Vec<Named>,
 }
 
 /// What a request may do to one relation at most.
@@ -30,6 +43,57 @@ pub struct Ceiling {
     pub identity: u64,
     /// Rows, its partitions' and heirs' included; `None` is no ceiling.
     pub rows: Option<u64>,
+    /// There is none because another server has them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub elsewhere: bool,
+}
+
+/// A relation, and nothing more of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Relation {
+    /// Its qualified name.
+    pub name: String,
+    /// What the upstream itself knows it by.
+    pub identity: u64,
+}
+
+/// What a request did to a relation beyond its counted rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beyond {
+    /// Which.
+    pub relation: Relation,
+    /// What it did.
+    pub what: Deed,
+}
+
+/// What can be done to a relation that no counter of rows shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// It was emptied or written anew.
+    Emptied,
+    /// It is not there any more.
+    Removed,
+    /// It was altered, or at least kept from everybody else.
+    Altered,
+    /// Rows were written that another server has.
+    Elsewhere,
+}
+
+impl Beyond {
+    /// What was done and should not have been, in words.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let name = &self.relation.name;
+        match self.what {
+            Deed::Emptied => format!("empty or rewrite {name}, which nobody agreed to"),
+            Deed::Removed => format!("remove {name}, which nobody agreed to"),
+            Deed::Altered => format!("alter {name} or keep it from everybody, which nobody agreed to"),
+            Deed::Elsewhere => {
+                format!("write {name}, whose rows another server has and nobody can count")
+            }
+        }
+    }
 }
 
 /// What a request did to the rows of one relation.
@@ -53,6 +117,35 @@ impl Measured {
     pub fn rows(&self) -> u64 {
         self.created.max(self.changed.saturating_add(self.destroyed))
     }
+
+    /// What was done, in words: `public.orders: 1 changed, 4 deleted`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let counts =
+            [(self.created, "inserted"), (self.changed, "changed"), (self.destroyed, "deleted")];
+        let some = counts.iter().filter(|(rows, _)| *rows > 0);
+        let some: Vec<String> = some.map(|(rows, how)| format!("{rows} {how}")).collect();
+        format!("{}: {}", self.name, some.join(", "))
+    }
+
+    /// The most as far as a leaf has room for them, and the sum of the others.
+    #[must_use]
+    pub fn recorded(mut all: Vec<Self>) -> Vec<Self> {
+        if all.len() <= RECORDED_MAX {
+            return all;
+        }
+        all.sort_by_key(|it| std::cmp::Reverse(it.rows()));
+        let rest = all.split_off(RECORDED_MAX);
+        let name = format!("{} more", rest.len());
+        let sum = Self { name, ..Self::default() };
+        all.push(rest.into_iter().fold(sum, |sum, it| Self {
+            created: sum.created.saturating_add(it.created),
+            changed: sum.changed.saturating_add(it.changed),
+            destroyed: sum.destroyed.saturating_add(it.destroyed),
+            ..sum
+        }));
+        all
+    }
 }
 
 impl Ceilings {
@@ -66,7 +159,9 @@ impl Ceilings {
             let Some(identity) = relation.identity else { continue };
             let figure = relation.figure().or(relation.rows);
             let rows = measured(identity).map(Measured::rows).or(figure).map(tolerated);
-            relations.push(Ceiling { name: relation.name.clone(), identity, rows });
+            let elsewhere = relation.elsewhere;
+            let rows = rows.filter(|_| !elsewhere);
+            relations.push(Ceiling { name: relation.name.clone(), identity, rows, elsewhere });
         }
         if relations.is_empty() {
             return None;
@@ -83,17 +178,63 @@ impl Ceilings {
                 Some(ceiling) => ceiling.rows = ceiling.rows.map(|own| own.saturating_add(rows)),
                 None => {
                     let (name, identity) = (name.clone(), *identity);
-                    relations.push(Ceiling { name, identity, rows: Some(tolerated(rows)) });
+                    let rows = Some(tolerated(rows));
+                    relations.push(Ceiling { name, identity, rows, elsewhere: false });
                 }
             }
         }
         for rows in &facts.measured {
             if !relations.iter().any(|ceiling| ceiling.identity == rows.identity) {
                 let (name, identity) = (rows.name.clone(), rows.identity);
-                relations.push(Ceiling { name, identity, rows: Some(tolerated(rows.rows())) });
+                let rows = Some(tolerated(rows.rows()));
+                relations.push(Ceiling { name, identity, rows, elsewhere: false });
             }
         }
-        Some(Self { relations, others })
+        let along = facts.relations.iter().flat_map(|relation| &relation.cascades);
+        let along = along.filter(|it| matches!(it.how, How::Emptied | How::Dropped));
+        let along = along.map(|it| Relation { name: it.name.clone(), identity: it.identity });
+        let tried = facts.beyond.iter().map(|it| it.relation.clone());
+        let whole: BTreeSet<Relation> = along.chain(tried).collect();
+        let whole = whole.into_iter().collect();
+        Some(Self { relations, others, whole, ..Self::default() })
+    }
+
+    /// Of code that nobody saw through: nothing is bounded, and what it does to rows is recorded.
+    #[must_use]
+    pub fn of_code() -> Self {
+        Self { only_counts: true, ..Self::default() }
+    }
+
+    /// The same for a request that does more than to rows: what it names may be dealt with as a whole, which is these
+    /// names.
+    #[must_use]
+    pub fn entirely(mut self, named: &[Named]) -> Self {
+        for means in named.iter().filter_map(|named| named.means.as_ref()) {
+            let name = means.qualified.clone();
+            let relation = Relation { name, identity: means.identity };
+            if !self.whole.contains(&relation) {
+                self.whole.push(relation);
+            }
+        }
+        self
+    }
+
+    /// What was done beyond rows that may not be. `above` is as for [`Ceilings::exceeded`].
+    #[must_use]
+    pub fn beyond(
+        &self,
+        done: &[(u64, Deed)],
+        above: &BTreeMap<u64, BTreeSet<u64>>,
+    ) -> Vec<(u64, Deed)> {
+        let whole = |identity: &u64| self.whole.iter().any(|it| it.identity == *identity);
+        let written =
+            |identity: &u64| self.relations.iter().any(|it| it.identity == *identity && it.elsewhere);
+        let may = |(identity, what): &(u64, Deed)| {
+            let ups = || above.get(identity).into_iter().flatten();
+            let is_written = *what == Deed::Elsewhere && (written(identity) || ups().any(written));
+            self.only_counts || is_written || whole(identity) || ups().any(whole)
+        };
+        done.iter().filter(|deed| !may(deed)).copied().collect()
     }
 
     /// In what more was done than may be, in words with both numbers. `above` gives the partitioned tables and
@@ -132,14 +273,23 @@ impl Ceilings {
     /// The ceilings in words, for the card: `public.orders: at most 132 rows`.
     #[must_use]
     pub fn in_words(&self) -> Vec<String> {
-        let most = |rows: Option<u64>| match rows {
+        if self.only_counts {
+            return vec![
+                "nothing: it runs code, and what it does is counted for the record".to_owned(),
+            ];
+        }
+        let most = |rows: Option<u64>, elsewhere: bool| match rows {
             Some(rows) => format!("at most {} rows", grouped(rows)),
+            None if elsewhere => "any number of rows, since another server has them".to_owned(),
             None => "any number of rows, since nothing could be estimated".to_owned(),
         };
-        let each = self.relations.iter().map(|ceiling| (ceiling.name.as_str(), ceiling.rows));
-        each.chain([("any other table, by cascades or triggers", self.others)])
-            .map(|(name, rows)| format!("{name}: {}", most(rows)))
-            .collect()
+        let each = self.relations.iter();
+        let each = each.map(|it| format!("{}: {}", it.name, most(it.rows, it.elsewhere)));
+        let others = most(self.others, false);
+        let others = format!("any other table, by cascades or triggers: {others}");
+        let whole = self.whole.iter();
+        let whole = whole.map(|it| format!("{}: it may be emptied, altered or removed", it.name));
+        each.chain([others]).chain(whole).collect()
     }
 }
 
@@ -158,7 +308,8 @@ pub fn tolerated(rows: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{How, RelationFacts};
+    use crate::facts::RelationFacts;
+    use crate::names::Meaning;
 
     fn facts(relations: &[(u64, Option<u64>, Option<u64>)]) -> Facts {
         let relation = |(identity, rows, touched): &(u64, Option<u64>, Option<u64>)| RelationFacts {
@@ -226,6 +377,77 @@ mod tests {
                 &format!("{other} 550 rows"),
             ],
         );
+    }
+
+    #[test]
+    fn what_was_done_fits_a_leaf() {
+        let all: Vec<Measured> = (1..=43).map(|identity| did(identity, (0, identity, 1))).collect();
+        assert_eq!(Measured::recorded(all[..40].to_vec()), all[..40]);
+        let recorded = Measured::recorded(all);
+        let words = |at: usize| recorded.get(at).map(Measured::in_words).unwrap_or_default();
+        assert_eq!(recorded.len(), 41);
+        assert_eq!(words(0), "public.t43: 43 changed, 1 deleted");
+        assert_eq!(words(40), "3 more: 6 changed, 3 deleted");
+    }
+
+    #[test]
+    fn where_another_server_has_the_rows_there_is_no_ceiling() {
+        let mut facts = facts(&[(7, Some(9), Some(9))]);
+        facts.relations[0].elsewhere = true;
+        let ceilings = Ceilings::of(&facts).expect("a known relation");
+        assert_eq!(
+            ceilings.in_words(),
+            [
+                "public.t7: any number of rows, since another server has them",
+                "any other table, by cascades or triggers: any number of rows, since nothing could be estimated",
+            ]
+        );
+        let above = BTreeMap::from([(71, BTreeSet::from([7]))]);
+        let done =
+            [(7, Deed::Elsewhere), (71, Deed::Elsewhere), (8, Deed::Elsewhere), (7, Deed::Emptied)];
+        assert_eq!(ceilings.beyond(&done, &above), [(8, Deed::Elsewhere), (7, Deed::Emptied)]);
+        assert!(Ceilings::of_code().beyond(&done, &above).is_empty());
+        assert_eq!(Ceilings::of_code().in_words().len(), 1);
+    }
+
+    #[test]
+    fn what_is_beyond_rows_is_agreed_to_by_name() {
+        let agreed = facts(&[(7, None, Some(120))]);
+        let above = BTreeMap::from([(71, BTreeSet::from([70, 7]))]);
+        let check = |facts: &Facts, entirely: bool, done: &[(u64, Deed)], expect: &[u64]| {
+            let ceilings = Ceilings::of(facts).expect("a known relation");
+            let means = Meaning {
+                qualified: "public.t7".into(),
+                identity: 7,
+                kind: "table".into(),
+                rules: None,
+                own: false,
+            };
+            let named = [Named { name: "t7".into(), means: Some(means) }];
+            let ceilings = if entirely { ceilings.entirely(&named) } else { ceilings };
+            let beyond: Vec<u64> = ceilings.beyond(done, &above).into_iter().map(|it| it.0).collect();
+            assert_eq!(beyond, expect, "{facts:?} {done:?}");
+        };
+        let done = [(7, Deed::Emptied), (8, Deed::Removed), (71, Deed::Altered)];
+        check(&agreed, false, &done, &[7, 8, 71]);
+        check(&agreed, true, &done, &[8]);
+        let relation = Relation { name: "public.t8".into(), identity: 8 };
+        let beyond = Beyond { relation, what: Deed::Removed };
+        assert_eq!(beyond.in_words(), "remove public.t8, which nobody agreed to");
+        let tried = Facts { beyond: vec![beyond], ..agreed.clone() };
+        check(&tried, false, &done, &[7, 71]);
+        check(&tried, true, &done, &[]);
+        let mut cascades = agreed;
+        cascades.relations[0].cascades = vec![Cascade {
+            name: "public.t8".into(),
+            identity: 8,
+            how: How::Emptied,
+            rows: None,
+            counted: None,
+        }];
+        check(&cascades, true, &done, &[]);
+        cascades.relations[0].cascades[0].how = How::Deleted;
+        check(&cascades, true, &done, &[8]);
     }
 
     #[test]

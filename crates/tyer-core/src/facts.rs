@@ -6,10 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ceilings::{Ceilings, Measured, tolerated};
+use crate::ceilings::{Beyond, Ceilings, Measured, tolerated};
 use crate::figures::grouped;
 use crate::intent::{Digest, HoldId, Intent, Timestamp};
 use crate::locks::{self, Lock};
+use crate::names::{self, Named};
 use crate::sequence::Sequence;
 use crate::verdict::Needs;
 
@@ -18,6 +19,9 @@ use crate::verdict::Needs;
 pub struct Facts {
     /// Relations that would lose or change rows.
     pub relations: Vec<RelationFacts>,
+    /// What the names of relations in it mean, of those that it reads too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<Named>,
     /// What could not be found out, in words.
     pub unknown: Vec<String>,
     /// In what they differ from the facts that people had agreed to before, in words.
@@ -26,6 +30,9 @@ pub struct Facts {
     /// What the request did to rows when it was tried and taken back, because that was more than was agreed to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measured: Vec<Measured>,
+    /// What it did then that counters of rows do not show.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beyond: Vec<Beyond>,
     /// What it may do at most once people have agreed; `None` where nothing bounds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceilings: Option<Ceilings>,
@@ -56,6 +63,9 @@ pub struct RelationFacts {
     /// What the upstream itself knows it by: one that was removed and made again has another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<u64>,
+    /// Another server has its rows, or some of them: nobody here can count what happens to them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub elsewhere: bool,
     /// Rows the request would touch, counted with its own condition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Counted>,
@@ -165,7 +175,7 @@ impl Facts {
     pub fn drift(&self, approved: &Self) -> Vec<String> {
         let now = |name: &str| self.relations.iter().find(|relation| relation.name == name);
         let before = |name: &str| approved.relations.iter().any(|relation| relation.name == name);
-        let mut differences = Vec::new();
+        let mut differences = names::differences(&approved.names, &self.names);
         for agreed in &approved.relations {
             match now(&agreed.name) {
                 Some(relation) => relation.drift(agreed, &mut differences),
@@ -232,8 +242,12 @@ impl RelationFacts {
 
     fn drift(&self, agreed: &Self, differences: &mut Vec<String>) {
         let name = &self.name;
-        if agreed.identity.is_some() && self.identity != agreed.identity {
-            differences.push(format!("{name} was removed and made again"));
+        let again = format!("{name} was removed and made again");
+        if agreed.identity.is_some()
+            && self.identity != agreed.identity
+            && !differences.contains(&again)
+        {
+            differences.push(again);
         }
         // How many it holds says how many go, where nothing better is known.
         let (now, before) = match agreed.touched {

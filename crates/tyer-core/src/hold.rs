@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ceilings::Ceilings;
 use crate::facts::Card;
 use crate::intent::{Digest, HoldId, PersonId, SessionId, Timestamp};
 use crate::limits::{GRANT_MS_MAX, HOLD_MS_MAX, REJECTED_MS};
@@ -286,7 +287,9 @@ impl Hold {
             }
             Verdict::Allow(grant) => {
                 self.state = State::Taken { lapses };
-                let ceilings = self.card.facts.ceilings.clone();
+                let facts = &self.card.facts;
+                let names = &facts.names;
+                let ceilings = facts.ceilings.clone().map(|it| Ceilings { names: names.clone(), ..it });
                 let grant = grant.released(self.card.hold.clone(), ceilings, lapses);
                 Next::Releases(self, grant)
             }

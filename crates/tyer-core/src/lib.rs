@@ -12,6 +12,7 @@ pub mod intent;
 pub mod ledger;
 pub mod limits;
 pub mod locks;
+pub mod names;
 pub mod policy;
 pub mod record;
 pub mod sequence;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ceilings::Ceilings;
+use crate::ceilings::{Ceilings, Measured};
 use crate::intent::{Digest, HoldId, SessionId, Timestamp};
 
 /// What the policies say of an intent.
@@ -237,6 +237,9 @@ pub enum Outcome {
         tag: String,
         /// Rows affected, as far as the upstream said.
         rows: Option<u64>,
+        /// What it did to rows of each relation, where that was counted; bounded.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        did: Vec<Measured>,
     },
     /// The upstream refused or failed.
     Failed {
@@ -253,6 +256,14 @@ pub enum Outcome {
         /// What was lost.
         why: String,
     },
+}
+
+impl Outcome {
+    /// It was done, and what it did was not counted.
+    #[must_use]
+    pub fn done(tag: String, rows: Option<u64>) -> Self {
+        Self::Done { tag, rows, did: Vec::new() }
+    }
 }
 
 /// Why a request does not run, as a class that a caller can branch on.

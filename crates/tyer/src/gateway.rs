@@ -6,6 +6,7 @@
 //! and only then applied to the [`World`]. INVARIANT: `Clearance::assertion` is called in this file,
 //! once, after the leaf is durable.
 
+mod bounds;
 pub(crate) mod carried;
 pub(crate) mod configuration;
 pub(crate) mod exceeded;
@@ -29,6 +30,7 @@ use tyer_core::facts::Facts;
 use tyer_core::hold::{Event, Next, StepError};
 use tyer_core::intent::{HoldId, Intent, SessionId, Timestamp, Upstream};
 use tyer_core::limits::LEASE_TEXT_BYTES_MAX;
+use tyer_core::names::Meant;
 use tyer_core::policy::{Asks, Decision, Memo, Situation};
 use tyer_core::record::{ApprovalRecord, Record, What};
 use tyer_core::sequence::History;
@@ -40,7 +42,7 @@ use crate::clock;
 use crate::config::{Config, Mode};
 use crate::gateway::leases::Leases;
 use crate::gateway::outcomes::Taken;
-pub(crate) use crate::gateway::requests::{About, Patience, Request};
+pub(crate) use crate::gateway::requests::{About, Here, Patience, Request};
 use crate::gateway::sequences::{Noted, Sequences};
 use crate::gateway::world::World;
 use crate::gateway::world::holds::put;
@@ -152,8 +154,9 @@ impl Gateway {
             match self.attempt(&request, again.take()).await? {
                 Attempt::Cleared(clearance) => return Ok(clearance),
                 Attempt::Again => {}
-                Attempt::Look(upstream) => {
-                    again = Some(self.upstreams.facts(&upstream, &request.about).await);
+                Attempt::Look(upstream, agreed) => {
+                    let about = &request.about;
+                    again = Some(self.upstreams.facts(&upstream, about, agreed).await);
                 }
                 Attempt::Lapsed(leaf) => return Err(self.lapsed(leaf).await),
                 Attempt::Waits(hold, needs) => {
@@ -449,8 +452,8 @@ enum Attempt {
     Cleared(Clearance),
     /// The world has changed meanwhile.
     Again,
-    /// People have agreed; the consequences at this upstream have to be looked at again.
-    Look(Upstream),
+    /// People have agreed, to names that mean this; the consequences at this upstream have to be looked at again.
+    Look(Upstream, Option<Arc<Meant>>),
     /// Its leaf is durable, and its grant lapsed before that.
     Lapsed(LeafIndex),
     Waits(HoldId, Needs),

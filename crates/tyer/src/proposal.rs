@@ -12,18 +12,21 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::watch;
 use tyer_core::intent::{SessionId, Upstream};
+use tyer_core::names::Meant;
 use tyer_core::verdict::{Clearance, LeafIndex, Outcome, Reason, Refusal};
 use tyer_wire::postgres::decode::{Complaint, Decoder, Side};
 use tyer_wire::postgres::session::{Excess, Owning, Pass, Session, Turn};
 
 use self::asked::question;
-use crate::door::postgres::{raised, request};
+use crate::door::postgres::{otherwise, raised, request};
 use crate::gateway::exceeded::EXCEEDED;
-use crate::gateway::{Gateway, Patience, Request};
+use crate::gateway::{Gateway, Here, Patience, Request};
 use crate::upstream::Connected;
 
 /// Bytes read at once.
 const READ_BYTES: usize = 16 * 1024;
+/// How long the database may take to say what names mean.
+const NAMES_WAIT: Duration = Duration::from_secs(3);
 /// How long a text may wait for people in one call.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(50);
 
@@ -58,7 +61,7 @@ pub(crate) async fn propose(
         let (message, next) = error.for_agent();
         Refusal::new(Reason::Unsupported, message, next)
     })?;
-    let (relay, question) = question(gateway, &upstream, &mut connected, sql).await?;
+    let (mut relay, question) = question(gateway, &upstream, &mut connected, sql).await?;
     // Registered before it is decided, so that the end of the session finds it in every case.
     let most = gateway.config.limits.connections_per_session;
     let Some((number, kill)) = gateway.connections.opened(&session, most) else {
@@ -66,11 +69,15 @@ pub(crate) async fn propose(
         return Err(Refusal::new(Reason::TooMany, message, "close some and propose it again"));
     };
     let patience = Patience { wait: wait.min(WAIT_MAX), gone: kill.clone() };
-    let request = request(session.clone(), &relay, &question);
+    let mut request = request(session.clone(), &relay, &question);
+    let mut decoder = Decoder::new(Side::Upstream);
+    decoder.push(&connected.rest);
+    request.about.here = Box::pin(here(&mut relay, &mut connected, &mut decoder)).await;
     let proposed = match gateway.submit(request.clone(), patience).await {
         Ok(clearance) => {
             let leaf = clearance.leaf();
-            let run = Running { relay, connected, request, leaf, clearance: Some(clearance) };
+            let clearance = Some(clearance);
+            let run = Running { relay, connected, decoder, request, leaf, clearance };
             let proposed = run.finish(gateway, &upstream, kill).await;
             if let Err(error) = gateway.settle(leaf, proposed.outcome.clone()).await {
                 tracing::error!(%error, leaf = leaf.0, "an outcome was not recorded");
@@ -90,6 +97,7 @@ pub(crate) async fn propose(
 struct Running {
     relay: Session,
     connected: Connected,
+    decoder: Decoder,
     request: Request,
     leaf: LeafIndex,
     /// Until it is used.
@@ -148,20 +156,23 @@ impl Running {
         mut kill: watch::Receiver<bool>,
     ) -> Proposed {
         let mut is_cancelled = false;
-        let mut decoder = Decoder::new(Side::Upstream);
-        decoder.push(&self.connected.rest);
         let (mut bytes, mut message) = (vec![0; READ_BYTES], None);
         loop {
-            match self.heard(&mut decoder, &mut message) {
+            match self.heard(&mut message) {
                 Heard::More => {}
                 Heard::Outcome(outcome) => {
                     self.connected.writer.close().await;
                     return Proposed { outcome, message };
                 }
                 Heard::Unsent(why) => return self.unsent(gateway, "55000", why),
-                Heard::Exceeded(Excess { differences, measured }) => {
-                    let more = (differences, measured);
-                    let refusal = gateway.exceeded(&self.request, self.leaf, more).await;
+                Heard::Otherwise(excess) => {
+                    let leaf = self.leaf;
+                    let refusal = gateway.meant_otherwise(&self.request, leaf, otherwise(excess)).await;
+                    let outcome = Outcome::Failed { code: EXCEEDED.to_owned() };
+                    return Proposed { outcome, message: Some(refusal.message) };
+                }
+                Heard::Exceeded(excess) => {
+                    let refusal = gateway.exceeded(&self.request, self.leaf, otherwise(excess)).await;
                     let outcome = Outcome::Failed { code: EXCEEDED.to_owned() };
                     return Proposed { outcome, message: Some(refusal.message) };
                 }
@@ -187,7 +198,7 @@ impl Running {
                     if sent.is_err() { break }
                 }
                 read = self.connected.reader.read(&mut bytes) => match read.ok().and_then(|count| bytes.get(..count)) {
-                    Some(read) if !read.is_empty() => decoder.push(read),
+                    Some(read) if !read.is_empty() => self.decoder.push(read),
                     _ => break,
                 }
             }
@@ -207,9 +218,9 @@ impl Running {
         Proposed { outcome: lost.unwrap_or_else(|| Outcome::Unknown { why: why.to_owned() }), message }
     }
 
-    fn heard(&mut self, decoder: &mut Decoder, message: &mut Option<String>) -> Heard {
+    fn heard(&mut self, message: &mut Option<String>) -> Heard {
         loop {
-            let frame = match decoder.frame() {
+            let frame = match self.decoder.frame() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return Heard::More,
                 Err(_) => return Heard::Over,
@@ -224,12 +235,14 @@ impl Running {
                 return Heard::Outcome(outcome);
             }
             match relayed.turn {
-                Turn::None => {}
+                // Nothing was asked about names while it ran.
+                Turn::None | Turn::Meant(_) => {}
                 Turn::Ready => match self.execute() {
                     Ok(()) => {}
                     Err(why) => return Heard::Unsent(why),
                 },
                 Turn::Refused(answer) => return Heard::Unsent(answer.message().to_owned()),
+                Turn::Otherwise(excess) => return Heard::Otherwise(excess),
                 Turn::Exceeded(excess) => return Heard::Exceeded(excess),
             }
             if matches!(&relayed.pass, Pass::Instead(bytes) if bytes.is_empty()) {
@@ -247,6 +260,32 @@ impl Running {
     }
 }
 
+/// What the names of the open question mean on that connection, if it says so in time.
+async fn here(relay: &mut Session, connected: &mut Connected, decoder: &mut Decoder) -> Here {
+    let Some(chore) = relay.look_up() else { return Here::Elsewhere };
+    connected.writer.chore(&chore);
+    let meant = tokio::time::timeout(NAMES_WAIT, meant(relay, connected, decoder)).await;
+    meant.ok().flatten().map_or(Here::Elsewhere, |meant| Here::Knows(Arc::new(meant)))
+}
+
+async fn meant(relay: &mut Session, connected: &mut Connected, decoder: &mut Decoder) -> Option<Meant> {
+    let mut bytes = vec![0; READ_BYTES];
+    loop {
+        while let Some(frame) = decoder.frame().ok()? {
+            let relayed = relay.upstream(&frame).ok()?;
+            if let Turn::Meant(meant) = relayed.turn {
+                return meant;
+            }
+        }
+        if connected.writer.is_pending() {
+            connected.writer.drain().await.ok()?;
+            continue;
+        }
+        let count = connected.reader.read(&mut bytes).await.ok()?;
+        decoder.push(bytes.get(..count).filter(|read| !read.is_empty())?);
+    }
+}
+
 async fn upstream_of(gateway: &Gateway, session: &SessionId) -> Result<Upstream, Refusal> {
     let world = gateway.world().await;
     let found = world.sessions.get(session).map(|session| session.upstream.clone());
@@ -261,6 +300,8 @@ enum Heard {
     Outcome(Outcome),
     /// Nothing of the text was sent, and nothing will be.
     Unsent(String),
+    /// Its names mean something else than was agreed to; nothing of it was sent.
+    Otherwise(Excess),
     /// It did more than was agreed to, and was taken back.
     Exceeded(Excess),
     /// Nothing more will come that could tell.

@@ -18,6 +18,7 @@ use bytes::Buf as _;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio_rustls::rustls::ClientConfig;
 use tyer_core::intent::Upstream;
+use tyer_core::names::Meant;
 use tyer_core::verdict::Clearance;
 use tyer_wire::postgres::identity::Parameters;
 use tyer_wire::postgres::session::{Chore, Run};
@@ -276,10 +277,16 @@ impl Upstreams {
     }
 
     /// The consequences of a request as far as the upstream knows; what is not known is said. Bounded in
-    /// time, read-only, and never running what it judges.
-    pub(crate) async fn facts(&self, upstream: &Upstream, about: &About) -> Gathered {
+    /// time, read-only, and never running what it judges. `agreed` is what the names mean as far as the request's own
+    /// connection does not say.
+    pub(crate) async fn facts(
+        &self,
+        upstream: &Upstream,
+        about: &About,
+        agreed: Option<Arc<Meant>>,
+    ) -> Gathered {
         match self.targets.get(upstream) {
-            Some(target) if about.asks() => facts::gather(target, about).await,
+            Some(target) if about.asks() => facts::gather(target, about, agreed).await,
             Some(_) | None => facts::unasked(about),
         }
     }

@@ -325,7 +325,7 @@ impl Play {
         assert_eq!(settled, self.leaves, "every leaf has its outcome");
         let unheard = match self.planted {
             Planted::AlwaysFailed => Some(Outcome::Failed { code: String::new() }),
-            Planted::AlwaysDone => Some(Outcome::Done { tag: String::new(), rows: None }),
+            Planted::AlwaysDone => Some(Outcome::done(String::new(), None)),
             _ => None,
         };
         if let Some(unheard) = unheard {

@@ -278,7 +278,7 @@ fn executions() {
     );
     let settled = |outcome| What::Settled { leaf: LeafIndex(3), outcome, returned: false };
     check(
-        settled(Outcome::Done { tag: "DELETE 4".into(), rows: Some(4) }),
+        settled(Outcome::done("DELETE 4".into(), Some(4))),
         &expect![[
             r#"{"at":1767268800000,"kind":"settled","leaf":3,"outcome":{"is":"done","rows":4,"tag":"DELETE 4"},"v":1}"#
         ]],

@@ -6,6 +6,7 @@
 //! the server can say whether one of them might stand for code of its own.
 
 mod condition;
+pub mod names;
 
 use std::collections::BTreeSet;
 use std::panic::catch_unwind;

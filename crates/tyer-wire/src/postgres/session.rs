@@ -13,9 +13,11 @@
 mod agent;
 mod bound;
 mod enforced;
+mod exchange;
 mod expect;
 mod fatal;
 mod kept;
+mod looking;
 mod names;
 mod owned;
 mod pipeline;
@@ -30,6 +32,7 @@ mod upstream;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use tyer_core::ceilings::Measured;
 use tyer_core::intent::Digest;
 use tyer_core::verdict::LeafIndex;
 
@@ -37,6 +40,7 @@ use self::enforced::Ground;
 use self::expect::{Awaits, CopyData, Expect, Known};
 pub use self::fatal::Fatal;
 use self::kept::Kept;
+use self::looking::Looking;
 use self::names::Names;
 use self::owned::Owned;
 pub use self::owned::{Excess, Owning, Turn};
@@ -247,6 +251,10 @@ pub struct Session {
     ran: Ran,
     /// The request under ceilings that is in hand.
     owned: Option<Owned>,
+    /// What the request under ceilings did to rows, from when it lasts to when that is noted.
+    did: Vec<Measured>,
+    /// The question about names that is being answered.
+    looking: Option<Looking>,
     /// Whether an error now would take back the whole pipeline.
     implicit: bool,
     reading: Reading,
@@ -282,6 +290,8 @@ impl Session {
             unsynced: false,
             ran: Ran::Nothing,
             owned: None,
+            did: Vec::new(),
+            looking: None,
             implicit: true,
             reading: Reading::Settled,
             hides_cursors: false,
@@ -336,8 +346,9 @@ impl Session {
     /// # Errors
     /// The connection can't go on.
     pub fn agent(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
-        if self.asked.is_some() {
-            return match (self.owned.is_some(), frame.tag()) {
+        if self.asked.is_some() || self.looking.is_some() {
+            let waits = self.owned.is_some() || self.asked.is_none();
+            return match (waits, frame.tag()) {
                 (false, _) => Err(Fatal::OutOfTurn),
                 // They come in pieces, which cannot be put back.
                 (true, b'd' | b'c' | b'f') => {

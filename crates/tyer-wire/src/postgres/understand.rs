@@ -25,7 +25,7 @@ mod tree;
 mod truth;
 mod walk;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
@@ -142,10 +142,19 @@ impl Understanding {
         self.lasting == Lasting::Nothing
     }
 
-    /// The relations that it reads, as written and dotted.
-    pub(super) fn reads_of(&self) -> impl Iterator<Item = String> {
+    /// The relations that would lose or change rows, and behind them those that are only read, as written and
+    /// dotted; none where no rows would be lost or changed.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names = self.relations.clone();
+        if names.is_empty() {
+            return names;
+        }
         let reads = |act: &&Act| act.effect == Effect::Read && act.resource.kind == Kind::Relation;
-        self.acts.iter().filter(reads).map(|act| act.resource.name.clone())
+        let mut seen: HashSet<&str> = self.relations.iter().map(String::as_str).collect();
+        let reads = self.acts.iter().filter(reads).map(|act| act.resource.name.as_str());
+        names.extend(reads.filter(|name| seen.insert(name)).map(ToOwned::to_owned));
+        names
     }
 
     /// Whether running it may commit what was done before it, as far as the text shows.

@@ -97,8 +97,11 @@ pub(crate) fn words(what: &What) -> String {
 /// What was observed, in words.
 pub(crate) fn outcome_words(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Done { tag, rows: Some(rows) } => format!("done, {tag} ({rows} rows)"),
-        Outcome::Done { tag, rows: None } => format!("done, {tag}"),
+        Outcome::Done { tag, rows, did } => {
+            let rows = rows.map_or_else(String::new, |rows| format!(" ({rows} rows)"));
+            let did: Vec<String> = did.iter().map(|it| format!("; {}", it.in_words())).collect();
+            format!("done, {tag}{rows}{}", did.concat())
+        }
         Outcome::Failed { code } => format!("failed at the upstream with {code}"),
         Outcome::Misread { code } => format!(
             "finding: understood as a read, and refused as a write by the upstream with {code}; nothing was written"

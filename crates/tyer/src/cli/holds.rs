@@ -98,6 +98,9 @@ fn card(hold: &Value) -> Result<(), Failure> {
             &format!("{effect} {resource}, {}: {}", at(act, "/reversibility"), at(act, "/why")),
         )?;
     }
+    for name in hold.pointer("/facts/names").and_then(Value::as_array).into_iter().flatten() {
+        say("name", name.as_str().unwrap_or_default())?;
+    }
     for (label, text) in hold.get("facts").map(facts::lines).unwrap_or_default() {
         say(label, &text)?;
     }

@@ -25,7 +25,7 @@ use crate::serve::ServeError;
 use crate::tls;
 use crate::upstream::CancelKey;
 
-pub(crate) use self::relay::{raised, request};
+pub(crate) use self::relay::{otherwise, raised, request};
 
 /// The door's certificate in the data directory.
 pub(crate) const CERTIFICATE: &str = "door.crt";

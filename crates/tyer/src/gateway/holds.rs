@@ -1,15 +1,18 @@
 //! Opening, answering and ending holds.
 
-use tyer_core::ceilings::Ceilings;
+use std::sync::Arc;
+
 use tyer_core::facts::{Card, Facts};
 use tyer_core::hold::{Approval, Changed, Event, Hold, Next, Standing, State, StepError};
 use tyer_core::intent::{HoldId, Intent, PersonId, SessionId, Timestamp};
 use tyer_core::limits::{OPEN_HOLDS_PER_CONTROLLER, OPEN_HOLDS_PER_SESSION};
+use tyer_core::names::Meant;
 use tyer_core::record::{ApprovalRecord, CardRecord, Record, What};
 use tyer_core::statement::{Decision, Subject};
 use tyer_core::verdict::{Approvals, Basis, Needs, Reason, Refusal, Verdict};
 
 use crate::clock;
+use crate::gateway::bounds::bounded;
 use crate::gateway::statements::Word;
 use crate::gateway::world::holds::{Rejected, put};
 use crate::gateway::world::{NEXT_HOLD, World};
@@ -17,8 +20,6 @@ use crate::gateway::{Attempt, Gateway, News, Request, unrecorded};
 use crate::store::{Change, StoreError, Table};
 use crate::upstream::Gathered;
 
-/// What a card says of a request that cannot be counted and taken back.
-const UNBOUNDED: &str = "it runs in a way (its own transaction, rows, cursors or prepared names) that cannot be counted first and taken back";
 /// What the ids of holds begin with.
 const PREFIX: &str = "H-";
 
@@ -58,7 +59,7 @@ impl Gateway {
         request: &Request,
         intent: Intent,
     ) -> Result<Attempt, Refusal> {
-        let facts = self.upstreams.facts(&intent.upstream, &request.about).await.facts;
+        let facts = self.upstreams.facts(&intent.upstream, &request.about, None).await.facts;
         let mut facts = bounded(facts, request);
         let _gate = self.gate.read().await;
         let now = clock::now();
@@ -113,7 +114,11 @@ impl Gateway {
         let Gathered { mut facts, is_partial } = match again {
             Some(again) => again,
             None if !request.about.asks() => Gathered::default(),
-            None => return Some(Ok(Attempt::Look(intent.upstream.clone()))),
+            None => {
+                let names = hold.card().facts.names.clone();
+                let agreed = (!names.is_empty()).then(|| Arc::new(Meant { names, path: None }));
+                return Some(Ok(Attempt::Look(intent.upstream.clone(), agreed)));
+            }
         };
         facts.sequences = self.comes_to(intent, now).0.sequences;
         let mut differences = facts.drift(&hold.card().facts);
@@ -129,7 +134,7 @@ impl Gateway {
     }
 
     /// Ends a hold whose consequences have changed, and opens one with those of now.
-    async fn hold_anew(
+    pub(super) async fn hold_anew(
         &self,
         world: &mut World,
         intent: &Intent,
@@ -456,15 +461,6 @@ pub(super) fn within_bounds(world: &World, intent: &Intent) -> Result<(), Refusa
         "too many requests of yours wait for people already",
         "wait until some are answered, or ask your controller to reject what is no longer needed",
     ))
-}
-
-/// The facts with what the request may do at most, or that nothing bounds it.
-pub(super) fn bounded(mut facts: Facts, request: &Request) -> Facts {
-    facts.ceilings = Ceilings::of(&facts).filter(|_| request.fits_block);
-    if !request.fits_block && !facts.relations.is_empty() {
-        facts.unknown.push(UNBOUNDED.to_owned());
-    }
-    facts
 }
 
 fn card(

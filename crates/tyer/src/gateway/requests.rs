@@ -1,16 +1,17 @@
 //! Requests as doors hand them in, and as leaves keep them: literals redacted, everything bounded, the full text only committed to.
 
+use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::sync::watch;
-use tyer_core::facts::Facts;
-use tyer_core::intent::{Act, Acts, Digest, Intent, Kind, Resource, SessionId, Tie};
-use tyer_core::record::{RequestRecord, commit};
-use tyer_core::verdict::{Basis, Refusal};
 
 use super::{Gateway, not_recorded};
 use crate::secret;
 use crate::upstream::Statement;
+use tokio::sync::{mpsc, oneshot, watch};
+use tyer_core::facts::Facts;
+use tyer_core::intent::{Act, Acts, Digest, Intent, Kind, Resource, SessionId, Tie};
+use tyer_core::names::{self, Meant};
+use tyer_core::record::{RequestRecord, commit};
+use tyer_core::verdict::{Basis, Refusal};
 
 /// Characters of redacted text that a leaf keeps.
 const REDACTED_CHARS_MAX: usize = 3_000;
@@ -45,6 +46,10 @@ pub(crate) struct Request {
 pub(crate) struct About {
     /// Relations that would lose or change rows.
     pub(crate) relations: Vec<String>,
+    /// Those, and behind them what is only read.
+    pub(crate) names: Vec<String>,
+    /// Who says what they mean.
+    pub(crate) here: Here,
     /// The request as the upstream knows it, for asking more than names.
     pub(crate) statement: Option<Statement>,
 }
@@ -53,6 +58,33 @@ impl About {
     /// Whether there is anything that the upstream could say.
     pub(crate) fn asks(&self) -> bool {
         !self.relations.is_empty() || self.statement.as_ref().is_some_and(Statement::locks_something)
+    }
+}
+
+/// Where it is found out what the names of a request mean.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Here {
+    /// On another connection than the request's own.
+    #[default]
+    Elsewhere,
+    /// On its own, by whoever relays it; the answer may be that something else is under way there.
+    Asks(mpsc::Sender<oneshot::Sender<Meant>>),
+    /// On its own, just now.
+    Knows(Arc<Meant>),
+}
+
+impl Here {
+    /// What the names mean on the request's own connection, if that can be told now.
+    pub(crate) async fn meant(&self) -> Option<Arc<Meant>> {
+        match self {
+            Self::Elsewhere => None,
+            Self::Knows(meant) => Some(Arc::clone(meant)),
+            Self::Asks(ask) => {
+                let (reply, answer) = oneshot::channel();
+                ask.send(reply).await.ok()?;
+                answer.await.ok().map(Arc::new)
+            }
+        }
     }
 }
 
@@ -76,9 +108,10 @@ impl Gateway {
     pub(super) fn request_record(
         &self,
         intent: &Intent,
-        facts: Facts,
+        mut facts: Facts,
         basis: &Basis,
     ) -> Result<(RequestRecord, Private), Refusal> {
+        facts.names = names::recorded(facts.names);
         let salt = secret::random::<32>().map_err(|_| not_recorded())?;
         let record = RequestRecord {
             principal: intent.principal.clone(),

@@ -249,7 +249,7 @@ async fn endings_that_could_not_be_recorded_are_recorded_later() {
     bed.ask(Effect::Read, 1).await.unwrap_err();
     bed.approve("H-1").await;
     let clearance = bed.ask(Effect::Read, 1).await.unwrap();
-    let done = Outcome::Done { tag: "SELECT 1".to_owned(), rows: Some(1) };
+    let done = Outcome::done("SELECT 1".to_owned(), Some(1));
     bed.gateway.settle(clearance.leaf(), done.clone()).await.unwrap();
     let carried = bed.ask(Effect::Read, 1).await.unwrap();
     assert_ne!(carried.leaf(), clearance.leaf());

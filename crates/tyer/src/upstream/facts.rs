@@ -9,17 +9,21 @@ mod count;
 mod depend;
 mod guard;
 mod locks;
+mod meanings;
 mod safety;
 mod side;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row};
 use tyer_core::facts::{Facts, RelationFacts};
+use tyer_core::names::{Meant, Named};
 use tyer_wire::postgres::probe::{self, Probe};
 
+use self::meanings::Meanings;
 use super::{DialError, Statement, Target};
 use crate::gateway::About;
 
@@ -30,10 +34,10 @@ const FACTS_WAIT: Duration = Duration::from_secs(3);
 /// Relations that a card says more about.
 const RELATIONS_MAX: usize = 10;
 
-/// A table by a name in the words of SQL, with what is part of it.
+/// A table, with what is part of it.
 const SIZES: &str = "
     WITH RECURSIVE tree(oid) AS (
-        SELECT pg_catalog.to_regclass($1)::oid
+        SELECT $1::oid
         UNION SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid),
     filled AS (
         SELECT c.oid, c.reltuples FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid
@@ -41,9 +45,10 @@ const SIZES: &str = "
     SELECT n.nspname::text, c.relname::text,
            (SELECT CASE WHEN NOT bool_or(f.reltuples < 0) THEN sum(f.reltuples)::int8 END FROM filled f),
            (SELECT sum(pg_catalog.pg_total_relation_size(f.oid))::int8 FROM filled f),
-           c.oid
+           c.oid,
+           EXISTS (SELECT FROM tree JOIN pg_catalog.pg_class f ON f.oid = tree.oid WHERE f.relkind = 'f')
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.oid = pg_catalog.to_regclass($1)";
+     WHERE c.oid = $1::oid";
 
 /// What was found out.
 #[derive(Debug, Default)]
@@ -77,9 +82,9 @@ pub(super) fn unasked(about: &About) -> Gathered {
 }
 
 /// Asks what is known; never fails, says what stayed unknown.
-pub(super) async fn gather(target: &Target, about: &About) -> Gathered {
+pub(super) async fn gather(target: &Target, about: &About, agreed: Option<Arc<Meant>>) -> Gathered {
     let mut gathered = unasked(about);
-    match tokio::time::timeout(FACTS_WAIT, ask(target, about, &mut gathered)).await {
+    match tokio::time::timeout(FACTS_WAIT, ask(target, (about, agreed), &mut gathered)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::warn!(%error, "facts are incomplete");
@@ -98,11 +103,21 @@ pub(super) async fn gather(target: &Target, about: &About) -> Gathered {
     gathered
 }
 
-async fn ask(target: &Target, about: &About, gathered: &mut Gathered) -> Result<(), AskError> {
+async fn ask(
+    target: &Target,
+    (about, agreed): (&About, Option<Arc<Meant>>),
+    gathered: &mut Gathered,
+) -> Result<(), AskError> {
+    // First, since the agent's connection has nothing else to do now.
+    let here = about.here.meant().await.or(agreed);
     let client = side_connection(target).await?;
+    if let Some(statement) = &about.statement {
+        settle(&client, statement).await?;
+    }
+    let meanings = meanings::ask(&client, about, here.as_deref(), gathered).await?;
     let mut tables = Vec::new();
-    for name in about.relations.iter().take(RELATIONS_MAX) {
-        if let Some(table) = sizes(&client, name, gathered).await? {
+    for named in gathered.written(about.relations.len().min(RELATIONS_MAX)) {
+        if let Some(table) = sizes(&client, &named, gathered).await? {
             depend::ask(&client, &table, gathered).await?;
             tables.push(table);
         }
@@ -112,13 +127,12 @@ async fn ask(target: &Target, about: &About, gathered: &mut Gathered) -> Result<
         if statement.in_transaction {
             gathered.unknown("when its locks end: that is when the session ends its open transaction");
         }
-        settle(&client, statement).await?;
         locks::ask(&client, &statement.locks, gathered).await?;
     }
     if about.relations.is_empty() {
         return Ok(());
     }
-    rows(&client, statement, &tables, gathered).await?;
+    rows(&client, statement, (&tables, meanings), gathered).await?;
     for table in &tables {
         safety::in_use(&client, table, gathered).await?;
     }
@@ -130,12 +144,14 @@ async fn ask(target: &Target, about: &About, gathered: &mut Gathered) -> Result<
 async fn rows(
     client: &Client,
     statement: &Statement,
-    tables: &[Table],
+    (tables, meanings): (&[Table], Meanings),
     gathered: &mut Gathered,
 ) -> Result<(), Error> {
-    settle(client, statement).await?;
     let probe = Probe::of(&statement.sql);
-    let doubt = guard::of_statement(client, &probe, gathered).await?;
+    let doubt = match meanings {
+        Meanings::Differ => Some("its names mean something else on another connection".to_owned()),
+        Meanings::Same => guard::of_statement(client, &probe, gathered).await?,
+    };
     if statement.explainable && tables.len() == 1 {
         count::plan(client, statement, doubt.as_deref(), gathered).await?;
     }
@@ -152,9 +168,15 @@ async fn settle(client: &Client, statement: &Statement) -> Result<(), Error> {
     Ok(())
 }
 
-async fn sizes(client: &Client, name: &str, gathered: &mut Gathered) -> Result<Option<Table>, Error> {
+async fn sizes(
+    client: &Client,
+    named: &Named,
+    gathered: &mut Gathered,
+) -> Result<Option<Table>, Error> {
+    let name = &named.name;
+    let oid = named.means.as_ref().and_then(|means| u32::try_from(means.identity).ok());
     let about = format!("anything about {name}");
-    let Some(rows) = gathered.query(client, &about, (SIZES, &[&probe::quoted(name)])).await? else {
+    let Some(rows) = gathered.query(client, &about, (SIZES, &[&oid])).await? else {
         return Ok(None);
     };
     let Some(row) = rows.first() else {
@@ -167,6 +189,7 @@ async fn sizes(client: &Client, name: &str, gathered: &mut Gathered) -> Result<O
         rows: number(row, 2),
         bytes: number(row, 3),
         identity: Some(u64::from(table.oid)),
+        elsewhere: row.get(5),
         ..RelationFacts::default()
     });
     Ok(Some(table))
@@ -178,6 +201,11 @@ fn number(row: &Row, at: usize) -> Option<u64> {
 }
 
 impl Gathered {
+    /// What the first names mean, which are those that lose or change rows.
+    fn written(&self, count: usize) -> Vec<Named> {
+        self.facts.names.iter().take(count).cloned().collect()
+    }
+
     fn unknown(&mut self, what: impl Into<String>) {
         self.facts.unknown.push(what.into());
     }

@@ -9,7 +9,7 @@ use crate::bed::{Bed, Refused, ask};
 use crate::proposals::propose;
 
 /// A table of seven million rows in the small, whose statistics are from when 120 of them were old.
-async fn parts(bed: &mut Bed, old: u32) -> Client {
+pub(crate) async fn parts(bed: &mut Bed, old: u32) -> Client {
     let agent = bed.agent().await;
     for sql in [
         "CREATE TABLE parts (id int PRIMARY KEY, old bool) WITH (autovacuum_enabled = off)",
@@ -23,18 +23,18 @@ async fn parts(bed: &mut Bed, old: u32) -> Client {
     agent
 }
 
-async fn approve(bed: &mut Bed, hold: &str) {
+pub(crate) async fn approve(bed: &mut Bed, hold: &str) {
     bed.alice.approve(hold).await.expect("alice");
     bed.bob.approve(hold).await.expect("bob");
 }
 
-async fn held(bed: &mut Bed, agent: &Client, sql: &str) -> String {
+pub(crate) async fn held(bed: &mut Bed, agent: &Client, sql: &str) -> String {
     let hold = ask(agent, sql).await.unwrap_err().hold();
     approve(bed, &hold).await;
     hold
 }
 
-fn left(bed: &Bed) -> String {
+pub(crate) fn left(bed: &Bed) -> String {
     bed.truth("SELECT count(*) FROM parts")
 }
 
@@ -154,14 +154,111 @@ async fn a_name_that_means_something_else_here_is_not_what_was_approved() {
         ask(&agent, make).await.expect("a temporary table");
     }
     let refused = ask(&agent, DELETE).await.unwrap_err();
-    assert!(refused.message.contains("not what is meant here: pg_temp"), "{refused:?}");
-    bed.until(&hold, "approved").await;
+    let anew = refused.hold();
+    assert_ne!(anew, hold);
+    bed.until(&hold, "abandoned").await;
+    let facts = bed.hold(&anew).await["facts"].clone();
+    let differences = facts["differences"].to_string();
+    let means = "parts means the table pg_temp_";
+    assert!(differences.contains(means), "{facts}");
+    assert!(differences.contains(".parts now; it was the table public.parts"), "{facts}");
+    assert!(facts["names"].to_string().contains("parts: the table pg_temp_"), "{facts}");
     let drop_it = "DROP TABLE pg_temp.parts";
     if let Err(refused) = ask(&agent, drop_it).await {
         approve(&mut bed, &refused.hold()).await;
         ask(&agent, drop_it).await.expect("dropped");
     }
+    // An agreement about the one is none about the other.
+    approve(&mut bed, &anew).await;
+    let again = ask(&agent, DELETE).await.unwrap_err().hold();
+    assert_ne!(again, anew);
+    approve(&mut bed, &again).await;
     assert_eq!(ask(&agent, DELETE).await, Ok(vec!["#120".to_owned()]));
+    bed.verify();
+}
+
+/// Names are looked up where the request will run, whatever the search path of Tyer's other connections is.
+#[tokio::test]
+async fn each_name_is_looked_up_on_the_agents_own_connection() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = parts(&mut bed, 120).await;
+    for sql in [
+        "CREATE SCHEMA mine",
+        "GRANT USAGE ON SCHEMA mine TO tyer",
+        "CREATE TABLE mine.parts AS SELECT * FROM parts WHERE id <= 7",
+        "ALTER TABLE mine.parts OWNER TO tyer",
+    ] {
+        bed.truth(sql);
+    }
+    let set = "SET search_path TO mine, public";
+    if let Err(refused) = ask(&agent, set).await {
+        approve(&mut bed, &refused.hold()).await;
+        ask(&agent, set).await.expect("set");
+    }
+    let delete = "DELETE FROM parts WHERE old";
+    let hold = held(&mut bed, &agent, delete).await;
+    let facts = bed.hold(&hold).await["facts"].clone();
+    assert_eq!(facts["relations"][0]["name"], "mine.parts", "{facts}");
+    assert_eq!(facts["relations"][0]["counted"]["rows"], 7, "{facts}");
+    assert!(!facts["unknown"].to_string().contains("names"), "{facts}");
+    assert_eq!(ask(&agent, delete).await, Ok(vec!["#7".to_owned()]));
+    // In a transaction of the agent too, and of a name that is refused it says so.
+    bed.truth("CREATE TABLE mine.others AS SELECT 1 AS id");
+    bed.truth("ALTER TABLE mine.others OWNER TO tyer");
+    let delete = "DELETE FROM others";
+    ask(&agent, "BEGIN").await.expect("a transaction");
+    let hold = ask(&agent, delete).await.unwrap_err().hold();
+    ask(&agent, "ROLLBACK").await.expect("rolled back");
+    let facts = bed.hold(&hold).await["facts"].clone();
+    assert_eq!(facts["names"][0], "others: the table mine.others", "{facts}");
+    approve(&mut bed, &hold).await;
+    for sql in ["BEGIN", delete, "COMMIT"] {
+        ask(&agent, sql).await.unwrap_or_else(|refused| panic!("{sql}: {refused:?}"));
+    }
+    assert_eq!(bed.truth("SELECT count(*) FROM mine.others"), "0");
+    bed.verify();
+}
+
+/// A view keeps its identity under another body, and one of more tables than a card describes is one of them.
+#[tokio::test]
+async fn any_name_that_comes_to_mean_something_else_is_said() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = parts(&mut bed, 120).await;
+    for sql in [
+        "CREATE VIEW obsolete AS SELECT id FROM parts WHERE id <= 3",
+        "ALTER VIEW obsolete OWNER TO tyer",
+        "CREATE VIEW gone AS SELECT id FROM obsolete",
+        "ALTER VIEW gone OWNER TO tyer",
+    ] {
+        bed.truth(sql);
+    }
+    let delete = "DELETE FROM parts WHERE id IN (SELECT id FROM gone)";
+    let hold = held(&mut bed, &agent, delete).await;
+    bed.truth("CREATE OR REPLACE VIEW obsolete AS SELECT id FROM parts WHERE id <= 9");
+    let anew = ask(&agent, delete).await.unwrap_err().hold();
+    assert_ne!(anew, hold);
+    let differences = bed.hold(&anew).await["facts"]["differences"].to_string();
+    let view = "the view public.gone, which gone means, has other rules now";
+    assert!(differences.contains(view), "{differences}");
+    approve(&mut bed, &anew).await;
+    assert_eq!(ask(&agent, delete).await, Ok(vec!["#9".to_owned()]));
+    let names: Vec<String> = (1..=14).map(|number| format!("t{number}")).collect();
+    for name in &names {
+        bed.truth(&format!("CREATE TABLE {name} AS SELECT 1 AS id"));
+        bed.truth(&format!("ALTER TABLE {name} OWNER TO tyer"));
+    }
+    let truncate = format!("TRUNCATE {}", names.join(", "));
+    let hold = held(&mut bed, &agent, &truncate).await;
+    for sql in ["DROP TABLE t13", "CREATE TABLE t13 AS SELECT 1 AS id", "ALTER TABLE t13 OWNER TO tyer"]
+    {
+        bed.truth(sql);
+    }
+    let anew = ask(&agent, &truncate).await.unwrap_err().hold();
+    assert_ne!(anew, hold);
+    let differences = bed.hold(&anew).await["facts"]["differences"].to_string();
+    assert!(differences.contains("public.t13 was removed and made again"), "{differences}");
+    approve(&mut bed, &anew).await;
+    ask(&agent, &truncate).await.expect("emptied");
     bed.verify();
 }
 
@@ -212,10 +309,12 @@ async fn names_are_those_of_the_text_and_what_it_reads_is_not_swapped() {
         approve(&mut bed, &refused.hold()).await;
         ask(&agent, make).await.expect("a temporary table");
     }
-    let refused = ask(&agent, delete).await.unwrap_err();
-    assert!(refused.message.contains("not what is meant here: pg_temp"), "{refused:?}");
+    let anew = ask(&agent, delete).await.unwrap_err().hold();
+    assert_ne!(anew, hold);
+    let differences = bed.hold(&anew).await["facts"]["differences"].to_string();
+    assert!(differences.contains("obsolete means the table pg_temp_"), "{differences}");
     assert_eq!(left(&bed), "40000");
-    bed.until(&hold, "approved").await;
+    bed.until(&hold, "abandoned").await;
     bed.verify();
 }
 

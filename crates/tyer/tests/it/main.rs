@@ -7,6 +7,8 @@ mod attacks;
 #[cfg(test)]
 mod bed;
 #[cfg(test)]
+mod beyond;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod ceilings;

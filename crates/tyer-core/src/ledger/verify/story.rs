@@ -154,7 +154,7 @@ impl Story {
     }
 
     pub(super) fn settle(&mut self, leaf: u64) {
-        let outcome = Outcome::Done { tag: "DELETE 4".to_owned(), rows: Some(4) };
+        let outcome = Outcome::done("DELETE 4".to_owned(), Some(4));
         self.write(What::Settled { leaf: LeafIndex(leaf), outcome, returned: false });
     }
 

@@ -750,7 +750,7 @@ fn what_runs_was_held() {
 #[test]
 fn a_grant_comes_back_only_from_what_failed() {
     let failed = || Outcome::Failed { code: "40000".to_owned() };
-    let done = || Outcome::Done { tag: "DELETE 4".to_owned(), rows: Some(4) };
+    let done = || Outcome::done("DELETE 4".to_owned(), Some(4));
     let again = |outcome: fn() -> Outcome, returned: bool| {
         move |story: &mut Story| {
             let given = approvals(story, &[("bob", Owner), ("carol", Peer)]);

@@ -79,7 +79,7 @@ impl Session {
 
     /// The server has planned a `Bind` that was cleared.
     pub(super) fn bound(&mut self, at: u64, leaf: Option<LeafIndex>) {
-        let outcome = || Outcome::Done { tag: BOUND.to_owned(), rows: None };
+        let outcome = || Outcome::done(BOUND.to_owned(), None);
         self.known.extend(leaf.map(|leaf| Known {
             at,
             leaf,

@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use tyer_core::intent::Effect;
 
+use super::exchange::{Answered, Exchange, Own, own};
 use super::expect::{Awaits, Course, Expect};
-use super::owned::exchange::{Answered, Exchange, Own, own};
 use super::question::Text;
 use super::{Chore, Fatal, Ran, Relay, Session, Skipping, Status, Step};
 use crate::postgres::decode::{Complaint, Frame, Piece, parameter_status};

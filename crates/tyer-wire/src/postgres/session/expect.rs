@@ -163,7 +163,7 @@ impl Progress {
                 Some(Outcome::Unknown { why })
             }
             (Some(code), _) => Some(self.course.failed(&code)),
-            (None, Some((tag, rows))) => Some(Outcome::Done { tag, rows }),
+            (None, Some((tag, rows))) => Some(Outcome::done(tag, rows)),
             (None, None) => None,
         }
     }

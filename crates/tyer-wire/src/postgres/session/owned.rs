@@ -11,14 +11,15 @@
 //! leaves by [`Session::cleared`] like any other. Nothing is committed that was not compared.
 
 mod asking;
-pub(super) mod exchange;
+mod beyond;
 
 use std::sync::Arc;
 
-use tyer_core::ceilings::{Ceilings, Measured};
+use tyer_core::ceilings::{Beyond, Ceilings, Deed, Measured};
 use tyer_core::intent::Digest;
+use tyer_core::names::Meant;
 
-use self::exchange::{Answered, Counts, Exchange};
+use super::exchange::{Above, Answered, Counts, Exchange};
 use super::expect::Awaits;
 use super::{Chore, Fatal, Pass, Ran, Relay, Session, Status};
 use crate::postgres::decode::{Complaint, Decoder, Frame, Piece, Side, ready_status};
@@ -35,17 +36,25 @@ pub enum Turn {
     Ready,
     /// It could not be prepared, and nothing of it was sent: it is to be refused by this.
     Refused(Answer),
+    /// Its names mean something else than was agreed to, and nothing of it was sent: it is to be refused.
+    Otherwise(Excess),
     /// It did more than was agreed to and was taken back: [`Session::exceeded`] wants the agent's answer.
     Exceeded(Excess),
+    /// What the names of the open question mean here, if that was found out.
+    Meant(Option<Meant>),
 }
 
-/// What a request did more than it was allowed, before it was taken back.
+/// In what a request is or does something else than was agreed to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Excess {
     /// In words, with both numbers.
     pub differences: Vec<String>,
-    /// All that it did to rows.
+    /// All that it did to rows before it was taken back.
     pub measured: Vec<Measured>,
+    /// What it did beyond rows.
+    pub beyond: Vec<Beyond>,
+    /// What its names meant.
+    pub meant: Meant,
 }
 
 /// How a request under ceilings begins.
@@ -61,10 +70,12 @@ pub enum Owning {
 #[derive(Debug)]
 pub(super) struct Owned {
     ceilings: Arc<Ceilings>,
-    /// The relations of the request that lose or change rows, as written.
+    /// The relations of the request, as written: those that lose or change rows, and behind them what it only reads.
     names: Vec<String>,
-    /// Those that it only reads.
-    read: Vec<String>,
+    /// How many lose or change rows.
+    written: usize,
+    /// What they mean.
+    meant: Meant,
     /// Whether it does nothing but to rows, so that a lock for that is the one that it takes itself.
     is_plain: bool,
     /// Whether what is deferred could not be tried.
@@ -75,8 +86,18 @@ pub(super) struct Owned {
     stage: Stage,
     exchange: Exchange,
     before: Counts,
+    standing: Standing,
+    /// What it did to rows.
+    did: Vec<Measured>,
     /// The last command tag of the request, until it lasts.
     tag: Vec<u8>,
+}
+
+/// What there is before the request runs.
+#[derive(Debug, Default)]
+struct Standing {
+    beyond: beyond::Before,
+    above: Above,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,8 +129,17 @@ enum Stage {
 #[derive(Debug)]
 enum Why {
     Refused(Answer),
+    Otherwise(Box<Excess>),
     Failed,
-    Exceeded(Excess),
+    Exceeded(Box<Unnamed>),
+}
+
+/// What was too much, with what was done beyond rows and what of that nobody had agreed to, until it has names again.
+#[derive(Debug, Default)]
+struct Unnamed {
+    excess: Excess,
+    done: Vec<(u64, Deed)>,
+    strange: Vec<(u64, Deed)>,
 }
 
 impl Session {
@@ -126,17 +156,19 @@ impl Session {
                 Answer::new("0A000", "this cannot run in a transaction that Tyer could take back");
             return Ok(Owning::Refused(answer.hint("Send it as one message of its own.")));
         }
-        let names = asked.understanding.relations.clone();
         let mut owned = Owned {
             ceilings: Arc::clone(ceilings),
-            read: asked.understanding.reads_of().filter(|read| !names.contains(read)).collect(),
             is_plain: asked.understanding.explainable,
-            names,
+            names: asked.understanding.names(),
+            written: asked.understanding.relations.len(),
+            meant: Meant::default(),
             block: Block::Transaction,
             extended,
             stage: Stage::Waiting,
             exchange: Exchange::default(),
             before: Counts::new(),
+            standing: Standing::default(),
+            did: Vec::new(),
             tag: Vec::new(),
             is_unchecked: false,
         };
@@ -278,7 +310,7 @@ impl Session {
             Stage::Naming => relay.send = Chore(owned.lock(answered)),
             Stage::Locking => match owned.is_as_agreed(answered) {
                 Ok(()) => relay.turn = Turn::Ready,
-                Err(answer) => relay.send = Chore(owned.undo(Why::Refused(answer))),
+                Err(why) => relay.send = Chore(owned.undo(why)),
             },
             Stage::Failed => return self.broken(owned, status, relay),
             Stage::Measuring => match &answered.error {
@@ -296,6 +328,9 @@ impl Session {
             Stage::Committing => {
                 let error = answered.error.clone().or_else(|| answered.unless_committed());
                 let lasts = error.is_none();
+                if lasts {
+                    self.did = Measured::recorded(std::mem::take(&mut owned.did));
+                }
                 self.feed(&error.unwrap_or(std::mem::take(&mut owned.tag)), &mut relay)?;
                 if lasts && owned.block == Block::Transaction {
                     self.stands();
@@ -314,8 +349,12 @@ impl Session {
                 relay.turn = Turn::Refused(answer);
                 return Ok(relay);
             }
-            Stage::Undoing(Why::Exceeded(excess)) => {
-                relay.turn = Turn::Exceeded(excess);
+            Stage::Undoing(Why::Otherwise(excess)) => {
+                relay.turn = Turn::Otherwise(*excess);
+                return Ok(relay);
+            }
+            Stage::Undoing(Why::Exceeded(unnamed)) => {
+                relay.turn = Turn::Exceeded(unnamed.named(answered));
                 owned.stage = Stage::Exceeded(status);
             }
             Stage::Waiting | Stage::Ready | Stage::Running | Stage::Exceeded(_) => {

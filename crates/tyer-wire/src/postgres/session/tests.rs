@@ -12,7 +12,8 @@ mod proof;
 
 use tyer_core::ceilings::{Ceiling, Ceilings};
 use tyer_core::intent::{Effect, HoldId};
-use tyer_core::verdict::{Reason, Refusal};
+use tyer_core::names::{Meaning, Named};
+use tyer_core::verdict::{Outcome, Reason, Refusal};
 
 use super::pipeline::not_utf8;
 use super::*;
@@ -60,6 +61,7 @@ fn shown(side: Side, bytes: &[u8]) -> String {
 fn shortened(messages: &[String]) -> Vec<String> {
     let is_own = |message: &&String| message.contains("\\x01tyer");
     let short = |message: &String| match message.strip_prefix("Parse \\x01tyer|") {
+        Some(sql) if sql.contains("to_regclass") => "own MEANINGS".to_owned(),
         Some(sql) => format!("own {}", sql.split(" FROM ").next().unwrap().trim_end_matches('|')),
         None => message.clone(),
     };
@@ -163,6 +165,25 @@ fn message(side: Side, line: &str) -> Vec<u8> {
     })
 }
 
+/// What people agree to: three rows of a table, and what two names mean.
+fn agreed() -> Ceilings {
+    let ceiling =
+        Ceiling { name: "public.orders".into(), identity: 7, rows: Some(3), elsewhere: false };
+    let named = |(name, identity): (&str, u64)| {
+        let qualified = format!("public.{name}");
+        let kind = "table".to_owned();
+        let means = Some(Meaning { qualified, identity, kind, rules: None, own: false });
+        Named { name: name.to_owned(), means }
+    };
+    let names = [("orders", 7), ("obsolete", 8)].map(named).to_vec();
+    Ceilings { relations: vec![ceiling], others: Some(3), names, ..Ceilings::default() }
+}
+
+/// What was counted is shown where there is any.
+fn settled_as(leaf: LeafIndex, outcome: &Outcome) -> String {
+    format!("leaf {}: {outcome:?}", leaf.0).replace(", did: []", "")
+}
+
 fn relayed(relay: &Relay) -> Vec<String> {
     let mut lines = Vec::new();
     if let Pass::Instead(bytes) = &relay.pass {
@@ -175,9 +196,15 @@ fn relayed(relay: &Relay) -> Vec<String> {
         Turn::None => {}
         Turn::Ready => lines.push("ready".to_owned()),
         Turn::Refused(answer) => lines.push(format!("to be refused: {}", answer.message())),
+        Turn::Otherwise(excess) => lines.push(format!("otherwise: {}", excess.differences.join("; "))),
         Turn::Exceeded(excess) => lines.push(format!("exceeded: {}", excess.differences.join("; "))),
+        Turn::Meant(None) => lines.push("means: not found out".to_owned()),
+        Turn::Meant(Some(meant)) => {
+            let names: Vec<String> = meant.names.iter().map(Named::in_words).collect();
+            lines.push(format!("means: {}, by {:?}", names.join("; "), meant.path));
+        }
     }
-    let settled = relay.settled.iter().map(|(leaf, outcome)| format!("leaf {}: {outcome:?}", leaf.0));
+    let settled = relay.settled.iter().map(|(leaf, outcome)| settled_as(*leaf, outcome));
     lines.extend(settled);
     lines
 }
@@ -216,15 +243,17 @@ impl Play {
             }
             ("own", _) => {
                 let digest = self.question.as_ref().unwrap().digest;
-                let ceiling = Ceiling { name: "public.orders".into(), identity: 7, rows: Some(3) };
-                let ceilings = Ceilings { relations: vec![ceiling], others: Some(3) };
-                match self.session().own(digest, &Arc::new(ceilings)).unwrap() {
+                match self.session().own(digest, &Arc::new(agreed())).unwrap() {
                     Owning::Starts(chore) => {
                         vec![format!("chore: {}", shown(Side::Agent, chore.bytes()))]
                     }
                     Owning::Refused(answer) => vec![format!("cannot be owned: {}", answer.message())],
                 }
             }
+            ("look", _) => match self.session().look_up() {
+                Some(chore) => vec![format!("chore: {}", shown(Side::Agent, chore.bytes()))],
+                None => vec!["cannot be looked up".to_owned()],
+            },
             ("exceeded", _) => {
                 let relay = self.session().exceeded(&Answer::new("55000", "it did too much")).unwrap();
                 relayed(&relay)
@@ -246,9 +275,7 @@ impl Play {
             }
             ("lost", _) => {
                 let lost = self.session.take().unwrap().lost("the connection was lost");
-                lost.into_iter()
-                    .map(|(leaf, outcome)| format!("leaf {}: {outcome:?}", leaf.0))
-                    .collect()
+                lost.into_iter().map(|(leaf, outcome)| settled_as(leaf, &outcome)).collect()
             }
             other => panic!("{other:?}"),
         }
@@ -281,7 +308,9 @@ impl Play {
     fn upstream(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut decoder = Decoder::new(Side::Upstream);
         decoder.push(bytes);
-        let is_owned = self.session().owned.is_some() || self.session().ground.is_moving();
+        let session = self.session();
+        let is_owned =
+            session.owned.is_some() || session.looking.is_some() || session.ground.is_moving();
         let relay = match decoder.frame() {
             Ok(frame) => self.session().upstream(&frame.unwrap()),
             Err(error) => Err(error.into()),

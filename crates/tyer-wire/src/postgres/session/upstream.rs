@@ -54,6 +54,9 @@ impl Session {
         if let Some(relay) = self.aside(frame)? {
             return Ok(relay);
         }
+        if let Some(looking) = self.looking.take() {
+            return self.looking(looking, frame);
+        }
         match self.owned.take() {
             None => self.alone(frame),
             Some(owned) => self.owned(owned, frame),
@@ -213,12 +216,13 @@ impl Session {
     ) {
         if let Some(leaf) = leaf {
             let only_reads = running.course.only_reads;
-            let outcome = Outcome::Done { tag, rows };
+            let did = std::mem::take(&mut self.did);
+            let outcome = Outcome::Done { tag, rows, did };
             self.known.push(Known { at, leaf, outcome, is_final: false, only_reads });
             return;
         }
         let known = self.known.iter_mut().find(|known| Some(known.leaf) == running.continues);
-        if let Some(Known { outcome: Outcome::Done { tag: told, rows: sum }, .. }) = known {
+        if let Some(Known { outcome: Outcome::Done { tag: told, rows: sum, .. }, .. }) = known {
             *told = tag;
             *sum = Some(sum.unwrap_or(0).saturating_add(rows.unwrap_or(0)));
         }
@@ -240,7 +244,10 @@ impl Session {
                     Some(_) => self.confirm_unknown(at, &progress.course),
                 }
                 let (only_reads, is_mixed) = (progress.course.only_reads, progress.is_mixed);
-                let outcome = progress.outcome().ok_or(Fatal::Upstream(b'Z'))?;
+                let mut outcome = progress.outcome().ok_or(Fatal::Upstream(b'Z'))?;
+                if let Outcome::Done { did, .. } = &mut outcome {
+                    *did = std::mem::take(&mut self.did);
+                }
                 let is_final = is_mixed || !matches!(outcome, Outcome::Done { .. });
                 self.known.extend(leaf.map(|leaf| Known { at, leaf, outcome, is_final, only_reads }));
             }

@@ -4,12 +4,15 @@ use serde::Serialize;
 use tyer_core::ceilings::Ceilings;
 use tyer_core::facts::{Cascade, Counted, Facts, How, RelationFacts, Replica, Safety};
 use tyer_core::locks::Lock;
+use tyer_core::names::Named;
 
 use super::Moment;
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct FactsBody {
     pub(crate) relations: Vec<RelationBody>,
+    /// What the names of relations in it mean, in words: those that do not say so themselves.
+    pub(crate) names: Vec<String>,
     /// What could not be found out, in words.
     pub(crate) unknown: Vec<String>,
     /// In what they differ from the facts that people had agreed to before, in words.
@@ -120,6 +123,7 @@ impl FactsBody {
     pub(super) fn of(facts: &Facts) -> Self {
         Self {
             relations: facts.relations.iter().map(RelationBody::of).collect(),
+            names: names(&facts.names),
             unknown: facts.unknown.clone(),
             differences: facts.differences.clone(),
             ceilings: facts.ceilings.as_ref().map(Ceilings::in_words).unwrap_or_default(),
@@ -132,6 +136,16 @@ impl FactsBody {
             locks: facts.locks.iter().map(LockBody::of).collect(),
         }
     }
+}
+
+/// Names that a page lists.
+const NAMES_MAX: usize = 40;
+
+fn names(all: &[Named]) -> Vec<String> {
+    let unclear = || all.iter().filter(|named| !named.is_plain());
+    let more = unclear().count().saturating_sub(NAMES_MAX);
+    let more = (more > 0).then(|| format!("and {more} more, each compared before it runs"));
+    unclear().take(NAMES_MAX).map(Named::in_words).chain(more).collect()
 }
 
 impl RelationBody {

@@ -19,6 +19,10 @@ pub(super) fn section(facts: &FactsBody, taken: Moment) -> Markup {
                 h3 { "What it comes to" }
                 ul.unknown { @for sequence in &facts.sequences { li { (Line(sequence)) } } }
             }
+            @if !facts.names.is_empty() {
+                h3 { "What its names mean" }
+                ul.names { @for name in &facts.names { li { (Line(name)) } } }
+            }
             @for relation in &facts.relations { (relation_box(relation)) }
             @if !facts.locks.is_empty() { (locks(&facts.locks)) }
             @if let Some(safety) = &facts.safety { (safety_box(safety, taken)) }

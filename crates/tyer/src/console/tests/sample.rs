@@ -108,6 +108,7 @@ fn facts() -> FactsBody {
     };
     FactsBody {
         relations: vec![relation],
+        names: vec!["orders: the view public.orders".to_owned()],
         unknown: vec!["public.orders_old is not a table that Tyer's role can see".to_owned()],
         differences: vec![
             "H-40 was approved for something else".to_owned(),

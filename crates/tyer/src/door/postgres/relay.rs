@@ -7,6 +7,7 @@
 mod asking;
 mod bounded;
 mod ending;
+mod looking;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -26,7 +27,9 @@ use tyer_wire::postgres::session::{Fatal, Pass, Session, Step, Turn};
 pub(crate) use self::asking::request;
 use self::asking::{Answering, answer};
 use self::bounded::Bounded;
+pub(crate) use self::bounded::otherwise;
 use self::ending::Ending;
+use self::looking::Looking;
 use super::login::Agent;
 use super::{Cancel, Door, Key};
 use crate::gateway::Gateway;
@@ -119,6 +122,7 @@ struct Relay<'a> {
     question: Option<Answering>,
     /// The request under ceilings that is in hand: asked for, and its clearance until it is used.
     bounded: Option<Bounded>,
+    looking: Looking,
     /// What was cleared and will not be sent, until that is recorded.
     unsent: Option<LeafIndex>,
     /// The server itself has told the agent why the connection ends.
@@ -162,6 +166,7 @@ impl<'a> Relay<'a> {
             is_partial: true,
             question: None,
             bounded: None,
+            looking: Looking::new(),
             unsent: None,
             is_told: false,
         }
@@ -221,6 +226,7 @@ impl<'a> Relay<'a> {
                         return ending;
                     }
                 }
+                reply = self.looking.next(), if is_asking => self.look_up(reply),
                 _ = self.cancelled.changed(), if is_asking => { self.gone.send_replace(true); }
                 () = &mut killed => {
                     return if *told_to_stop.borrow() { Ending::Stopping } else { Ending::Killed };

@@ -13,7 +13,7 @@ use super::Relay;
 use super::bounded::Bounded;
 use super::ending::Ending;
 use crate::gateway::carried::Read;
-use crate::gateway::{About, Patience, Request};
+use crate::gateway::{About, Here, Patience, Request};
 use crate::upstream::{ExecuteError, Statement};
 
 /// A question that the gateway is answering. It is always awaited to its end, also where the connection ends.
@@ -25,7 +25,8 @@ impl Relay<'_> {
         match self.gateway.carry(&read(&self.session_id, question)) {
             Some(clearance) => self.answered(Ok(clearance)),
             None => {
-                let request = request(self.session_id.clone(), &self.session, question);
+                let mut request = request(self.session_id.clone(), &self.session, question);
+                request.about.here = self.looking.here();
                 self.bounded = question.fits_block().then(|| Bounded::new(request.clone()));
                 self.question = Some(self.submit(question, request));
                 Ok(())
@@ -110,6 +111,11 @@ pub(crate) fn request(session: SessionId, relay: &Session, question: &Question) 
         redacted: understanding.redacted.clone(),
         transactional: understanding.transactional(),
         fits_block: question.fits_block(),
-        about: About { relations: understanding.relations.clone(), statement: asks.then(statement) },
+        about: About {
+            relations: understanding.relations.clone(),
+            names: understanding.names(),
+            here: Here::Elsewhere,
+            statement: asks.then(statement),
+        },
     }
 }

@@ -7,6 +7,7 @@ use tyer_wire::postgres::session::{Excess, Fatal, Owning, Pass, Turn};
 use super::ending::{Ending, NOT_SENT};
 use super::{Relay, settle};
 use crate::gateway::Request;
+use crate::gateway::exceeded::Otherwise;
 
 /// What is in hand of one.
 pub(super) struct Bounded {
@@ -51,7 +52,12 @@ impl Relay<'_> {
                 None => Err(Fatal::OutOfTurn.into()),
             },
             Turn::Refused(answer) => self.refuse_bounded(answer),
+            Turn::Otherwise(excess) => self.means_otherwise(excess).await,
             Turn::Exceeded(excess) => self.take_back(excess).await,
+            Turn::Meant(meant) => {
+                self.looking.answered(meant);
+                Ok(())
+            }
         }?;
         self.settle_unsent().await;
         Ok(())
@@ -73,6 +79,19 @@ impl Relay<'_> {
         }
     }
 
+    /// Nothing of it was sent; people are asked anew, with what its names mean here.
+    async fn means_otherwise(&mut self, excess: Excess) -> Result<(), Ending> {
+        let Some((request, leaf)) =
+            self.bounded.take().and_then(|bounded| Some((bounded.request, bounded.leaf?)))
+        else {
+            return Err(Fatal::OutOfTurn.into());
+        };
+        let refusal = self.gateway.meant_otherwise(&request, leaf, otherwise(excess)).await;
+        let chore = self.session.refused(Answer::of(&refusal, refusal.hold.as_ref()))?;
+        self.upstream_out.chore(&chore);
+        Ok(())
+    }
+
     /// It was taken back; people are asked anew, with what it did.
     async fn take_back(&mut self, excess: Excess) -> Result<(), Ending> {
         let Some((request, leaf)) =
@@ -80,8 +99,7 @@ impl Relay<'_> {
         else {
             return Err(Fatal::OutOfTurn.into());
         };
-        let Excess { differences, measured } = excess;
-        let refusal = self.gateway.exceeded(&request, leaf, (differences, measured)).await;
+        let refusal = self.gateway.exceeded(&request, leaf, otherwise(excess)).await;
         let relayed = self.session.exceeded(&Answer::of(&refusal, refusal.hold.as_ref()))?;
         if let Pass::Instead(bytes) = relayed.pass {
             self.to_agent.put(&bytes);
@@ -91,4 +109,10 @@ impl Relay<'_> {
         }
         Ok(())
     }
+}
+
+/// What the session found, as the gateway takes it.
+pub(crate) fn otherwise(excess: Excess) -> Otherwise {
+    let Excess { differences, measured, beyond, meant } = excess;
+    Otherwise { differences, measured, beyond, meant }
 }

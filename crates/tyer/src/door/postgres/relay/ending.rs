@@ -70,6 +70,7 @@ impl Relay<'_> {
     /// A question that was open may have been answered by yes meanwhile; nothing was sent for it.
     async fn unsent(&mut self) {
         self.gone.send_replace(true);
+        self.looking.close();
         if self.question.is_some()
             && let Ok(clearance) = answer(&mut self.question).await
         {

@@ -10,15 +10,12 @@ use tyer_core::limits::MESSAGE_BYTES_MAX;
 
 use crate::postgres::decode::{DecodeError, Fields, Frame, command_tag, ready_status};
 use crate::postgres::encode;
+use crate::postgres::probe::identifier;
 use crate::postgres::session::Fatal;
 
 /// The name of our statements and portals; no client makes one up by chance.
 const NAME: &[u8] = b"\x01tyer";
 
-/// What a name means here: identity, kind, schema and name.
-pub(super) const RESOLVE: &str = "SELECT c.oid, c.relkind, n.nspname, c.relname \
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
-    WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)::pg_catalog.oid";
 /// Whether rows are counted.
 pub(super) const COUNTING: &str = "SHOW track_counts";
 /// Rows that this transaction has touched so far, and what earlier ones have not reported yet.
@@ -28,24 +25,31 @@ pub(super) const COUNTS: &str = "SELECT relid, schemaname, relname, n_tup_ins, n
     OR n_tup_del OPERATOR(pg_catalog.>) 0::pg_catalog.int8";
 /// Partitions and heirs, with what is above them.
 pub(super) const HEIRS: &str = "SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits";
+/// Sets the search path up to the end of the transaction, or of the mark.
+pub(super) const PATH: &str = "SELECT pg_catalog.set_config('search_path', $1, true)";
 /// Has deferred triggers run now, so that what they do is counted.
 pub(super) const CONSTRAINTS: &str = "SET CONSTRAINTS ALL IMMEDIATE";
 
 /// Rows created, changed and destroyed in this transaction, by relation.
 pub(super) type Counts = BTreeMap<u64, Measured>;
 
-/// The rows of one answer, as text.
-pub(in crate::postgres::session) type Rows = Vec<Vec<Option<String>>>;
+/// The partitioned tables and ancestors of each relation that has any.
+pub(super) type Above = BTreeMap<u64, BTreeSet<u64>>;
+
+/// One row of an answer, as text.
+pub(super) type Row = Vec<Option<String>>;
+/// The rows of one answer.
+pub(super) type Rows = Vec<Row>;
 
 /// One statement of our own.
 #[derive(Debug)]
-pub(in crate::postgres::session) struct Own {
+pub(super) struct Own {
     bytes: Vec<u8>,
     must_fail: bool,
 }
 
 impl Own {
-    pub(in crate::postgres::session) fn plain(sql: &str) -> Self {
+    pub(super) fn plain(sql: &str) -> Self {
         Self::with(sql, &[])
     }
 
@@ -73,7 +77,7 @@ impl Own {
 }
 
 /// The statements as one pipeline.
-pub(in crate::postgres::session) fn own(statements: impl IntoIterator<Item = Own>) -> Vec<u8> {
+pub(super) fn own(statements: impl IntoIterator<Item = Own>) -> Vec<u8> {
     let mut bytes: Vec<u8> = statements.into_iter().flat_map(|own| own.bytes).collect();
     bytes.extend(encode::sync());
     bytes
@@ -81,20 +85,20 @@ pub(in crate::postgres::session) fn own(statements: impl IntoIterator<Item = Own
 
 /// What the server said to such a pipeline.
 #[derive(Debug, Default)]
-pub(in crate::postgres::session) struct Answered {
+pub(super) struct Answered {
     /// The rows of each statement.
-    pub(in crate::postgres::session) results: Vec<Rows>,
+    pub(super) results: Vec<Rows>,
     /// The tag of each.
-    pub(in crate::postgres::session) tags: Vec<String>,
+    pub(super) tags: Vec<String>,
     /// The first error, as it came.
-    pub(in crate::postgres::session) error: Option<Vec<u8>>,
+    pub(super) error: Option<Vec<u8>>,
     /// The transaction status at the end.
-    pub(in crate::postgres::session) status: u8,
+    pub(super) status: u8,
 }
 
 /// The answers so far.
 #[derive(Debug, Default)]
-pub(in crate::postgres::session) struct Exchange {
+pub(super) struct Exchange {
     /// Statements that are answered unless one fails.
     statements: usize,
     answered: Answered,
@@ -103,16 +107,13 @@ pub(in crate::postgres::session) struct Exchange {
 
 impl Exchange {
     /// For the answers to these.
-    pub(in crate::postgres::session) fn of(statements: &[Own]) -> Self {
+    pub(super) fn of(statements: &[Own]) -> Self {
         let answered = statements.iter().filter(|own| !own.must_fail).count();
         Self { statements: answered, ..Self::default() }
     }
 
     /// Takes a message; at the last one all that was said.
-    pub(in crate::postgres::session) fn take(
-        &mut self,
-        frame: &Frame<'_>,
-    ) -> Result<Option<Answered>, Fatal> {
+    pub(super) fn take(&mut self, frame: &Frame<'_>) -> Result<Option<Answered>, Fatal> {
         match frame.tag() {
             // Rows come in pieces, or several at once.
             b'D' if self.rows.len() + frame.bytes().len() <= MESSAGE_BYTES_MAX => {
@@ -167,41 +168,15 @@ fn rows(mut bytes: &[u8]) -> Result<Rows, DecodeError> {
     Ok(found)
 }
 
-/// What a name means.
-#[derive(Debug)]
-pub(super) struct Relation<'a> {
-    pub(super) identity: u64,
-    kind: &'a str,
-    schema: &'a str,
-    name: &'a str,
-}
-
-impl Relation<'_> {
-    /// Whether it is the session's own.
-    pub(super) fn is_temporary(&self) -> bool {
-        self.schema.starts_with("pg_temp")
-    }
-
-    /// Its name as people read it.
-    pub(super) fn qualified(&self) -> String {
-        format!("{}.{}", self.schema, self.name)
-    }
-}
-
-pub(super) fn relation(row: &[Option<String>]) -> Option<Relation<'_>> {
-    let [Some(identity), Some(kind), Some(schema), Some(name)] = row else { return None };
-    Some(Relation { identity: identity.parse().ok()?, kind, schema, name })
-}
-
-/// Keeps a table from being dropped or altered, as its request would. Other kinds of relations cannot be locked.
+/// Keeps a table from being dropped or altered, as its request would. Other kinds of relations cannot be locked, nor
+/// can a table of which the role may only update columns.
 pub(super) fn lock(row: &[Option<String>]) -> Option<String> {
-    let relation = relation(row).filter(|relation| matches!(relation.kind, "r" | "p"))?;
-    let (schema, name) = (quoted(relation.schema), quoted(relation.name));
+    let [_, _, Some(kind), Some(schema), Some(name), _, _, Some(may), ..] = row else { return None };
+    if !matches!(kind.as_str(), "r" | "p") || may != "true" {
+        return None;
+    }
+    let (schema, name) = (identifier(schema), identifier(name));
     Some(format!("LOCK TABLE {schema}.{name} IN ROW EXCLUSIVE MODE"))
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 fn count(row: &[Option<String>]) -> Option<Measured> {
@@ -223,14 +198,14 @@ fn heir(row: &[Option<String>]) -> Option<(u64, u64)> {
     Some((heir.parse().ok()?, parent.parse().ok()?))
 }
 
-pub(super) fn counts(rows: &Rows) -> Counts {
+pub(super) fn counts(rows: &[Row]) -> Counts {
     rows.iter().filter_map(|row| count(row)).map(|it| (it.identity, it)).collect()
 }
 
 /// The partitioned tables and ancestors of each relation that has any.
-pub(super) fn above(rows: &Rows) -> BTreeMap<u64, BTreeSet<u64>> {
+pub(super) fn above(rows: &[Row]) -> Above {
     let pairs: Vec<(u64, u64)> = rows.iter().filter_map(|row| heir(row)).collect();
-    let mut above: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
+    let mut above = Above::new();
     for (heir, parent) in &pairs {
         above.entry(*heir).or_default().insert(*parent);
     }
@@ -256,15 +231,17 @@ mod tests {
 
     #[test]
     fn names_are_quoted() {
-        let check = |kind: &str, name: &str, expect: Option<&str>| {
-            let row = vec![Some("7".into()), Some(kind.into()), Some("a b".into()), Some(name.into())];
+        let check = |(kind, may): (&str, &str), name: &str, expect: Option<&str>| {
+            let row =
+                ["1", "7", kind, "a b", name, "", "false", may].map(|field| Some(field.to_owned()));
             assert_eq!(lock(&row).as_deref(), expect);
         };
-        check("r", "x", Some("LOCK TABLE \"a b\".\"x\" IN ROW EXCLUSIVE MODE"));
+        check(("r", "true"), "x", Some("LOCK TABLE \"a b\".\"x\" IN ROW EXCLUSIVE MODE"));
         let evil = "x\" IN ACCESS EXCLUSIVE MODE; DROP TABLE y --";
         let held = "LOCK TABLE \"a b\".\"x\"\" IN ACCESS EXCLUSIVE MODE; DROP TABLE y --\" IN ROW EXCLUSIVE MODE";
-        check("p", evil, Some(held));
-        check("v", "x", None);
+        check(("p", "true"), evil, Some(held));
+        check(("v", "true"), "x", None);
+        check(("r", "false"), "x", None);
         assert_eq!(lock(&[None]), None);
     }
 
