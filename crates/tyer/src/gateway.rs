@@ -396,9 +396,9 @@ impl Gateway {
         // Not kept locked while it is awaited.
         let known = self.unsettled().remove(&leaf);
         let Some(taken) = known else {
-            let is_carried = self.leases.settle(leaf, &outcome);
+            self.leases.settle(leaf, &outcome);
             return match outcome {
-                Outcome::Misread { code } if is_carried => {
+                Outcome::Misread { code } => {
                     let what = What::Misread { leaf, code };
                     self.record(Change::default().leaf(&Record::new(clock::now(), what))).await
                 }

@@ -83,9 +83,11 @@ pub struct Understanding {
 /// What the statements of a text are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
-    /// All of them about what the database holds.
+    /// What the database holds, and what goes with that wherever it runs.
     Contents,
-    /// Some about the session, its settings or its transaction, or nobody can tell.
+    /// Nothing that it matters for whether the server may write.
+    Neither,
+    /// Some decide or show whether the session may write, control its transaction, or nobody can tell.
     Session,
 }
 
@@ -274,6 +276,11 @@ fn understood(sql: &str, tree: &pg_query::ParseResult, texts: Texts, bodies: Bod
     };
     let nodes = || statements.iter().filter_map(|statement| statement.node.as_ref());
     let lasting = walk.lasting.max(nodes().map(lasting::of).max().unwrap_or_default());
+    let about = session::about(nodes, walk.session);
+    if about == About::Session && session::decides_beside_contents(nodes) {
+        let why = "reads beside what decides whether the session may write";
+        walk.found.push(Act::opaque(why));
+    }
     let (acts, (relations, locks), names) = walk.finish();
     let harmless = |act: &Act| match act.effect {
         Effect::Read | Effect::Create | Effect::Change => true,
@@ -282,11 +289,7 @@ fn understood(sql: &str, tree: &pg_query::ParseResult, texts: Texts, bodies: Bod
     };
     Understanding {
         shape: names.shape(texts.shape(&acts)),
-        about: if nodes().all(session::is_about_contents) && !texts.redacted.contains("set_config") {
-            About::Contents
-        } else {
-            About::Session
-        },
+        about,
         redacted: names.redacted(texts.redacted),
         syntax_error: None,
         statements: statements.len(),

@@ -80,12 +80,13 @@ impl Leases {
         oldest.filter(|_| open.by_leaf.len() > LEASES_MAX).and_then(|oldest| open.close(oldest))
     }
 
-    /// Counts what came of a read, if that leaf carries it.
-    pub(crate) fn settle(&self, leaf: LeafIndex, outcome: &Outcome) -> bool {
-        let mut open = self.lock();
-        let Some(lease) = open.by_leaf.get_mut(&leaf) else { return false };
-        lease.failed += u64::from(!matches!(outcome, Outcome::Done { .. }));
-        true
+    /// Counts what came of a read.
+    pub(crate) fn settle(&self, leaf: LeafIndex, outcome: &Outcome) {
+        if let Some(lease) = self.lock().by_leaf.get_mut(&leaf)
+            && !matches!(outcome, Outcome::Done { .. })
+        {
+            lease.failed += 1;
+        }
     }
 
     /// Closes and returns the leases that ran out by `now`.

@@ -74,7 +74,7 @@ async fn within_a_transaction_of_the_agent_it_fails_as_any_statement() {
     held(&mut bed, &agent, DELETE).await;
     ask(&agent, "BEGIN").await.expect("a transaction");
     let refused = ask(&agent, DELETE).await.unwrap_err();
-    assert!(refused.message.contains("30000 rows"), "{refused:?}");
+    assert!(refused.message.contains("30,000 rows"), "{refused:?}");
     assert_eq!(ask(&agent, "SELECT 1").await.unwrap_err().code, "25P02");
     ask(&agent, "ROLLBACK").await.expect("rolled back");
     assert_eq!(left(&bed), "40000");

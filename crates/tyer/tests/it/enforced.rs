@@ -78,6 +78,37 @@ async fn so_it_does_by_the_extended_protocol_and_in_transactions() {
 }
 
 #[tokio::test]
+async fn nothing_that_touches_only_the_session_lifts_it() {
+    let mut bed = Bed::new(Shape::default()).await;
+    drop(traps(&mut bed).await);
+    let tricks: [&[&str]; 7] = [
+        &["SELECT n AS set_config FROM harmless"],
+        &["SELECT n FROM harmless; SHOW search_path"],
+        &["SET application_name = 'x'; SELECT n FROM harmless"],
+        &["BEGIN", "SET default_transaction_read_only = on", "SELECT n FROM harmless"],
+        &["BEGIN", "SET LOCAL default_transaction_read_only = on", "SELECT n FROM harmless"],
+        &["BEGIN", "CREATE TEMP TABLE x ()", "SELECT n FROM harmless"],
+        &["SET default_transaction_read_only = on", "SELECT n FROM harmless"],
+    ];
+    for trick in tricks {
+        let agent = bed.agent().await;
+        let (last, before) = trick.split_last().expect("a text");
+        for sql in before {
+            ask(&agent, sql).await.unwrap_or_else(|refused| panic!("{sql}: {refused:?}"));
+        }
+        assert_eq!(ask(&agent, last).await.unwrap_err().code, "25006", "{trick:?}");
+        // It may fail, and may not keep anything.
+        drop(ask(&agent, "COMMIT").await);
+        assert_eq!(traces(&bed), "0", "{trick:?}");
+    }
+    let agent = bed.agent().await;
+    let mixed = "SELECT n FROM harmless; SET default_transaction_read_only = off";
+    assert_eq!(ask(&agent, mixed).await.unwrap_err().code, "55000");
+    assert_eq!(traces(&bed), "0");
+    bed.verify();
+}
+
+#[tokio::test]
 async fn an_agent_sees_nothing_of_it() {
     let mut bed = Bed::new(Shape::default()).await;
     let agent = traps(&mut bed).await;

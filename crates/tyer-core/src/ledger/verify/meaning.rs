@@ -39,6 +39,8 @@ pub(super) struct Meaning {
     running: BTreeMap<u64, Option<HoldId>>,
     /// Leases that are not closed, with the reads that they allow.
     leases: BTreeMap<u64, u64>,
+    /// Leaves that ever opened one.
+    carrying: BTreeSet<u64>,
     /// When the freezes that hold now began.
     freezes: Vec<Timestamp>,
     /// The digest of each part of the configuration.
@@ -75,6 +77,7 @@ impl Meaning {
             What::HoldEnded { hold, how } => self.holds.end(hold, how),
             What::ReadLease { request, uses, .. } => {
                 self.leases.insert(place.index, *uses);
+                self.carrying.insert(place.index);
                 self.observed(request).and_then(|()| only_reads(request))
             }
             What::LeaseClosed { leaf, uses, .. } => match self.leases.remove(&leaf.0) {
@@ -87,12 +90,11 @@ impl Meaning {
                 }
                 Some(_) => Ok(()),
             },
-            What::Misread { leaf, .. } => match self.leases.contains_key(&leaf.0) {
-                true => Ok(()),
-                false => {
-                    Err(format!("it names leaf {}, which opened no read lease or was closed", leaf.0))
-                }
-            },
+            // The lease may be closed before the last of its reads has failed.
+            What::Misread { leaf, .. } if self.carrying.contains(&leaf.0) => Ok(()),
+            What::Misread { leaf, .. } => {
+                Err(format!("it names leaf {}, which opened no read lease", leaf.0))
+            }
             What::Settled { leaf, outcome, returned } => self.settled(*leaf, outcome, *returned),
             What::Frozen { .. } => {
                 self.freezes.push(place.at);

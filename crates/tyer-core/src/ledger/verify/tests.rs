@@ -903,7 +903,7 @@ fn outcomes_follow_what_ran() {
     };
     check(
         |story| story.write(What::Misread { leaf: LeafIndex(2), code: "25006".into() }),
-        &expect!["leaf 6: it names leaf 2, which opened no read lease or was closed"],
+        &expect!["leaf 6: it names leaf 2, which opened no read lease"],
     );
     check(
         |story| close(story, 2, 1),

@@ -27,6 +27,7 @@ impl Session {
         let text = Text::of(raw);
         let alone = self.understood(&text);
         let (text, understanding) = self.among_names(text, alone);
+        let understanding = self.understood.belied(&text.sql, understanding);
         if let Some(error) = understanding.syntax_error.as_ref().filter(|_| !self.observes()) {
             return Ok(self.refuse_in_its_words(raw, Answer::new("42601", error)));
         }
@@ -106,7 +107,16 @@ impl Session {
         let (name, rows_max) = decode::execute(frame.body())?;
         let name = Name::new(name);
         let settled = self.portals.settled_mut(&name);
-        if let Some((course, continues)) = settled.and_then(|portal| portal.suspended_course()) {
+        let suspended = settled.and_then(|portal| {
+            Some((portal.suspended_course()?, Arc::clone(&portal.prepared.understanding)))
+        });
+        if let Some(((course, continues), understanding)) = suspended {
+            // Its transaction is the agent's, where the ground can be another by now.
+            if !self.implicit
+                && let Some(step) = self.ground_for(&understanding)
+            {
+                return Ok(step);
+            }
             let running = Running { continues, ..Running::new(name, course, rows_max) };
             return Ok(self.go_on(frame, running));
         }
@@ -124,12 +134,12 @@ impl Session {
         };
         let portal = self.portals.get(&name).cloned().unwrap_or_else(unseen);
         let prepared = &portal.prepared;
-        let belied = self.understood.belied(&prepared.text.sql);
         let alone = match self.unreadable() {
             Some(why) => Arc::new(unclear(&prepared.text.sql, why)),
-            None => belied.unwrap_or_else(|| Arc::clone(&prepared.understanding)),
+            None => Arc::clone(&prepared.understanding),
         };
         let (text, understanding) = self.among_names(prepared.text.clone(), alone);
+        let understanding = self.understood.belied(&text.sql, understanding);
         if let Some(step) = self.ground_for(&understanding) {
             return Ok(step);
         }
@@ -155,7 +165,7 @@ impl Session {
     }
 
     pub(super) fn flush(&mut self, frame: &Frame<'_>) -> Step {
-        if let Some(step) = self.ask_to_bind(frame) {
+        if let Some(step) = self.ground_for_binds().or_else(|| self.ask_to_bind(frame)) {
             return step;
         }
         let mut out = Vec::new();
@@ -165,7 +175,7 @@ impl Session {
     }
 
     pub(super) fn sync(&mut self, frame: &Frame<'_>) -> Step {
-        if let Some(step) = self.ask_to_bind(frame) {
+        if let Some(step) = self.ground_for_binds().or_else(|| self.ask_to_bind(frame)) {
             return step;
         }
         let mut out = Vec::new();

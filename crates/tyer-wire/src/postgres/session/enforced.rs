@@ -16,7 +16,7 @@
 
 use std::sync::Arc;
 
-use tyer_core::intent::Effect;
+use tyer_core::intent::{Act, Effect};
 
 use super::exchange::{Answered, Exchange, Own, own};
 use super::expect::{Awaits, Course, Expect};
@@ -25,7 +25,7 @@ use super::{Chore, Fatal, Ran, Relay, Session, Skipping, Status, Step};
 use crate::postgres::decode::{Complaint, Frame, Piece, parameter_status};
 use crate::postgres::encode;
 use crate::postgres::refuse::Answer;
-use crate::postgres::understand::{Control, Understanding};
+use crate::postgres::understand::{About, Control, Understanding};
 
 /// The code by which a server refuses to write where it only reads (read_only_sql_transaction).
 pub(super) const MISREAD: &str = "25006";
@@ -37,13 +37,15 @@ const TRIES_MAX: u8 = 8;
 /// Where the next text would run.
 #[derive(Debug, Default)]
 pub(super) struct Ground {
-    is_used: bool,
     theirs: Theirs,
+    block: Block,
     footing: Footing,
     /// Whether anything but reads was cleared in the transaction that is open.
     is_granted: bool,
     /// Whether anything but reads was cleared in the pipeline, and is no part of a transaction that is over.
     is_behind: bool,
+    /// Whether anything but reads was cleared that may have changed the default, as the server will say at its end.
+    is_unreported: bool,
     /// An exchange of Tyer's own that is under way.
     aside: Option<Aside>,
     failures: u8,
@@ -52,13 +54,24 @@ pub(super) struct Ground {
 /// The agent's own default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Theirs {
+    /// Nothing is enforced here.
     #[default]
+    Unused,
+    /// The server has not said.
     Unknown,
     /// It may write, as the session began.
     Writes,
     /// It may write, and has seen to that itself.
     SetToWrite,
     Reads,
+}
+
+/// Whether the agent has opened a transaction, once all that was cleared is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Block {
+    #[default]
+    Closed,
+    Open,
 }
 
 /// By what of Tyer's the server refuses to write.
@@ -95,6 +108,7 @@ impl Ground {
             return;
         }
         self.theirs = match (value, self.theirs) {
+            (_, Theirs::Unused) => Theirs::Unused,
             ("on", _) => Theirs::Reads,
             (_, Theirs::Reads | Theirs::SetToWrite) => Theirs::SetToWrite,
             (_, Theirs::Unknown | Theirs::Writes) => Theirs::Writes,
@@ -109,25 +123,49 @@ impl Ground {
         let ends = |control: &Control| {
             matches!(control, Control::Commit { .. } | Control::Rollback { .. } | Control::Prepare)
         };
-        // What it has of both may be in any order.
-        let ends_it = understanding.controls.iter().any(ends);
-        // What was let in before it in its pipeline becomes part of it.
-        let begins_it = understanding.controls.contains(&Control::Begin) && !self.is_behind;
-        self.is_granted &= !ends_it && !begins_it;
-        self.is_granted |= understanding.acts.worst().is_write();
-        self.is_behind |= !understanding.is_enforceable();
-        self.is_behind &= !ends_it;
+        for control in &understanding.controls {
+            match control {
+                // What stands before it in its pipeline becomes part of it.
+                Control::Begin if self.block == Block::Closed => {
+                    (self.block, self.is_granted) = (Block::Open, self.is_granted && self.is_behind);
+                }
+                Control::Commit { chain: true } | Control::Rollback { chain: true } => {
+                    (self.is_granted, self.is_behind) = (false, false);
+                }
+                control if ends(control) => {
+                    (self.block, self.is_granted, self.is_behind) = (Block::Closed, false, false);
+                }
+                _ => {}
+            }
+        }
+        let is_granted = |act: &Act| act.effect.is_write() && !act.local;
+        self.is_granted |= understanding.acts.iter().any(is_granted);
+        let is_other = !understanding.is_enforceable();
+        self.is_unreported |= is_other;
+        let is_control = !understanding.controls.is_empty() && understanding.statements == 1;
+        self.is_behind |= is_other && !is_control && self.block == Block::Closed;
         // Our savepoint does not outlive whatever this does to the transaction.
         if self.footing == Footing::Savepoint && !understanding.controls.is_empty() {
             self.footing = Footing::Nothing;
         }
     }
 
-    /// The server is idle, and nothing is in flight.
-    pub(super) fn idle(&mut self) {
-        self.is_granted = false;
-        if self.footing == Footing::Savepoint {
-            self.footing = Footing::Nothing;
+    /// The server skips what was cleared and is still in flight, in a transaction of the agent's or not.
+    pub(super) fn failed(&mut self, is_idle: bool) {
+        self.block = if is_idle { Block::Closed } else { Block::Open };
+        self.is_granted &= !is_idle;
+        self.is_behind = false;
+    }
+
+    /// The server has answered everything, and is in a transaction of the agent's or is not.
+    pub(super) fn settled(&mut self, is_idle: bool) {
+        self.is_unreported = false;
+        self.block = if is_idle { Block::Closed } else { Block::Open };
+        if is_idle {
+            self.is_granted = false;
+            if self.footing == Footing::Savepoint {
+                self.footing = Footing::Nothing;
+            }
         }
     }
 
@@ -152,14 +190,19 @@ impl Session {
     /// The same session before a server whose sessions are its clients' own: reads run where it refuses to write.
     #[must_use]
     pub fn enforcing(mut self) -> Self {
-        self.ground.is_used = !self.observes();
+        self.ground.theirs = if self.observes() { Theirs::Unused } else { Theirs::Unknown };
         self
     }
 
     /// What has to come first so that a text runs where it should: a step that does not take its message.
     pub(super) fn ground_for(&mut self, understanding: &Understanding) -> Option<Step> {
+        if self.expects.iter().any(|expect| matches!(expect.what, Awaits::Parting)) {
+            return Some(Step::Later);
+        }
         let to_enforced = self.is_to_be_enforced(understanding)?;
-        if to_enforced == self.ground.is_enforced() || to_enforced && self.is_too_late() {
+        let is_there =
+            to_enforced == self.ground.is_enforced() && !(to_enforced && self.is_unreported());
+        if is_there || to_enforced && self.is_too_late() {
             return None;
         }
         if self.unsynced {
@@ -182,11 +225,15 @@ impl Session {
 
     /// Whether the server is to hold it to reading, or is not to; nothing where that is not Tyer's to decide.
     fn is_to_be_enforced(&self, understanding: &Understanding) -> Option<bool> {
-        if !self.ground.is_used || matches!(self.ground.theirs, Theirs::Unknown | Theirs::Reads) {
-            return None;
-        }
-        if understanding.statements == 0 && understanding.acts.worst() == Effect::Read {
-            // There is nothing in it.
+        let is_theirs = match self.ground.theirs {
+            Theirs::Unused | Theirs::Unknown => true,
+            // Of a transaction that is open already it says nothing.
+            Theirs::Reads => self.ground.block == Block::Closed,
+            Theirs::Writes | Theirs::SetToWrite => false,
+        };
+        let is_neither = understanding.about == About::Neither
+            || understanding.statements == 0 && understanding.acts.worst() == Effect::Read;
+        if is_theirs || is_neither {
             return None;
         }
         match understanding.controls.as_slice() {
@@ -204,10 +251,29 @@ impl Session {
     fn is_too_late(&self) -> bool {
         let is_control =
             |expect: &Expect| expect.what.course().is_some_and(|course| !course.controls.is_empty());
-        // What is in flight may end the transaction that is known of, or open one.
-        let is_settled = !self.expects.iter().any(is_control);
-        let is_inside = self.unsynced || !self.implicit && is_settled;
-        self.ground.is_granted && is_inside || self.ground.is_behind && self.implicit && is_settled
+        match self.ground.block {
+            Block::Closed => self.ground.is_behind,
+            // What is in flight may not come to be.
+            Block::Open => self.ground.is_granted && !self.expects.iter().any(is_control),
+        }
+    }
+
+    /// Whether a pipeline is in flight that may have changed the default: its report comes at its end.
+    fn is_unreported(&self) -> bool {
+        let is_end = |expect: &Expect| matches!(expect.what, Awaits::Sync | Awaits::Parting);
+        self.ground.is_unreported && self.expects.iter().any(is_end)
+    }
+
+    /// The ground for what `Flush` or `Sync` would have the server plan.
+    pub(super) fn ground_for_binds(&mut self) -> Option<Step> {
+        if self.skipping.is_some() || self.ground.theirs == Theirs::Unused {
+            return None;
+        }
+        let bound = self.held.iter().find_map(|held| match &held.expect.what {
+            Awaits::Bind { portal, .. } => Some(Arc::clone(&portal.prepared.understanding)),
+            _ => None,
+        })?;
+        bound.is_enforceable().then(|| self.ground_for(&bound)).flatten()
     }
 
     /// Parts a pipeline by a `Sync` of Tyer's own. What comes behind it waits for the answers to what stood before
@@ -247,10 +313,8 @@ impl Session {
             return false;
         }
         let until = |expect: &&Expect| !matches!(expect.what, Awaits::Sync | Awaits::Parting);
-        let mut courses = self.expects.iter().take_while(until).filter_map(|it| it.what.course());
-        let Some(text) = courses.next().and_then(|course| course.enforced.as_ref()) else {
-            return false;
-        };
+        let mut asked = self.expects.iter().take_while(until).filter(|expect| expect.leaf.is_some());
+        let Some(text) = asked.next().and_then(|expect| expect.what.enforced()) else { return false };
         self.understood.distrust(text);
         true
     }

@@ -68,6 +68,23 @@ impl Awaits {
         !controls.iter().all(stays)
     }
 
+    /// The text that runs, or is bound by itself, where the server was made to refuse what it would write.
+    pub(super) fn enforced(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Bind { portal, .. } => Some(&portal.prepared.text.sql),
+            other => other.course()?.enforced.as_ref(),
+        }
+    }
+
+    /// What its failing with that code is.
+    pub(super) fn failed(&self, code: &str) -> Outcome {
+        let code = code.to_owned();
+        match self.enforced() {
+            Some(_) if code == MISREAD => Outcome::Misread { code },
+            _ => Outcome::Failed { code },
+        }
+    }
+
     /// What runs, if anything does.
     pub(super) fn course(&self) -> Option<&Course> {
         match self {
@@ -104,15 +121,6 @@ impl Course {
             may_commit: understanding.may_commit(),
             only_reads: understanding.only_reads(),
             enforced: None,
-        }
-    }
-
-    /// What its failing with that code is.
-    pub(super) fn failed(&self, code: &str) -> Outcome {
-        let code = code.to_owned();
-        match &self.enforced {
-            Some(_) if code == MISREAD => Outcome::Misread { code },
-            _ => Outcome::Failed { code },
         }
     }
 }
@@ -162,7 +170,10 @@ impl Progress {
                 let why = "part of it may have been committed before it failed".to_owned();
                 Some(Outcome::Unknown { why })
             }
-            (Some(code), _) => Some(self.course.failed(&code)),
+            (Some(code), _) if code == MISREAD && self.course.enforced.is_some() => {
+                Some(Outcome::Misread { code })
+            }
+            (Some(code), _) => Some(Outcome::Failed { code }),
             (None, Some((tag, rows))) => Some(Outcome::done(tag, rows)),
             (None, None) => None,
         }

@@ -6,10 +6,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use tyer_core::intent::{Act, Acts, Digest};
 use tyer_core::limits::UNDERSTOOD_BYTES_MAX;
 
 use super::kept::of_understanding;
-use super::question::unclear;
 use crate::postgres::understand::{Outline, Understanding, understand_outlined};
 
 /// Texts that the server has shown to be no reads, of one connection.
@@ -22,7 +22,7 @@ pub struct Understood {
     by_outline: HashMap<String, Arc<Understanding>>,
     bytes: usize,
     /// Texts, or their outlines, that the server has shown to be no reads.
-    belied: HashSet<String>,
+    belied: HashSet<Digest>,
 }
 
 impl Understood {
@@ -30,9 +30,6 @@ impl Understood {
     pub fn of(&mut self, sql: &str) -> Arc<Understanding> {
         if let Some(known) = self.by_text.get(sql) {
             return Arc::clone(known);
-        }
-        if let Some(belied) = self.belied(sql) {
-            return belied;
         }
         let outline = Outline::of(sql);
         if let Some(known) = outline.as_ref().and_then(|outline| self.by_outline.get(&outline.text)) {
@@ -58,13 +55,17 @@ impl Understood {
             self.belied.clear();
         }
         self.belied.insert(key(sql));
-        self.by_text.clear();
     }
 
-    /// What such a text is taken for.
-    pub(super) fn belied(&self, sql: &str) -> Option<Arc<Understanding>> {
-        let is_belied = !self.belied.is_empty() && self.belied.contains(&key(sql));
-        is_belied.then(|| Arc::new(unclear(sql, "writes, as the database has said")))
+    /// What such a text is taken for, besides what it was understood as.
+    pub(super) fn belied(&self, sql: &str, known: Arc<Understanding>) -> Arc<Understanding> {
+        if self.belied.is_empty() || !self.belied.contains(&key(sql)) {
+            return known;
+        }
+        let opaque =
+            Act::opaque("writes, as the database has said, though it was understood as a read");
+        let acts = Acts::new(opaque, known.acts.iter().cloned());
+        Arc::new(Understanding { acts, ..Understanding::clone(&known) })
     }
 
     fn make_room(&mut self, bytes: usize) {
@@ -78,8 +79,9 @@ impl Understood {
 }
 
 /// All texts of an outline are understood alike.
-fn key(sql: &str) -> String {
-    Outline::of(sql).map_or_else(|| sql.to_owned(), |outline| outline.text)
+fn key(sql: &str) -> Digest {
+    Outline::of(sql)
+        .map_or_else(|| Digest::of(sql.as_bytes()), |outline| Digest::of(outline.text.as_bytes()))
 }
 
 #[cfg(test)]

@@ -267,9 +267,9 @@ impl Session {
         if self.expects.is_empty() {
             self.reading = self.reading.reported(self.status);
         }
-        if self.expects.is_empty() && self.implicit {
-            self.hides_cursors = false;
-            self.ground.idle();
+        if self.expects.is_empty() {
+            self.hides_cursors &= !self.implicit;
+            self.ground.settled(self.implicit);
         }
         let relay = if is_ours { Relay::nothing() } else { Relay::same() };
         Ok(Relay { settled, ..relay })
@@ -328,18 +328,20 @@ impl Session {
             self.doubt_all();
         }
         self.take_back(code);
-        let mut is_ahead = first.what.course().is_none();
+        let mut is_ahead = first.leaf.is_none();
         self.fail_leaf(&first, code, true);
         self.undone(first);
         while let Some(expect) =
             self.expects.pop_front_if(|expect| !matches!(expect.what, Awaits::Sync | Awaits::Parting))
         {
-            let is_run = expect.what.course().is_some();
-            self.fail_leaf(&expect, code, is_ahead && is_run);
-            is_ahead &= !is_run;
+            self.fail_leaf(&expect, code, is_ahead);
+            is_ahead &= expect.leaf.is_none();
         }
         if matches!(self.expects.front().map(|expect| &expect.what), None | Some(Awaits::Parting)) {
             self.skip_rest(code);
+        }
+        if self.expects.iter().all(|expect| expect.what.course().is_none()) {
+            self.ground.failed(self.implicit);
         }
         self.replan();
     }
@@ -362,10 +364,9 @@ impl Session {
     /// Settles a leaf that failed, by itself or because of what stood before it.
     fn fail_leaf(&mut self, expect: &Expect, code: &str, by_itself: bool) {
         let Some(leaf) = expect.leaf else { return };
-        let course = expect.what.course().filter(|_| by_itself);
-        let outcome = course.map(|course| course.failed(code));
         let known = Known::failed(expect.at, leaf, code);
-        self.known.push(Known { outcome: outcome.unwrap_or(known.outcome.clone()), ..known });
+        let outcome = if by_itself { expect.what.failed(code) } else { known.outcome };
+        self.known.push(Known { outcome, ..known });
     }
 
     /// Forgets places without an answer that have come to the front.

@@ -59,6 +59,12 @@ impl Walk {
         let mut args = call.args.iter().map(|arg| names::literal(arg.node.as_ref()));
         let (name, value) = (args.next().flatten(), args.next().flatten());
         self.found.push(match name {
+            // Beside what else the text does, it would decide where that runs.
+            Some(name) if settings::is_read_only(&name) => act(
+                Effect::Disarm,
+                Resource::new(Kind::Setting, name.as_str()),
+                format!("changes {name} while other statements run"),
+            ),
             Some(name) => settings::set(&name, value.as_deref()),
             None => act(
                 Effect::Disarm,

@@ -13,7 +13,7 @@ use tyer_core::intent::{Act, Digest};
 
 use super::acts::free;
 use super::walk::Walk;
-use super::{Understanding, text, understand};
+use super::{About, Understanding, text, understand};
 
 /// What a text does to the names of prepared statements.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,6 +173,7 @@ impl Walk {
         let whose = if inside { "which this text prepared" } else { "which was prepared before" };
         self.found.push(free(format!("runs {name}, {whose}")));
         body.acts.iter().for_each(|act| self.found.push(act.clone()));
+        self.session |= body.about == About::Session;
         body.relations.iter().for_each(|relation| self.loses(relation));
         body.locks.iter().for_each(|lock| self.locking.add(lock.clone()));
         self.lasting = self.lasting.max(body.lasting);

@@ -5,7 +5,7 @@ use tyer_core::intent::{Act, Effect, Kind, Resource};
 
 use super::acts::{act, free, table};
 use super::walk::{Judged, Walk};
-use super::{Control, Lasting, calls, lasting, names, rows, settings};
+use super::{About, Control, Lasting, calls, lasting, names, rows, settings};
 
 /// Whether a statement can run in a transaction block that somebody else opens and ends.
 pub(super) fn fits_block(node: &NodeEnum) -> bool {
@@ -17,8 +17,35 @@ pub(super) fn fits_block(node: &NodeEnum) -> bool {
         && lasting::of(node) != Lasting::Before
 }
 
-/// Whether a statement is about what the database holds, and not about the session, its settings or its transaction.
-pub(super) fn is_about_contents(node: &NodeEnum) -> bool {
+/// What a text of these is about; `hidden` is whether what it executes by name is about the session.
+pub(super) fn about<'a, I: Iterator<Item = &'a NodeEnum>>(
+    nodes: impl Fn() -> I,
+    hidden: bool,
+) -> About {
+    let has_contents = nodes().any(is_contents);
+    let shows = |node: &NodeEnum| matches!(node, NodeEnum::VariableShowStmt(_));
+    let decides = |node: &NodeEnum| decides(node) && !(has_contents && shows(node));
+    if hidden || nodes().any(decides) {
+        About::Session
+    } else if has_contents {
+        About::Contents
+    } else {
+        About::Neither
+    }
+}
+
+/// Whether one text both reads and decides, other than by transaction control, whether the session may write.
+pub(super) fn decides_beside_contents<'a, I: Iterator<Item = &'a NodeEnum>>(
+    nodes: impl Fn() -> I,
+) -> bool {
+    let is_control = |node: &NodeEnum| matches!(node, NodeEnum::TransactionStmt(_));
+    let is_setting = |node: &NodeEnum| {
+        matches!(node, NodeEnum::VariableSetStmt(_) | NodeEnum::DiscardStmt(_)) && decides(node)
+    };
+    nodes().any(is_contents) && nodes().any(is_setting) && !nodes().any(is_control)
+}
+
+fn is_contents(node: &NodeEnum) -> bool {
     use NodeEnum as Node;
     matches!(
         node,
@@ -32,6 +59,26 @@ pub(super) fn is_about_contents(node: &NodeEnum) -> bool {
             | Node::ExecuteStmt(_)
             | Node::DeallocateStmt(_)
     )
+}
+
+/// Whether a statement decides whether the session may write, or shows it, or nobody can tell.
+fn decides(node: &NodeEnum) -> bool {
+    use pb::VariableSetKind as Set;
+    match node {
+        NodeEnum::VariableSetStmt(set) => match set.kind() {
+            Set::VarSetValue | Set::VarSetDefault | Set::VarReset => {
+                settings::decides_writing(&set.name)
+            }
+            _ => true,
+        },
+        NodeEnum::DiscardStmt(discard) => discard.target() == pb::DiscardMode::DiscardAll,
+        NodeEnum::VariableShowStmt(show) => show.name == "all" || settings::decides_writing(&show.name),
+        NodeEnum::ListenStmt(_)
+        | NodeEnum::UnlistenStmt(_)
+        | NodeEnum::NotifyStmt(_)
+        | NodeEnum::ConstraintsSetStmt(_) => false,
+        other => !is_contents(other),
+    }
 }
 
 /// The transaction control that a statement is, if it is.

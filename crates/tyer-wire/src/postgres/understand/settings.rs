@@ -83,6 +83,16 @@ pub(super) fn is_secret(name: &str) -> bool {
         || SECRET_WORDS.iter().any(|word| name.contains(word))
 }
 
+/// Whether a setting says whether transactions may write.
+pub(super) fn is_read_only(name: &str) -> bool {
+    name.to_ascii_lowercase().contains("read_only")
+}
+
+/// Whether it does, or whose they are.
+pub(super) fn decides_writing(name: &str) -> bool {
+    is_read_only(name) || matches!(name.to_ascii_lowercase().as_str(), "role" | "session_authorization")
+}
+
 /// What showing a setting does.
 pub(super) fn show(name: &str) -> Act {
     match name {

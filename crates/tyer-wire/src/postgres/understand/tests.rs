@@ -419,7 +419,9 @@ fn joined_statements_do_what_each_does() {
     let lone = lone();
     assert!(lone.len() >= 200, "{}", lone.len());
     for (one, other) in lone.iter().zip(lone.iter().rev()) {
-        let both = lines(&format!("{one}\n;{other}"));
+        let mut both = lines(&format!("{one}\n;{other}"));
+        // What decides where reads run does so for those beside it.
+        both.retain(|line| !line.contains("reads beside what decides"));
         assert_eq!(both, &lines(one) | &lines(other), "{one}\n;{other}");
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Walk {
     pub(super) mention: bool,
     /// What of the functions and prepared statements found so far no rollback takes back.
     pub(super) lasting: Lasting,
+    /// Whether what is executed by name is about the session.
+    pub(super) session: bool,
     /// Whether only settings that hand out no secret are read here.
     pub(super) narrowed: bool,
     /// How many function bodies deep the walk is.

@@ -180,26 +180,26 @@ fn every_version_is_understood() {
         assert_eq!(check(version, negotiated, key_bytes), outcomes, "{version}");
     }
     let expect = expect_test::expect![[r#"
-        1 Done { tag: "SELECT 1", rows: Some(1) }
+        1 Done { tag: "SELECT 1", rows: Some(1), did: [] }
         2 Failed { code: "22012" }
-        3 Done { tag: "", rows: None }
-        4 Done { tag: "SELECT 1", rows: Some(1) }
+        3 Done { tag: "", rows: None, did: [] }
+        4 Done { tag: "SELECT 1", rows: Some(1), did: [] }
         5 Failed { code: "22P02" }
         6 Failed { code: "22P02" }
-        7 Done { tag: "SELECT 1", rows: Some(1) }
-        8 Done { tag: "PortalSuspended", rows: Some(2) }
-        9 Done { tag: "SELECT 1", rows: Some(1) }
-        10 Done { tag: "CREATE TABLE", rows: None }
-        11 Done { tag: "COPY 3", rows: Some(3) }
+        7 Done { tag: "SELECT 1", rows: Some(1), did: [] }
+        8 Done { tag: "PortalSuspended", rows: Some(2), did: [] }
+        9 Done { tag: "SELECT 1", rows: Some(1), did: [] }
+        10 Done { tag: "CREATE TABLE", rows: None, did: [] }
+        11 Done { tag: "COPY 3", rows: Some(3), did: [] }
         12 Failed { code: "57014" }
-        13 Done { tag: "COPY 3", rows: Some(3) }
-        14 Done { tag: "BEGIN", rows: None }
+        13 Done { tag: "COPY 3", rows: Some(3), did: [] }
+        14 Done { tag: "BEGIN", rows: None, did: [] }
         15 Failed { code: "23505" }
         16 Failed { code: "25P02" }
-        17 Done { tag: "ROLLBACK", rows: None }
-        18 Done { tag: "DROP TABLE", rows: None }
-        19 Done { tag: "SET", rows: None }
-        20 Done { tag: "LISTEN", rows: None }
-        21 Done { tag: "NOTIFY", rows: None }"#]];
+        17 Done { tag: "ROLLBACK", rows: None, did: [] }
+        18 Done { tag: "DROP TABLE", rows: None, did: [] }
+        19 Done { tag: "SET", rows: None, did: [] }
+        20 Done { tag: "LISTEN", rows: None, did: [] }
+        21 Done { tag: "NOTIFY", rows: None, did: [] }"#]];
     expect.assert_eq(&outcomes);
 }

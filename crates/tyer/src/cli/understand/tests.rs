@@ -64,7 +64,7 @@ fn what_keeps_others_waiting_is_told() {
     let line =
         serde_json::to_value(explain(b"ALTER TABLE t SET LOGGED").line(&Value::Null)).expect("JSON");
     let lock = json!({
-        "on": "t and its parts, if it has any", "mode": "ACCESS EXCLUSIVE", "blocks": "reads_and_writes",
+        "on": "t", "mode": "ACCESS EXCLUSIVE", "blocks": "reads_and_writes",
         "work": "rewrite",
     });
     assert_eq!(line["locks"], json!([lock]));

@@ -287,7 +287,7 @@ fn texts_of_several_statements() {
     // One line for each relation, as strong as the strongest.
     check(
         "CREATE INDEX ON t (a); ANALYZE t; TRUNCATE u",
-        &["SHARE t/ build", "ACCESS EXCLUSIVE u+ instant"],
+        &["SHARE t+ build", "ACCESS EXCLUSIVE u+ instant"],
     );
     // Nobody else uses what is temporary, or not there for them yet.
     check("CREATE TEMP TABLE t (a int); CREATE INDEX ON t (a); TRUNCATE t; DROP TABLE t", &[]);
