@@ -26,6 +26,10 @@ impl Walk {
                         ..var.clone()
                     }))
                 });
+                if let Some(kind) = called_by_name(alter.object_type()) {
+                    self.renames_code(kind, &name, &why);
+                    return Some(Judged::Below);
+                }
                 let resource = if moved.is_some() { table(name) } else { object(name) };
                 self.found.push(act(Effect::Change, resource, why).tied(moved.map(Tie::Becomes)));
             }
@@ -78,8 +82,13 @@ impl Walk {
         let name = if name.is_empty() { rename.subname.clone() } else { name };
         let why = format!("renames {part} to {}", rename.newname);
         use pb::ObjectType as Type;
+        if let Some(kind) = called_by_name(rename.rename_type()) {
+            return self.renames_code(kind, &name, &why);
+        }
         let (effect, kind) = match rename.rename_type() {
             Type::ObjectRole => (Effect::Grant, Kind::Role),
+            // Whoever subscribes to it asks for it by name.
+            Type::ObjectPublication => (Effect::Disarm, Kind::Object),
             Type::ObjectDatabase => (Effect::Change, Kind::Database),
             Type::ObjectSchema => (Effect::Change, Kind::Schema),
             _ if rename.relation.is_some() => (Effect::Change, Kind::Relation),
@@ -88,6 +97,12 @@ impl Walk {
         };
         let renamed = act(effect, Resource::new(kind, name), why).tied(becomes(rename, kind));
         self.found.push(renamed.that_is(Reversibility::Reversible));
+    }
+
+    /// Code that goes by another name: whoever calls the old or the new one runs something else.
+    fn renames_code(&mut self, kind: Kind, name: &str, why: &str) {
+        let why = format!("{why}: whoever calls either name runs other code");
+        self.runs_code(kind, name, why);
     }
 
     fn alter_domain(&mut self, alter: &pb::AlterDomainStmt) {
@@ -114,6 +129,14 @@ impl Walk {
                     self.filled(column_def(command).and_then(|column| column.type_name.as_ref()));
                 }
                 pb::AlterTableType::AtSetAccessMethod => self.access_method(&command.name),
+                pb::AlterTableType::AtAddInherit => {
+                    self.becomes_part(&name, command.def.as_ref().and_then(|def| def.node.as_ref()));
+                }
+                pb::AlterTableType::AtAttachPartition => {
+                    let part = partition(command);
+                    let why = format!("makes the rows of {part} a part of {name}");
+                    self.change(table(part), why);
+                }
                 _ => {}
             }
             match altered(&name, command) {
@@ -264,6 +287,20 @@ impl Walk {
     }
 }
 
+/// What other code looks for by its name whenever it runs, as a kind of resource.
+fn called_by_name(what: pb::ObjectType) -> Option<Kind> {
+    use pb::ObjectType as Type;
+    match what {
+        Type::ObjectFunction
+        | Type::ObjectProcedure
+        | Type::ObjectRoutine
+        | Type::ObjectAggregate
+        | Type::ObjectOperator => Some(Kind::Function),
+        Type::ObjectExtension => Some(Kind::Extension),
+        _ => None,
+    }
+}
+
 /// The new name of something as a whole.
 fn becomes(rename: &pb::RenameStmt, kind: Kind) -> Option<Tie> {
     use pb::ObjectType as Type;
@@ -301,6 +338,10 @@ fn altered(on: &str, command: &pb::AlterTableCmd) -> Option<Act> {
             let why = format!("rewrites the column {part} of {on} as another type; values may be lost");
             Some(act(Effect::Destroy, column(), why))
         }
+        At::AtSetExpression => {
+            let why = format!("computes the column {part} of {on} anew; its values are overwritten");
+            Some(act(Effect::Destroy, column(), why))
+        }
         At::AtDropNotNull | At::AtDropConstraint => {
             on_table(Effect::Disarm, format!("stops checking rows of {on} ({part}){cascade}"))
         }
@@ -324,16 +365,12 @@ fn altered(on: &str, command: &pb::AlterTableCmd) -> Option<Act> {
             on_table(Effect::Disarm, format!("stops row security from hiding rows of {on}"))
         }
         At::AtDetachPartition | At::AtDetachPartitionFinalize | At::AtDropInherit => {
-            let gone = match command.def.as_ref().and_then(|def| def.node.as_ref()) {
-                Some(NodeEnum::PartitionCmd(partition)) => {
-                    names::relation_or_empty(partition.name.as_ref())
-                }
-                Some(NodeEnum::RangeVar(parent)) => {
-                    let why = format!("takes the rows of {on} out of {}", names::relation(parent));
-                    return on_table(Effect::Destroy, why);
-                }
-                _ => String::new(),
-            };
+            let def = command.def.as_ref().and_then(|def| def.node.as_ref());
+            if let Some(NodeEnum::RangeVar(parent)) = def {
+                let why = format!("takes the rows of {on} out of {}", names::relation(parent));
+                return on_table(Effect::Destroy, why);
+            }
+            let gone = partition(command);
             on_table(Effect::Destroy, format!("takes the rows of the partition {gone} out of {on}"))
         }
         At::AtReplicaIdentity
@@ -354,7 +391,6 @@ fn harmless_alter(subtype: pb::AlterTableType) -> bool {
         subtype,
         At::AtColumnDefault
             | At::AtSetNotNull
-            | At::AtSetExpression
             | At::AtDropExpression
             | At::AtSetStatistics
             | At::AtSetOptions
@@ -410,6 +446,14 @@ fn within(whole: &str, part: &str) -> String {
         ("", part) => part,
         (whole, part) if part.is_empty() => whole.to_owned(),
         (whole, part) => format!("{whole}.{part}"),
+    }
+}
+
+/// The partition that a sub-command is about.
+fn partition(command: &pb::AlterTableCmd) -> String {
+    match command.def.as_ref().and_then(|def| def.node.as_ref()) {
+        Some(NodeEnum::PartitionCmd(partition)) => names::relation_or_empty(partition.name.as_ref()),
+        _ => String::new(),
     }
 }
 

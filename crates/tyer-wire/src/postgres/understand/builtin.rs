@@ -2,9 +2,13 @@
 //!
 //! The lists of harmless names are sorted, because they are searched by halving.
 
+mod support;
+
+use self::support::SUPPORT;
+
 /// Whether a built-in function only computes or reads what this session may see anyway.
 pub(super) fn is_harmless_function(name: &str) -> bool {
-    FUNCTIONS.binary_search(&name).is_ok()
+    FUNCTIONS.binary_search(&name).is_ok() || SUPPORT.binary_search(&name).is_ok()
 }
 
 /// Whether a type is built in.
@@ -349,7 +353,7 @@ pub(super) const FUNCTIONS: &[&str] = &[
     "pg_get_userbyid", "pg_get_viewdef", "pg_get_wal_replay_pause_state", "pg_has_role",
     "pg_identify_object", "pg_identify_object_as_address", "pg_index_column_has_property",
     "pg_index_has_property", "pg_indexam_has_property", "pg_indexam_progress_phasename",
-    "pg_indexes_size", "pg_input_error_info", "pg_input_is_valid", "pg_is_in_recovery",
+    "pg_indexes_size", "pg_is_in_recovery",
     "pg_is_other_temp_schema", "pg_is_wal_replay_paused", "pg_jit_available",
     "pg_last_committed_xact", "pg_last_wal_receive_lsn", "pg_last_wal_replay_lsn",
     "pg_last_xact_replay_timestamp", "pg_listening_channels", "pg_lock_status", "pg_lsn",
@@ -407,4 +411,5 @@ pub(super) const FUNCTIONS: &[&str] = &[
 
 /// The lists that are searched by halving.
 #[cfg(test)]
-pub(super) const SORTED: [&[&str]; 5] = [OPERATORS, TYPES, RELATIONS, FUNCTIONS, OPERATOR_CLASSES];
+pub(super) const SORTED: [&[&str]; 6] =
+    [OPERATORS, TYPES, RELATIONS, FUNCTIONS, OPERATOR_CLASSES, SUPPORT];

@@ -28,6 +28,9 @@ impl Walk {
         if matches!(built_in, "current_setting" | "pg_settings_get_flags") {
             return self.current_setting(built_in, call);
         }
+        if makes_value(built_in, call) {
+            return;
+        }
         // Only lo_export names its file last.
         let named = if built_in == "lo_export" { call.args.last() } else { call.args.first() };
         let first = named.and_then(|arg| names::literal(arg.node.as_ref()));
@@ -185,6 +188,39 @@ fn builtin_name<'a>(parts: &[&'a str]) -> Option<&'a str> {
     match parts {
         [name] | ["pg_catalog", name] => Some(name),
         _ => None,
+    }
+}
+
+/// Whether a call only makes a value of a built-in type, or tells whether it would.
+fn makes_value(name: &str, call: &pb::FuncCall) -> bool {
+    let args = call.args.as_slice();
+    match (name, args) {
+        // Of a type whose name is a value; it may have checks of anybody's.
+        ("pg_input_is_valid" | "pg_input_error_info", [_, named]) => {
+            names::literal(named.node.as_ref()).is_some_and(|named| is_built_in_type(&named))
+        }
+        // That of two arguments runs a query.
+        ("ts_rewrite", [_, _, _]) => true,
+        // A call by the name of a type is a cast.
+        (name, [_]) => builtin::is_type(name),
+        _ => false,
+    }
+}
+
+/// Whether a text names a type that is built in, as the server reads it.
+fn is_built_in_type(written: &str) -> bool {
+    let Ok(tree) = super::parsed(&format!("SELECT NULL::{written}")) else { return false };
+    let [raw] = tree.protobuf.stmts.as_slice() else { return false };
+    let select = raw.stmt.as_ref().and_then(|statement| statement.node.as_ref());
+    let Some(NodeEnum::SelectStmt(select)) = select else { return false };
+    let [target] = select.target_list.as_slice() else { return false };
+    let Some(NodeEnum::ResTarget(target)) = &target.node else { return false };
+    match target.val.as_ref().and_then(|value| value.node.as_ref()) {
+        Some(NodeEnum::TypeCast(cast)) => {
+            let name = cast.type_name.as_ref().map(|name| names::strings(&name.names));
+            name.is_some_and(|name| builtin_name(&name).is_some_and(builtin::is_type))
+        }
+        _ => false,
     }
 }
 

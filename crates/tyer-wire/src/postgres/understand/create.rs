@@ -13,6 +13,10 @@ impl Walk {
         match node {
             NodeEnum::CreateStmt(create) => {
                 self.creates_table(create.relation.as_ref(), "table", None);
+                let name = names::relation_or_empty(create.relation.as_ref());
+                for parent in &create.inh_relations {
+                    self.becomes_part(&name, parent.node.as_ref());
+                }
                 self.access_method(&create.access_method);
             }
             NodeEnum::CreateSeqStmt(create) => {
@@ -91,6 +95,14 @@ impl Walk {
         let why = format!("makes the {temporary}{word} {name}");
         let made = act(Effect::Create, table(name), why).local_if(local);
         self.found.push(made.tied(of.map(Tie::CopyOf)));
+    }
+
+    /// A table whose rows are also those of another one from here on.
+    pub(super) fn becomes_part(&mut self, part: &str, of: Option<&NodeEnum>) {
+        let whole = names::of(of);
+        let why = format!("makes the rows of {part} a part of {whole}");
+        let local = matches!(of, Some(NodeEnum::RangeVar(var)) if self.is_temp(var));
+        self.found.push(act(Effect::Change, table(whole), why).local_if(local));
     }
 
     /// The table that a SELECT INTO or CREATE TABLE AS makes.

@@ -73,7 +73,12 @@ impl Walk {
             _ => Kind::Object,
         };
         for node in &grant.objects {
-            let name = names::of(node.node.as_ref());
+            let name = match grant.objtype() {
+                pb::ObjectType::ObjectLargeobject => {
+                    format!("large object {}", names::literal(node.node.as_ref()).unwrap_or_default())
+                }
+                _ => names::of(node.node.as_ref()),
+            };
             let what = if every { format!("everything in {name}") } else { name.clone() };
             let why = if grant.is_grant {
                 format!("lets {who} use {what}")

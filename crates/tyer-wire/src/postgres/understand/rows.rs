@@ -162,7 +162,10 @@ impl Walk {
 
     fn merge_when(&mut self, var: &pb::RangeVar, when: &pb::MergeWhenClause, every: Option<&str>) {
         let name = names::relation(var);
-        let every = every.filter(|_| truth::unbounded(when.condition.as_deref()).is_some());
+        let all = truth::unbounded(when.condition.as_deref()).is_some();
+        let every = every.filter(|_| all);
+        // Without a match in the source are as many as the source does not name.
+        let unmatched = all && when.match_kind() == pb::MergeMatchKind::MergeWhenNotMatchedBySource;
         match (when.command_type(), every) {
             (pb::CmdType::CmdInsert, _) => {
                 self.touches(Effect::Create, var, format!("adds rows to {name}"));
@@ -171,11 +174,19 @@ impl Walk {
                 let why = format!("overwrites every row of {name}, old values are lost: {cause}");
                 self.touches(Effect::Destroy, var, why);
             }
+            (pb::CmdType::CmdUpdate, None) if unmatched => {
+                let why = format!("changes every row of {name} that has no match");
+                self.touches(Effect::Change, var, why);
+            }
             (pb::CmdType::CmdUpdate, None) => {
                 self.touches(Effect::Change, var, format!("changes rows of {name} that match"));
             }
             (pb::CmdType::CmdDelete, Some(cause)) => {
                 self.touches(Effect::Destroy, var, format!("deletes every row of {name}: {cause}"));
+            }
+            (pb::CmdType::CmdDelete, None) if unmatched => {
+                let why = format!("removes every row of {name} that has no match");
+                self.touches(Effect::Destroy, var, why);
             }
             (pb::CmdType::CmdDelete, None) => {
                 let why = format!("removes rows of {name} that match");
