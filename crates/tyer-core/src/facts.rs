@@ -45,6 +45,18 @@ pub struct Facts {
     /// What it keeps others from doing meanwhile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locks: Vec<Lock>,
+    /// Code of the upstream's own that the request may run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub code: Vec<Code>,
+}
+
+/// A function, trigger, rule or policy that may run, or what a view stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Code {
+    /// What it is and its qualified name, such as `function public.wipe(integer)`.
+    pub name: String,
+    /// What tells one body under that name from another.
+    pub version: Digest,
 }
 
 /// What is known about one relation.
@@ -185,6 +197,7 @@ impl Facts {
         let new = self.relations.iter().filter(|relation| !before(&relation.name));
         differences.extend(new.map(|relation| format!("{} was not known before", relation.name)));
         locks::drift(self, approved, &mut differences);
+        code_drift(&self.code, &approved.code, &mut differences);
         let is_agreed = |now: &Sequence| {
             approved
                 .sequences
@@ -201,6 +214,19 @@ impl Facts {
         }));
         differences
     }
+}
+
+/// Whatever runs other than people agreed to. What is gone may have been a safeguard.
+fn code_drift(now: &[Code], agreed: &[Code], differences: &mut Vec<String>) {
+    for then in agreed {
+        match now.iter().find(|code| code.name == then.name) {
+            Some(code) if code.version == then.version => {}
+            Some(_) => differences.push(format!("{} was replaced", then.name)),
+            None => differences.push(format!("{} is not there any more", then.name)),
+        }
+    }
+    let is_new = |code: &&Code| agreed.iter().all(|then| then.name != code.name);
+    differences.extend(now.iter().filter(is_new).map(|code| format!("{} may run too", code.name)));
 }
 
 impl Counted {
@@ -453,6 +479,25 @@ mod tests {
 
     fn counted_of(rows: u64) -> Facts {
         counted(Counted::Exactly(rows), rows)
+    }
+
+    #[test]
+    fn other_code_than_was_agreed_to_is_a_difference() {
+        let runs = |code: &[(&str, u8)]| {
+            let code = code.iter().map(|(name, version)| Code {
+                name: (*name).to_owned(),
+                version: Digest([*version; 32]),
+            });
+            Facts { code: code.collect(), ..Facts::default() }
+        };
+        let agreed = runs(&[("function f()", 1), ("policy p of t", 1)]);
+        check(&agreed, &agreed, &[]);
+        check(&agreed, &runs(&[("policy p of t", 1), ("function f()", 1)]), &[]);
+        let other = runs(&[("function f()", 2), ("policy p of t", 1)]);
+        check(&agreed, &other, &["function f() was replaced"]);
+        check(&agreed, &runs(&[("function f()", 1)]), &["policy p of t is not there any more"]);
+        let more = runs(&[("function f()", 1), ("policy p of t", 1), ("trigger g of t", 1)]);
+        check(&agreed, &more, &["trigger g of t may run too"]);
     }
 
     #[test]

@@ -19,6 +19,8 @@ use super::understand;
 
 /// Different words of one statement that are looked up; one with more is not planned.
 const NAMES_MAX: usize = 2_000;
+/// The same of a whole request, with those inside of its constants.
+const WORDS_MAX: usize = 5_000;
 /// Operators that words of the grammar stand for, such as `IN`, `LIKE`, `BETWEEN` and `CASE x WHEN`.
 const IMPLIED: [&str; 14] =
     ["=", "<>", "<", ">", "<=", ">=", "~~", "!~~", "~~*", "!~~*", "~", "!~", "~<=~", "~>=~"];
@@ -72,6 +74,35 @@ impl Probe {
         let node = raw.stmt.as_deref().and_then(|statement| statement.node.as_ref());
         Self { touch: node.map_or(Touch::Other, touch), names: names(&tree) }
     }
+}
+
+/// Everything in a request of any number of statements that could be the name of something: its names and constants
+/// as the parser reads them, and every word and operator of its text, inside of constants and comments too. None if
+/// there are too many.
+#[must_use]
+pub fn words(text: &str) -> Option<Vec<String>> {
+    let mut words: BTreeSet<String> = IMPLIED.iter().map(|name| (*name).to_owned()).collect();
+    if let Some(tree) = parsed(text) {
+        let mut names = BTreeSet::new();
+        texts(serde_json::to_value(&tree).ok()?, &mut names);
+        names.iter().for_each(|name| split(name, &mut words));
+        words.extend(names);
+    }
+    split(text, &mut words);
+    (words.len() <= WORDS_MAX).then(|| words.into_iter().collect())
+}
+
+/// The words of a text as they stand and in lower case, and what stands between them.
+fn split(text: &str, words: &mut BTreeSet<String>) {
+    let is_word =
+        |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '$') || !letter.is_ascii();
+    let is_operator = |letter: char| "+-*/<>=~!@#%^&|`?".contains(letter);
+    for word in text.split(|letter| !is_word(letter)).filter(|word| !word.is_empty()) {
+        words.insert(word.to_owned());
+        words.insert(word.to_lowercase());
+    }
+    let operators = text.split(|letter| !is_operator(letter)).filter(|operator| !operator.is_empty());
+    words.extend(operators.map(ToOwned::to_owned));
 }
 
 /// A name in the words of SQL, for `to_regclass`: every part of a dotted name of [`understand`] quoted.
@@ -221,6 +252,25 @@ mod tests {
             &["f", "<=", ">="],
         );
         check("SELECT CASE a WHEN 1 THEN 2 END FROM g() AS h (i j)", &["=", "g", "i", "j"]);
+    }
+
+    #[test]
+    fn every_word_of_a_request_is_among_its_words() {
+        let check = |sql: &str, expect: &[&str]| {
+            let words = words(sql).unwrap_or_default();
+            for word in expect {
+                assert!(words.iter().any(|is| is == word), "{sql}: {word} not in {words:?}");
+            }
+        };
+        check("SELECT Wipe(); SELECT \"Wipe2\"(1 === 2)", &["wipe", "Wipe2", "==="]);
+        check("DO $$BEGIN PERFORM \"My\".wipe(); END$$", &["My", "wipe"]);
+        check("EXECUTE p\n-- p is:\n-- SELECT wipe()", &["p", "wipe"]);
+        check("SELECT U&\"\\0077ipe\"()", &["wipe"]);
+        check("SELECT query_to_xml('select wipe()', true, true, '')", &["wipe"]);
+        check("SELECT löschen()", &["löschen"]);
+        check("not sql: wipe(", &["wipe"]);
+        let many: Vec<_> = (0..=WORDS_MAX).map(|number| format!("w{number}")).collect();
+        assert_eq!(words(&many.join(" ")), None);
     }
 
     #[test]

@@ -52,12 +52,18 @@ pub(crate) struct About {
     pub(crate) here: Here,
     /// The request as the upstream knows it, for asking more than names.
     pub(crate) statement: Option<Statement>,
+    /// The whole request, with what it executes by name, if code may run for it.
+    pub(crate) text: String,
+    /// Whether it may do more than to rows, so that whoever watches definitions runs too.
+    pub(crate) defines: bool,
 }
 
 impl About {
     /// Whether there is anything that the upstream could say.
     pub(crate) fn asks(&self) -> bool {
-        !self.relations.is_empty() || self.statement.as_ref().is_some_and(Statement::locks_something)
+        !self.relations.is_empty()
+            || !self.text.is_empty()
+            || self.statement.as_ref().is_some_and(Statement::locks_something)
     }
 }
 

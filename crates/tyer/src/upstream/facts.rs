@@ -5,6 +5,7 @@
 //! only where no code of the database's own could take part ([`guard`]). What a question does not find out is said.
 
 mod along;
+mod code;
 mod count;
 mod depend;
 mod guard;
@@ -111,6 +112,9 @@ async fn ask(
     // First, since the agent's connection has nothing else to do now.
     let here = about.here.meant().await.or(agreed);
     let client = side_connection(target).await?;
+    if !about.text.is_empty() {
+        code::ask(&client, (&about.text, about.defines), gathered).await?;
+    }
     if let Some(statement) = &about.statement {
         settle(&client, statement).await?;
     }

@@ -21,6 +21,8 @@ pub(crate) struct FactsBody {
     pub(crate) ceilings: Vec<String>,
     /// What the request comes to, with others or by its own steps, in words.
     pub(crate) sequences: Vec<String>,
+    /// Code of the database's own that it may run: functions, triggers, rules, policies and views.
+    pub(crate) code: Vec<String>,
     /// What a loss could be made good from, if the upstream was asked.
     pub(crate) safety: Option<SafetyBody>,
     /// What it keeps others from doing meanwhile.
@@ -132,6 +134,7 @@ impl FactsBody {
                 .iter()
                 .map(|sequence| sequence.in_words(crate::clock::civil))
                 .collect(),
+            code: facts.code.iter().map(|code| code.name.clone()).collect(),
             safety: facts.safety.as_ref().map(SafetyBody::of),
             locks: facts.locks.iter().map(LockBody::of).collect(),
         }

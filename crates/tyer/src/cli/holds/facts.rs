@@ -21,6 +21,7 @@ pub(super) fn lines(facts: &Value) -> Vec<(&'static str, String)> {
         lines
             .extend(lock.get("waits").and_then(Value::as_str).map(|waits| ("waits", waits.to_owned())));
     }
+    lines.extend(list(facts, "code").iter().map(|code| ("may run", text(code))));
     if let Some(safety) = facts.get("safety").filter(|safety| safety.is_object()) {
         lines.push(("backup", format!("last made: {}", known(safety, "/backup"))));
         lines.push(("archive", format!("last of the log: {}", known(safety, "/archived"))));
@@ -117,7 +118,7 @@ mod tests {
             json!({ "backup": null, "archived": "2026-11-27T05:00:00Z", "replicas": [replica] });
         let locks = json!([{ "words": "blocks t", "waits": "for 3" }, { "words": "u" }]);
         check(
-            &json!({ "relations": [relation], "locks": locks, "safety": safety }),
+            &json!({ "relations": [relation], "locks": locks, "safety": safety, "code": ["function public.f()"] }),
             &[
                 "touches: public.orders: 120 rows (counted), 12 %; rows in it: 1,000, bytes: 8,192",
                 "along: items: 120 rows (counted) deleted; rows in it: not known",
@@ -127,6 +128,7 @@ mod tests {
                 "locks: blocks t",
                 "waits: for 3",
                 "locks: u",
+                "may run: function public.f()",
                 "backup: last made: not known",
                 "archive: last of the log: 2026-11-27T05:00:00Z",
                 "replica: lagos, streaming; behind by ms: not known, bytes: 5",

@@ -25,6 +25,10 @@ pub(super) fn section(facts: &FactsBody, taken: Moment) -> Markup {
             }
             @for relation in &facts.relations { (relation_box(relation)) }
             @if !facts.locks.is_empty() { (locks(&facts.locks)) }
+            @if !facts.code.is_empty() {
+                h3 { "Code of the database's own that it may run" }
+                ul { @for code in &facts.code { li { code { (Line(code)) } } } }
+            }
             @if let Some(safety) = &facts.safety { (safety_box(safety, taken)) }
             @if !facts.unknown.is_empty() {
                 h3 { "Not known" }

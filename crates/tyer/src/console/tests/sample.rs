@@ -122,6 +122,7 @@ fn facts() -> FactsBody {
             "With what was done at 2026-11-23 14:00:00Z (makes the table public.orders_old), this deletes and recreates relation:public.orders_old".to_owned(),
         ],
         locks: vec![lock()],
+        code: vec!["function public.archive()".to_owned(), "trigger archive of orders".to_owned()],
         safety: Some(SafetyBody {
             archived: Some(ago(4)),
             backup: Some(ago(8 * 60)),

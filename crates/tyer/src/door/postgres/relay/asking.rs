@@ -116,6 +116,8 @@ pub(crate) fn request(session: SessionId, relay: &Session, question: &Question) 
             names: understanding.names(),
             here: Here::Elsewhere,
             statement: asks.then(statement),
+            text: if understanding.only_reads() { String::new() } else { question.text() },
+            defines: !understanding.explainable,
         },
     }
 }
