@@ -61,6 +61,8 @@ mod story;
 #[cfg(test)]
 mod suites;
 #[cfg(test)]
+mod tricks;
+#[cfg(test)]
 mod versions;
 #[cfg(test)]
 mod waiting;
