@@ -124,16 +124,20 @@ pub(super) async fn ask(
         return Ok(());
     };
     let found = gathered.query(client, about, (CODE, &[&words, &defines])).await?;
-    let code = found.unwrap_or_default().into_iter().filter_map(|row| {
-        let version: Vec<u8> = row.get(1);
-        Some(Code { name: row.get(0), version: Digest(version.try_into().ok()?) })
-    });
-    gathered.facts.code = listed(code.collect());
+    let code: Vec<Code> = found
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|row| {
+            let version: Vec<u8> = row.get(1);
+            Some(Code { name: row.get(0), version: Digest(version.try_into().ok()?) })
+        })
+        .collect();
+    gathered.facts.code = listed(&code);
     Ok(())
 }
 
 /// What is listed: names that stand for several pieces, and all beyond the bound, become one.
-fn listed(all: Vec<Code>) -> Vec<Code> {
+fn listed(all: &[Code]) -> Vec<Code> {
     let together = |pieces: &[Code]| {
         let versions: Vec<&[u8]> = pieces.iter().map(|piece| piece.version.0.as_slice()).collect();
         Digest::of_parts(&versions)
@@ -166,10 +170,10 @@ mod tests {
         let many = |last: u8| {
             let names =
                 (0..u8::try_from(CODE_MAX + 2).unwrap()).map(|at| piece(&format!("{at:03}"), at));
-            listed(names.chain([piece("zz", last)]).collect())
+            listed(&names.chain([piece("zz", last)]).collect::<Vec<_>>())
         };
-        assert_eq!(listed(vec![piece("a", 1), piece("b", 2)]), [piece("a", 1), piece("b", 2)]);
-        let twice = |last| listed(vec![piece("a", 1), piece("a", last)]);
+        assert_eq!(listed(&[piece("a", 1), piece("b", 2)]), [piece("a", 1), piece("b", 2)]);
+        let twice = |last| listed(&[piece("a", 1), piece("a", last)]);
         assert_eq!((twice(2).len(), &twice(2)[0].name), (1, &"a".to_owned()));
         assert_ne!(twice(2), twice(3));
         assert_eq!(many(1).len(), CODE_MAX + 1);

@@ -39,6 +39,7 @@ pub(super) struct Counts(BTreeMap<u32, Count>);
 
 /// What happened to rows of one relation.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "what the server's counters say, each by itself")]
 pub(super) struct Change {
     oid: u32,
     /// The schema and the name.
