@@ -277,11 +277,12 @@ fn understood(sql: &str, tree: &pg_query::ParseResult, texts: Texts, bodies: Bod
     let nodes = || statements.iter().filter_map(|statement| statement.node.as_ref());
     let lasting = walk.lasting.max(nodes().map(lasting::of).max().unwrap_or_default());
     let about = session::about(nodes, walk.session);
-    if about == About::Session && session::decides_beside_contents(nodes) {
+    let (mut acts, (relations, locks), names) = walk.finish();
+    let reads = |act: &Act| act.effect == Effect::Read && act.resource.kind == Kind::Relation;
+    if acts.iter().any(reads) && session::decides_beside_contents(nodes) {
         let why = "reads beside what decides whether the session may write";
-        walk.found.push(Act::opaque(why));
+        acts = Acts::new(Act::opaque(why), acts.iter().cloned());
     }
-    let (acts, (relations, locks), names) = walk.finish();
     let harmless = |act: &Act| match act.effect {
         Effect::Read | Effect::Create | Effect::Change => true,
         Effect::Destroy => act.resource.kind == Kind::Relation,

@@ -102,7 +102,7 @@ async fn nothing_that_touches_only_the_session_lifts_it() {
         assert_eq!(traces(&bed), "0", "{trick:?}");
     }
     let agent = bed.agent().await;
-    let mixed = "SELECT n FROM harmless; SET default_transaction_read_only = off";
+    let mixed = "SELECT n FROM harmless; RESET ALL";
     assert_eq!(ask(&agent, mixed).await.unwrap_err().code, "55000");
     assert_eq!(traces(&bed), "0");
     bed.verify();
