@@ -6,10 +6,11 @@
 //! agent's a savepoint is opened in front of its first reads, and released in front of anything else ("SET
 //! TRANSACTION" and "Client Connection Defaults" in the PostgreSQL documentation). The ground is prepared before a
 //! text is asked about, by an exchange of Tyer's own while nothing else is in flight, so that nothing rests on an
-//! answer that is still to come. Of all this an agent is told nothing.
+//! answer that is still to come. An agent is told of it only if it asks, as by `current_setting`.
 //!
-//! Not enforced: behind something else in one pipeline without `Sync`; where the agent has made its own default
-//! read-only, which then holds as it is; and before servers that do not report that default.
+//! Not enforced: behind something else in one pipeline without `Sync`, or in one text with transaction control; where
+//! the agent has made its own default read-only, which then holds as it is; and before servers that do not report that
+//! default. SECURITY.md lists what else a server lets through.
 //!
 //! INVARIANT: nothing but reads runs where Tyer has put the server to reading only, and a default that an agent has
 //! asked for is not changed.
