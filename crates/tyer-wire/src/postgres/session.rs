@@ -405,7 +405,7 @@ impl Session {
         }
         let mut bytes = Vec::new();
         self.release_all(&mut bytes);
-        self.ground.cleared(&asked.understanding);
+        self.ground.cleared(&asked.understanding, asked.what.enforced());
         match asked.what {
             Awaits::Execute(_) => (self.unsynced, self.ran) = (true, Ran::Something),
             // It ends what was begun before it, as `Sync` does.

@@ -109,6 +109,38 @@ async fn nothing_that_touches_only_the_session_lifts_it() {
 }
 
 #[tokio::test]
+async fn nor_does_a_cursor_that_is_kept_and_runs_at_the_commit() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = traps(&mut bed).await;
+    for sql in
+        ["BEGIN", "SELECT id FROM traces", "DECLARE c CURSOR WITH HOLD FOR SELECT n FROM harmless"]
+    {
+        ask(&agent, sql).await.unwrap_or_else(|refused| panic!("{sql}: {refused:?}"));
+    }
+    assert_eq!(ask(&agent, "COMMIT").await.unwrap_err().code, "25006");
+    assert_eq!((traces(&bed).as_str(), findings(&bed)), ("0", 1));
+    // Nobody vouches for its declaration any more; COMMIT is still free, and others are kept.
+    ask(&agent, "BEGIN").await.expect("it goes on");
+    let again = ask(&agent, "DECLARE c CURSOR WITH HOLD FOR SELECT n FROM harmless").await;
+    assert_eq!(again.unwrap_err().code, "55000");
+    ask(&agent, "ROLLBACK").await.expect("it goes on");
+    for sql in [
+        "BEGIN",
+        "DECLARE c CURSOR WITH HOLD FOR SELECT 7",
+        "COMMIT",
+        "FETCH c",
+        "SELECT id FROM traces",
+    ] {
+        ask(&agent, sql).await.unwrap_or_else(|refused| panic!("{sql}: {refused:?}"));
+    }
+    let kept = ["BEGIN", "CREATE TEMP TABLE x ()", "DECLARE d CURSOR WITH HOLD FOR SELECT 8", "COMMIT"];
+    for sql in kept {
+        ask(&agent, sql).await.unwrap_or_else(|refused| panic!("{sql}: {refused:?}"));
+    }
+    bed.verify();
+}
+
+#[tokio::test]
 async fn an_agent_sees_nothing_of_it() {
     let mut bed = Bed::new(Shape::default()).await;
     let agent = traps(&mut bed).await;

@@ -24,6 +24,9 @@ impl Session {
         if let Some(step) = self.refuse_unasked(None) {
             return Ok(step);
         }
+        if let Some(answer) = self.ground.take_failure() {
+            return Ok(self.refuse_query(answer));
+        }
         let text = Text::of(raw);
         let alone = self.understood(&text);
         let (text, understanding) = self.among_names(text, alone);
@@ -106,6 +109,9 @@ impl Session {
     pub(super) fn execute(&mut self, frame: &Frame<'_>) -> Result<Step, Fatal> {
         let (name, rows_max) = decode::execute(frame.body())?;
         let name = Name::new(name);
+        if let Some(answer) = self.ground.take_failure() {
+            return Ok(self.refuse_here(answer));
+        }
         let settled = self.portals.settled_mut(&name);
         let suspended = settled.and_then(|portal| {
             Some((portal.suspended_course()?, Arc::clone(&portal.prepared.understanding)))

@@ -32,6 +32,10 @@ use crate::postgres::understand::{About, Control, Understanding};
 pub(super) const MISREAD: &str = "25006";
 /// The setting that decides it for transactions to come.
 const DEFAULT: &str = "default_transaction_read_only";
+/// The code of what a cancel request has hit (query_canceled).
+const CANCELLED: &str = "57014";
+/// The code of what could not be prepared for another reason (object_not_in_prerequisite_state).
+const NOT_PREPARED: &str = "55000";
 /// How often in a row an exchange may fail, as by a cancellation that comes late, before the connection ends.
 const TRIES_MAX: u8 = 8;
 
@@ -47,8 +51,12 @@ pub(super) struct Ground {
     is_behind: bool,
     /// Whether anything but reads was cleared that may have changed the default, as the server will say at its end.
     is_unreported: bool,
+    /// The last read in the agent's transaction that may leave something to run at its end, as a cursor does that is kept.
+    runs_later: Option<Arc<str>>,
     /// An exchange of Tyer's own that is under way.
     aside: Option<Aside>,
+    /// What the server said to one that failed: it is the answer to the message that waits for it.
+    failed: Option<Answer>,
     failures: u8,
 }
 
@@ -84,6 +92,8 @@ enum Footing {
     Default,
     /// A savepoint in the agent's transaction.
     Savepoint,
+    /// The agent's transaction itself, which is about to end.
+    Transaction,
 }
 
 #[derive(Debug)]
@@ -96,6 +106,11 @@ impl Ground {
     /// Whether the server would refuse a write now, because of Tyer.
     pub(super) fn is_enforced(&self) -> bool {
         self.footing != Footing::Nothing
+    }
+
+    /// What the message that has waited fails by, if Tyer's own words did: a cancel request that hit them was for it.
+    pub(super) fn take_failure(&mut self) -> Option<Answer> {
+        self.failed.take()
     }
 
     /// Whether Tyer's own words are still to be answered.
@@ -119,8 +134,8 @@ impl Ground {
         }
     }
 
-    /// This is cleared, and leaves.
-    pub(super) fn cleared(&mut self, understanding: &Understanding) {
+    /// This is cleared, and leaves; with its text, where the server is to refuse what it would write.
+    pub(super) fn cleared(&mut self, understanding: &Understanding, enforced: Option<&Arc<str>>) {
         let ends = |control: &Control| {
             matches!(control, Control::Commit { .. } | Control::Rollback { .. } | Control::Prepare)
         };
@@ -145,8 +160,16 @@ impl Ground {
         self.is_unreported |= is_other;
         let is_control = !understanding.controls.is_empty() && understanding.statements == 1;
         self.is_behind |= is_other && !is_control && self.block == Block::Closed;
-        // Our savepoint does not outlive whatever this does to the transaction.
-        if self.footing == Footing::Savepoint && !understanding.controls.is_empty() {
+        if !understanding.controls.is_empty() {
+            // What Tyer has done in the transaction does not outlive whatever this does to it.
+            self.leaves_transaction();
+        } else if !understanding.fits_block && self.block == Block::Open {
+            self.runs_later = enforced.cloned().or_else(|| self.runs_later.take());
+        }
+    }
+
+    fn leaves_transaction(&mut self) {
+        if self.footing != Footing::Default {
             self.footing = Footing::Nothing;
         }
     }
@@ -163,11 +186,22 @@ impl Ground {
         self.is_unreported = false;
         self.block = if is_idle { Block::Closed } else { Block::Open };
         if is_idle {
-            self.is_granted = false;
-            if self.footing == Footing::Savepoint {
-                self.footing = Footing::Nothing;
-            }
+            (self.is_granted, self.runs_later) = (false, None);
+            self.leaves_transaction();
         }
+    }
+
+    /// Whether this ends a transaction of nothing but reads, one of which may have left something to run now.
+    fn ends_reading(&self, understanding: &Understanding) -> bool {
+        let is_end = matches!(understanding.controls.as_slice(), [Control::Commit { chain: false }]);
+        is_end && understanding.statements == 1 && self.runs_later.is_some() && !self.is_granted
+    }
+
+    /// What makes the server refuse to write until the transaction is over: no savepoint lasts until then.
+    fn ends(&self) -> (Footing, &'static [&'static str]) {
+        let all = &["RELEASE SAVEPOINT tyer_read", "SET LOCAL transaction_read_only = on"];
+        let from = usize::from(self.footing != Footing::Savepoint);
+        (Footing::Transaction, all.get(from..).unwrap_or_default())
     }
 
     /// What brings the server there.
@@ -201,8 +235,10 @@ impl Session {
             return Some(Step::Later);
         }
         let to_enforced = self.is_to_be_enforced(understanding)?;
-        let is_there =
-            to_enforced == self.ground.is_enforced() && !(to_enforced && self.is_unreported());
+        let is_end = self.ground.ends_reading(understanding);
+        let is_there = to_enforced == self.ground.is_enforced()
+            && !(to_enforced && self.is_unreported())
+            && is_end == (self.ground.footing == Footing::Transaction);
         if is_there || to_enforced && self.is_too_late() {
             return None;
         }
@@ -218,7 +254,10 @@ impl Session {
             // The server refuses everything by itself.
             Status::Failed => return None,
         };
-        let (to, texts) = self.ground.moves(is_idle, to_enforced);
+        let (to, texts) = match is_end {
+            true => self.ground.ends(),
+            false => self.ground.moves(is_idle, to_enforced),
+        };
         let statements: Vec<Own> = texts.iter().copied().map(Own::plain).collect();
         self.ground.aside = Some(Aside { exchange: Exchange::of(&statements), to });
         Some(Step::First(Chore(own(statements))))
@@ -238,6 +277,7 @@ impl Session {
             return None;
         }
         match understanding.controls.as_slice() {
+            _ if self.ground.ends_reading(understanding) => Some(true),
             // With the transaction our savepoint ends.
             [Control::Commit { chain: false } | Control::Rollback { chain: false }]
                 if understanding.statements == 1 && self.ground.footing == Footing::Savepoint =>
@@ -303,7 +343,10 @@ impl Session {
     /// What is remembered of a text while it runs.
     pub(super) fn course(&self, text: &Text, understanding: &Understanding) -> Course {
         let is_enforced = self.ground.is_enforced() && understanding.is_enforceable();
-        let enforced = is_enforced.then(|| Arc::clone(&text.sql));
+        let enforced = match self.ground.footing {
+            Footing::Transaction => self.ground.runs_later.clone(),
+            _ => is_enforced.then(|| Arc::clone(&text.sql)),
+        };
         Course { enforced, ..Course::of(understanding) }
     }
 
@@ -337,14 +380,17 @@ impl Session {
         Ok(Some(Relay::nothing()))
     }
 
-    /// The exchange is over. One that failed is tried again when the message that waits for it comes back.
+    /// The exchange is over. If it failed, so does the message that waits for it; `Flush` and `Sync` try again.
     fn moved(&mut self, to: Footing, answered: &Answered) -> Result<(), Fatal> {
         self.ground.aside = None;
         self.status = Status::of(answered.status)?;
-        if answered.error.is_none() {
-            (self.ground.footing, self.ground.failures) = (to, 0);
+        let Some(error) = &answered.error else {
+            (self.ground.footing, self.ground.failures, self.ground.failed) = (to, 0, None);
             return Ok(());
-        }
+        };
+        let said = Complaint::decode(error.get(5..).unwrap_or_default())?;
+        let code = if said.code == CANCELLED { CANCELLED } else { NOT_PREPARED };
+        self.ground.failed = Some(Answer::new(code, &said.message));
         self.ground.failures += 1;
         if self.ground.failures > TRIES_MAX { Err(Fatal::Upstream(b'E')) } else { Ok(()) }
     }
