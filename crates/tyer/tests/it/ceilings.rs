@@ -142,6 +142,38 @@ async fn cascades_triggers_and_partitions_are_counted() {
 }
 
 #[tokio::test]
+async fn a_block_of_code_is_bounded_by_what_it_names() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let agent = parts(&mut bed, 120).await;
+    for sql in [
+        "CREATE TABLE logs (id int)",
+        "ALTER TABLE logs OWNER TO tyer",
+        "INSERT INTO logs SELECT generate_series(1, 60000)",
+        "CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN DELETE FROM logs; RETURN NULL; END$$",
+        "CREATE TRIGGER late AFTER DELETE ON parts FOR EACH STATEMENT EXECUTE FUNCTION gone()",
+    ] {
+        bed.truth(sql);
+    }
+    let block = "DO $$DECLARE n int; BEGIN DELETE FROM parts WHERE id = 200; END$$";
+    held(&mut bed, &agent, block).await;
+    let refused = ask(&agent, block).await.unwrap_err();
+    assert!(refused.message.contains("60,000 rows of public.logs"), "{refused:?}");
+    assert_eq!(
+        (left(&bed).as_str(), bed.truth("SELECT count(*) FROM logs").as_str()),
+        ("40000", "60000")
+    );
+    approve(&mut bed, &refused.hold()).await;
+    ask(&agent, block).await.expect("it runs");
+    assert_eq!((left(&bed).as_str(), bed.truth("SELECT count(*) FROM logs").as_str()), ("39999", "0"));
+    // One that may commit by itself cannot be taken back, and its card says so.
+    let commits = "DO $$BEGIN DELETE FROM parts WHERE id = 201; COMMIT; END$$";
+    let hold = ask(&agent, commits).await.unwrap_err().hold();
+    let unknown = bed.hold(&hold).await["facts"]["unknown"].to_string();
+    assert!(unknown.contains("cannot be counted first and taken back"), "{unknown}");
+    bed.verify();
+}
+
+#[tokio::test]
 async fn a_name_that_means_something_else_here_is_not_what_was_approved() {
     let mut bed = Bed::new(Shape::default()).await;
     let agent = parts(&mut bed, 120).await;

@@ -77,6 +77,25 @@ impl Walk {
     }
 }
 
+/// Whether a DO block may end its transaction: it says so, runs a procedure or a text that may, or cannot be read.
+/// Functions that it calls cannot.
+pub(super) fn may_commit(block: &pb::DoStmt) -> bool {
+    let language = names::option(&block.args, "language").and_then(names::of_option);
+    let is_known = language.is_none_or(|language| language.eq_ignore_ascii_case("plpgsql"));
+    let body = names::option(&block.args, "as").and_then(names::of_option);
+    let Some((body, tokens)) = body.and_then(|body| text::tokens(&body).map(|tokens| (body, tokens)))
+    else {
+        return true;
+    };
+    let words = ["commit", "rollback", "call", "do", "execute"];
+    !is_known
+        || tokens.iter().any(|token| {
+            let place = usize::try_from(token.start).ok().zip(usize::try_from(token.end).ok());
+            let word = place.and_then(|(start, end)| body.get(start..end));
+            word.is_none_or(|word| words.iter().any(|ends| word.eq_ignore_ascii_case(ends)))
+        })
+}
+
 /// The value of an expression that is one constant.
 fn constant(expression: &str) -> Option<String> {
     let tree = super::parsed(&format!("SELECT {expression}")).ok()?;

@@ -5,6 +5,8 @@
 use pg_query::{NodeEnum, protobuf as pb};
 use tyer_core::intent::{Act, Effect, Kind};
 
+use super::bodies;
+
 /// What of a text a rollback behind it does not take back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lasting {
@@ -55,7 +57,6 @@ fn commits_itself(node: &NodeEnum) -> bool {
         NodeEnum::VacuumStmt(_)
         | NodeEnum::ClusterStmt(_)
         | NodeEnum::CallStmt(_)
-        | NodeEnum::DoStmt(_)
         | NodeEnum::ReindexStmt(_)
         | NodeEnum::CheckPointStmt(_)
         | NodeEnum::CreatedbStmt(_)
@@ -66,6 +67,7 @@ fn commits_itself(node: &NodeEnum) -> bool {
         | NodeEnum::CreateSubscriptionStmt(_)
         | NodeEnum::AlterSubscriptionStmt(_)
         | NodeEnum::DropSubscriptionStmt(_) => true,
+        NodeEnum::DoStmt(block) => bodies::may_commit(block),
         NodeEnum::IndexStmt(index) => index.concurrent,
         NodeEnum::DropStmt(drop) => drop.concurrent,
         NodeEnum::AlterTableStmt(alter) => alter.cmds.iter().any(detaches_concurrently),

@@ -538,6 +538,11 @@ fn what_fits_into_a_block_of_somebody_elses() {
     check("VACUUM FULL t", false);
     check("CREATE INDEX CONCURRENTLY i ON t (a)", false);
     check("DO $$BEGIN COMMIT; END$$", false);
+    check("DO $$BEGIN PERFORM f(); DELETE FROM t; -- COMMIT\nEND$$", true);
+    check("DO $$BEGIN CALL p(); END$$", false);
+    check("DO $$BEGIN EXECUTE 'DELETE FROM t'; END$$", false);
+    check("DO LANGUAGE plpython3u $$plpy.commit()$$", false);
+    check("DO $$ unterminated ' $$", false);
     // A name may stand for a COMMIT that the protocol prepared.
     check("DELETE FROM t; EXECUTE c", false);
     check("DELETE FROM t; EXPLAIN ANALYZE EXECUTE c", false);
