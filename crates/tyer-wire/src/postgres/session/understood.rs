@@ -4,8 +4,10 @@
 //! for every text of an outline is remembered by that: many drivers put their values into the text.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
+use foldhash::quality::RandomState;
 use tyer_core::intent::{Act, Acts, Digest};
 use tyer_core::limits::UNDERSTOOD_BYTES_MAX;
 
@@ -14,12 +16,17 @@ use crate::postgres::understand::{Outline, Understanding, understand_outlined};
 
 /// Texts that the server has shown to be no reads, of one connection.
 const BELIED_MAX: usize = 256;
+/// Texts of one connection that are found again without a look at their outline.
+const RECENT: usize = 32;
+/// How long they are at most, in bytes.
+const RECENT_BYTES_MAX: usize = 8 * 1024;
 
 /// The understandings of one connection's texts; when they are too many, all are forgotten.
 #[derive(Debug, Default)]
 pub struct Understood {
     by_text: HashMap<Arc<str>, Arc<Understanding>>,
     by_outline: HashMap<String, Arc<Understanding>>,
+    recent: Recent,
     bytes: usize,
     /// Texts, or their outlines, that the server has shown to be no reads.
     belied: HashSet<Digest>,
@@ -28,6 +35,16 @@ pub struct Understood {
 impl Understood {
     /// What the text would do.
     pub fn of(&mut self, sql: &str) -> Arc<Understanding> {
+        let hash = self.recent.hash(sql);
+        if let Some(known) = self.recent.find(hash, sql) {
+            return Arc::clone(known);
+        }
+        let known = self.not_recent(sql);
+        self.recent.keep(hash, sql, &known);
+        known
+    }
+
+    fn not_recent(&mut self, sql: &str) -> Arc<Understanding> {
         if let Some(known) = self.by_text.get(sql) {
             return Arc::clone(known);
         }
@@ -72,10 +89,51 @@ impl Understood {
         if self.bytes + bytes > UNDERSTOOD_BYTES_MAX {
             self.by_text.clear();
             self.by_outline.clear();
+            self.recent.places.clear();
             self.bytes = 0;
         }
         self.bytes += bytes;
     }
+}
+
+/// Texts that came more than once lately, each in the one place that its hash gives it.
+#[derive(Debug, Default)]
+struct Recent {
+    hasher: RandomState,
+    places: Vec<Place>,
+}
+
+/// The hash of the text that came last, and the text itself once it came again.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    hash: u64,
+    known: Option<(Box<str>, Arc<Understanding>)>,
+}
+
+impl Recent {
+    fn hash(&self, sql: &str) -> u64 {
+        self.hasher.hash_one(sql)
+    }
+
+    fn find(&self, hash: u64, sql: &str) -> Option<&Arc<Understanding>> {
+        let (text, known) = self.places.get(at(hash))?.known.as_ref()?;
+        (**text == *sql).then_some(known)
+    }
+
+    fn keep(&mut self, hash: u64, sql: &str, known: &Arc<Understanding>) {
+        if sql.len() > RECENT_BYTES_MAX {
+            return;
+        }
+        self.places.resize(RECENT, Place::default());
+        let Some(place) = self.places.get_mut(at(hash)) else { return };
+        // Texts that differ each time are not worth a copy.
+        let came_before = place.hash == hash;
+        *place = Place { hash, known: came_before.then(|| (sql.into(), Arc::clone(known))) };
+    }
+}
+
+fn at(hash: u64) -> usize {
+    usize::try_from(hash % RECENT as u64).unwrap_or_default()
 }
 
 /// All texts of an outline are understood alike.
@@ -103,6 +161,23 @@ mod tests {
         assert!(!Arc::ptr_eq(&first, &understood.of("DROP TABLE t")), "forgotten");
         let long = format!("SELECT '{}'", "x".repeat(UNDERSTOOD_BYTES_MAX));
         assert!(!Arc::ptr_eq(&understood.of(&long), &understood.of(&long)), "too long to be kept");
+    }
+
+    #[test]
+    fn what_came_lately_is_found_as_it_was_understood() {
+        let mut understood = Understood::default();
+        let texts = |n: usize| format!("SELECT a FROM t{} WHERE id = {}", n % 70, n % 100);
+        for n in 0..2_000 {
+            let sql = texts(n);
+            assert_eq!(*understood.of(&sql), understand(&sql), "{sql}");
+            assert_eq!(*understood.of(&sql), understand(&sql), "{sql}");
+            assert_eq!(*understood.of(&sql), understand(&sql), "{sql}");
+        }
+        assert_eq!(understood.recent.places.len(), RECENT);
+        let long = format!("SELECT '{}'", "x".repeat(RECENT_BYTES_MAX));
+        (0..3).for_each(|_| drop(understood.of(&long)));
+        let is_long = |place: &Place| place.known.as_ref().is_some_and(|(text, _)| text.len() > 100);
+        assert!(!understood.recent.places.iter().any(is_long));
     }
 
     #[test]
