@@ -1,7 +1,10 @@
 //! What is understood of SQL against what a real server does with it.
 
+mod compare;
+mod held;
 mod regress;
 mod relay;
+mod rows;
 
 use std::collections::BTreeMap;
 

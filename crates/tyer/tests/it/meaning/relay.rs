@@ -1,7 +1,8 @@
-//! A relay before a server that sees each text, and whether the server wrote anything for it.
+//! A relay before a server that sees each text, and what the server did for it.
 //!
 //! A transaction gets an identifier with its first write, and only then. Another connection sees the newest
-//! identifier that ended, and whether a connection holds one. Only one connection may work at a time.
+//! identifier that ended, and whether a connection holds one. Only one connection may work at a time. Where a
+//! text wrote, the connection itself is asked which rows, between the texts of whoever uses it.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -10,15 +11,23 @@ use std::sync::{Arc, Mutex};
 
 use tokio_postgres::{Client, SimpleQueryMessage};
 
+use super::rows::{self, Counts, Did, Rows};
+
 /// One text that ran.
 #[derive(Debug)]
 pub(crate) struct Ran {
+    /// The server's process.
+    pub(crate) connection: i32,
+    /// The number of its transaction among those of the connection.
+    pub(crate) transaction: usize,
     pub(crate) sql: String,
-    /// The first command tag; empty if there was an error before it.
-    pub(crate) tag: String,
+    /// The command tags, up to an error.
+    pub(crate) tags: Vec<String>,
     pub(crate) failed: bool,
     /// Whether anything was written for it; unknown where the transaction had written before.
     pub(crate) wrote: Option<bool>,
+    /// What it did to rows; unknown where the connection could not be asked.
+    pub(super) did: Option<Did>,
 }
 
 /// What another connection sees.
@@ -85,24 +94,125 @@ fn relay(mut agent: TcpStream, server: u16, watch: &Mutex<Watch>, ran: &Sender<R
     server.set_nodelay(true)?;
     server.write_all(&sized(&mut agent)?)?;
     let pid = sign_in(&mut agent, &mut server)?;
+    let mut seat = Seat { agent, server, state: b'I', counts: Counts::default(), transaction: 0 };
     loop {
-        let (kind, frame) = take(&mut agent)?;
-        let sql = frame.get(5..frame.len().saturating_sub(1)).unwrap_or_default();
-        let sql = String::from_utf8_lossy(sql).into_owned();
-        let look = || watch.lock().expect("a lock").look(pid);
-        let before = (kind == b'Q').then(look);
-        server.write_all(&frame)?;
-        if !matches!(kind, b'Q' | b'F' | b'S') {
+        let (kind, frame) = take(&mut seat.agent)?;
+        if kind != b'Q' {
+            seat.server.write_all(&frame)?;
+            if matches!(kind, b'F' | b'S') {
+                let answer = answered(&mut seat.agent, &mut seat.server)?;
+                seat.ends(&answer)?;
+            }
             continue;
         }
-        let answer = answered(&mut agent, &mut server)?;
-        if let Some(before) = before {
-            let after = watch.lock().expect("a lock").look(pid);
-            let wrote = (!before.holds).then(|| after.holds || after.ended != before.ended);
-            drop(ran.send(Ran { sql, tag: answer.tag, failed: answer.failed, wrote }));
-        }
-        agent.write_all(&answer.ready)?;
+        seat.begins()?;
+        let look = || watch.lock().expect("a lock").look(pid);
+        let before = look();
+        seat.server.write_all(&frame)?;
+        let mut answer = answered(&mut seat.agent, &mut seat.server)?;
+        let after = look();
+        let wrote = (!before.holds).then(|| after.holds || after.ended != before.ended);
+        seat.state = state(&answer);
+        let did = match wrote {
+            Some(false) => Some(Did::default()),
+            _ => seat.measure(&mut answer)?,
+        };
+        let sql = String::from_utf8_lossy(&frame[5..frame.len() - 1]).into_owned();
+        let (connection, transaction) = (pid, seat.transaction);
+        let Answer { tags, failed, .. } = answer.clone();
+        drop(ran.send(Ran { connection, transaction, sql, tags, failed, wrote, did }));
+        seat.ends(&answer)?;
     }
+}
+
+/// One connection through the relay.
+struct Seat {
+    agent: TcpStream,
+    server: TcpStream,
+    /// What the server said last of its transaction.
+    state: u8,
+    /// What it had counted of rows when it was asked last.
+    counts: Counts,
+    transaction: usize,
+}
+
+impl Seat {
+    /// Before a text: outside of a transaction the connection begins to count.
+    fn begins(&mut self) -> io::Result<()> {
+        if self.state == b'I' {
+            self.transaction += 1;
+            self.counts = Counts::default();
+            let (_, others) = self.ask(rows::HAND_ON)?;
+            self.agent.write_all(&others)?;
+        }
+        Ok(())
+    }
+
+    /// After an answer: the agent may go on.
+    fn ends(&mut self, answer: &Answer) -> io::Result<()> {
+        self.state = state(answer);
+        self.agent.write_all(&answer.ready)
+    }
+
+    /// What was done to rows since the connection was asked last; it may be asked where it is not in the way.
+    fn measure(&mut self, answer: &mut Answer) -> io::Result<Option<Did>> {
+        // A transaction that has run no query may still be told how it is isolated.
+        let words =
+            ["BEGIN", "START", "SET", "RESET", "SHOW", "SAVEPOINT", "RELEASE", "ROLLBACK", "LOCK"];
+        let early = |tag: &String| {
+            let word = tag.split(' ').next().unwrap_or_default();
+            words.contains(&word) && tag != "SET CONSTRAINTS" || matches!(word, "COMMIT" | "DISCARD")
+        };
+        let is_free = self.state == b'I' || self.state == b'T' && !answer.tags.iter().all(early);
+        if !is_free {
+            return Ok(None);
+        }
+        let (counted, others) = self.ask(rows::COUNTED)?;
+        answer.ready.splice(0..0, others);
+        let Some(now) = counted.map(Counts::of) else { return Ok(None) };
+        let changes = now.since(&self.counts);
+        self.counts = now;
+        let Some(changes) = changes else { return Ok(None) };
+        if changes.is_empty() {
+            return Ok(Some(Did::default()));
+        }
+        let (leading, others) = self.ask(&rows::leading_to(&changes))?;
+        answer.ready.splice(0..0, others);
+        let leading = leading.expect("what leads to a relation");
+        Ok(Some(Did::new(changes, leading)))
+    }
+
+    /// The answer to a question of our own, unless it fails; and what the agent is to get of what came with it.
+    fn ask(&mut self, sql: &str) -> io::Result<(Option<Rows>, Vec<u8>)> {
+        let length = u32::try_from(sql.len() + 5).expect("a short question");
+        let frame = [b"Q", length.to_be_bytes().as_slice(), sql.as_bytes(), b"\0"].concat();
+        self.server.write_all(&frame)?;
+        let (mut rows, mut others, mut failed) = (Rows::new(), Vec::new(), false);
+        loop {
+            let (kind, frame) = take(&mut self.server)?;
+            match kind {
+                b'Z' => return Ok(((!failed).then_some(rows), others)),
+                b'D' => rows.push(values(&frame[5..])),
+                b'E' => failed = true,
+                b'A' | b'S' => others.extend(frame),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The values of a row; none is empty.
+fn values(mut row: &[u8]) -> Vec<String> {
+    let count = u16::from_be_bytes([row[0], row[1]]);
+    row = &row[2..];
+    let mut values = Vec::new();
+    for _ in 0..count {
+        let length = i32::from_be_bytes(row[..4].try_into().expect("four bytes"));
+        let (value, rest) = row[4..].split_at(usize::try_from(length).unwrap_or_default());
+        values.push(String::from_utf8_lossy(value).into_owned());
+        row = rest;
+    }
+    values
 }
 
 /// The login, and the server's process.
@@ -127,12 +237,17 @@ fn sign_in(agent: &mut TcpStream, server: &mut TcpStream) -> io::Result<i32> {
     }
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Answer {
-    tag: String,
+    tags: Vec<String>,
     failed: bool,
     /// The last frame, which the agent gets when everything else is done.
     ready: Vec<u8>,
+}
+
+/// What an answer says of the transaction.
+fn state(answer: &Answer) -> u8 {
+    answer.ready.last().copied().unwrap_or_default()
 }
 
 fn answered(agent: &mut TcpStream, server: &mut TcpStream) -> io::Result<Answer> {
@@ -146,9 +261,9 @@ fn answered(agent: &mut TcpStream, server: &mut TcpStream) -> io::Result<Answer>
                 return Ok(Answer { ready: frame, ..answer });
             }
             b'E' => answer.failed = true,
-            b'C' if answer.tag.is_empty() => {
+            b'C' => {
                 let tag = frame.get(5..frame.len() - 1).unwrap_or_default();
-                answer.tag = String::from_utf8_lossy(tag).into_owned();
+                answer.tags.push(String::from_utf8_lossy(tag).into_owned());
             }
             _ => {}
         }

@@ -28,10 +28,12 @@ const SUITE: Suite = Suite {
     passes_min: 214,
 };
 
-/// A cluster as the scripts expect it, in which nothing but them writes.
+/// A cluster as the scripts expect it, in which nothing but them writes and no question is compiled before it is asked.
 pub(crate) fn cluster() -> Cluster {
     let cluster = fresh(&SUITE);
-    for sql in ["ALTER SYSTEM SET autovacuum = off", "SELECT pg_reload_conf()"] {
+    let settings =
+        ["ALTER SYSTEM SET autovacuum = off", "ALTER SYSTEM SET jit = off", "SELECT pg_reload_conf()"];
+    for sql in settings {
         cluster.query(sql).expect("a setting");
     }
     cluster
