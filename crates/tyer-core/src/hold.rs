@@ -5,12 +5,15 @@
 //! approval; at most one grant of a hold is out at any time, none leaves after it expired, was rejected or
 //! lapsed, and none after one of them was used.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ceilings::Ceilings;
 use crate::facts::Card;
 use crate::intent::{Digest, HoldId, PersonId, SessionId, Timestamp};
 use crate::limits::{GRANT_MS_MAX, HOLD_MS_MAX, REJECTED_MS};
+use crate::people::People;
 use crate::statement::Signed;
 use crate::verdict::{Approvals, Grant, Needs, Refusal, Verdict};
 
@@ -104,6 +107,9 @@ pub struct Hold {
     lifetimes: Lifetimes,
     approvals: Vec<Approval>,
     state: State,
+    /// Who could count when it was opened, and as what; unknown of holds of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    electorate: Option<BTreeMap<PersonId, Standing>>,
 }
 
 /// What happens to a hold.
@@ -171,6 +177,9 @@ pub enum StepError {
     /// Only the controller agrees as the controller.
     #[error("{0} does not control the session and cannot approve for it as its controller")]
     NotController(PersonId),
+    /// Nobody becomes a peer for what is held already.
+    #[error("{0} did not count yet when this hold was opened")]
+    CameLater(PersonId),
     /// The signature is for something else.
     #[error("the signature is not for this hold and card")]
     OtherCard,
@@ -193,7 +202,14 @@ impl Hold {
     #[must_use]
     pub fn open(card: Card, lifetimes: Lifetimes, now: Timestamp) -> Self {
         let expires = now.plus(lifetimes.open_ms);
-        Self { card, opened: now, expires, lifetimes, approvals: Vec::new(), state: State::Open }
+        let state = State::Open;
+        Self { card, opened: now, expires, lifetimes, approvals: Vec::new(), state, electorate: None }
+    }
+
+    /// The same hold, which only these people can answer by agreeing, and none as more than this.
+    #[must_use]
+    pub fn among(self, electorate: BTreeMap<PersonId, Standing>) -> Self {
+        Self { electorate: Some(electorate), ..self }
     }
 
     /// Applies one event. Expiry is looked at first, so it beats everything that comes too late.
@@ -242,13 +258,17 @@ impl Hold {
             Some(StepError::NotController(approval.person.clone()))
         } else if !self.is_signed_for(&approval) {
             Some(StepError::OtherCard)
+        } else if self.standing_then(&approval.person).is_none() {
+            Some(StepError::CameLater(approval.person.clone()))
         } else {
             None
         };
         if let Some(error) = error {
             return Next::Refuses(self, error);
         }
-        self.approvals.push(approval);
+        // Who has become an owner since counts as what they were.
+        let standing = self.standing_then(&approval.person).unwrap_or(approval.standing);
+        self.approvals.push(Approval { standing: approval.standing.min(standing), ..approval });
         if self.card.needs.met_by(&self.counted()) {
             self.state = State::Approved { lapses: now.plus(self.lifetimes.grant_ms) };
         }
@@ -320,7 +340,13 @@ impl Hold {
     }
 
     fn is_controller(&self, person: &PersonId) -> bool {
-        *person == self.card.intent.principal.controller
+        self.card.intent.principal.is_controlled_by(person)
+    }
+
+    /// As what a person could have counted at most when it was opened.
+    fn standing_then(&self, person: &PersonId) -> Option<Standing> {
+        let Some(electorate) = &self.electorate else { return Some(Standing::Owner) };
+        electorate.get(person).copied()
     }
 
     fn is_signed_for(&self, approval: &Approval) -> bool {
@@ -337,9 +363,34 @@ impl Hold {
     /// The approvals so far, counted by distinct people.
     #[must_use]
     pub fn counted(&self) -> Approvals {
+        self.count(&self.approvals.iter().collect::<Vec<_>>())
+    }
+
+    /// The same by what is known of these people now.
+    #[must_use]
+    pub fn counted_among(&self, people: &People) -> Approvals {
+        self.count(&self.counting(people))
+    }
+
+    /// The approvals that count by what is known of these people now: of distinct humans, none barred meanwhile.
+    #[must_use]
+    pub fn counting(&self, people: &People) -> Vec<&Approval> {
+        let principal = &self.card.intent.principal;
+        let mut counting: Vec<&Approval> = Vec::new();
+        for approval in &self.approvals {
+            let person = &approval.person;
+            let is_barred = !self.is_controller(person) && people.barred(person, principal).is_some();
+            if !is_barred && !counting.iter().any(|other| people.are_one(person, &other.person)) {
+                counting.push(approval);
+            }
+        }
+        counting
+    }
+
+    fn count(&self, approvals: &[&Approval]) -> Approvals {
         let mut counted = Approvals::default();
         let mut seen: Vec<&PersonId> = Vec::new();
-        for approval in &self.approvals {
+        for approval in approvals {
             if seen.contains(&&approval.person) {
                 continue;
             }
@@ -394,6 +445,12 @@ impl Hold {
             State::Taken { .. } => "taken",
             State::Spent => "spent",
         }
+    }
+
+    /// Whether a person counted when it was opened, and so can agree to it.
+    #[must_use]
+    pub fn was_there(&self, person: &PersonId) -> bool {
+        self.standing_then(person).is_some()
     }
 
     /// Whether people can still change its fate.

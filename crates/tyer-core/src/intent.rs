@@ -449,6 +449,22 @@ pub struct Principal {
     pub human: bool,
     /// The human on whose behalf the session acts; never a peer or owner approval for it.
     pub controller: PersonId,
+    /// Who else controls it, as having launched it or as owning the agent; no peer for it either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<PersonId>,
+}
+
+impl Principal {
+    /// Everybody who controls it.
+    pub fn controllers(&self) -> impl Iterator<Item = &PersonId> {
+        std::iter::once(&self.controller).chain(&self.also)
+    }
+
+    /// Whether that person controls it.
+    #[must_use]
+    pub fn is_controlled_by(&self, person: &PersonId) -> bool {
+        self.controllers().any(|controller| controller == person)
+    }
 }
 
 /// What one request would do.

@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod limits;
 pub mod locks;
 pub mod names;
+pub mod people;
 pub mod policy;
 pub mod record;
 pub mod sequence;

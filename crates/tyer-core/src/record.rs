@@ -96,6 +96,17 @@ pub enum What {
         /// Their signature.
         signed: Signed,
     },
+    /// Somebody said that two names are one human.
+    Linked {
+        /// One name.
+        person: PersonId,
+        /// The other.
+        other: PersonId,
+        /// Who said so.
+        by: PersonId,
+        /// Their signature.
+        signed: Signed,
+    },
     /// A session was made.
     SessionOpened {
         /// Who acts for whom.
@@ -290,6 +301,7 @@ impl What {
             Self::Enrolled { .. } => "enrolled",
             Self::Invited { .. } => "invited",
             Self::Confirmed { .. } => "confirmed",
+            Self::Linked { .. } => "linked",
             Self::SessionOpened { .. } => "session_opened",
             Self::SessionEnded { .. } => "session_ended",
             Self::ReadLease { .. } => "read_lease",

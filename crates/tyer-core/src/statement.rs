@@ -28,6 +28,13 @@ pub enum Decision {
         /// The digest of the credential that they enrolled.
         credential: Digest,
     },
+    /// Say that two names are one human, who then counts once.
+    Link {
+        /// One name.
+        person: PersonId,
+        /// The other.
+        other: PersonId,
+    },
     /// End a freeze.
     Thaw {
         /// When that freeze began.

@@ -4,6 +4,7 @@
 //! refused, errors name the line, secrets are references. This module is the only reader of
 //! configuration files and of the environment.
 
+mod agents;
 mod power;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use tyer_core::limits::{DRAIN_MS_MAX, LOGIN_MS_MAX};
 use tyer_core::policy::{Policies, Preset, Source};
 use tyer_core::record::canonical;
 
+use self::agents::RawAgent;
 pub(crate) use self::power::Power;
 use crate::secret::Secret;
 
@@ -35,7 +37,9 @@ pub(crate) struct Config {
     pub(crate) holds: Holds,
     pub(crate) limits: Limits,
     pub(crate) upstreams: BTreeMap<Upstream, UpstreamConfig>,
-    /// The digest of each security part of the file: `console`, `policy`, `upstream NAME`.
+    /// The people who own each agent, and so control its sessions.
+    pub(crate) agents: BTreeMap<String, BTreeSet<PersonId>>,
+    /// The digest of each security part of the file: `console`, `policy`, `upstream NAME`, `agent NAME`.
     pub(crate) parts: BTreeMap<String, Digest>,
 }
 
@@ -152,6 +156,8 @@ struct RawConfig {
     limits: RawLimits,
     #[serde(default)]
     upstream: BTreeMap<String, RawUpstream>,
+    #[serde(default)]
+    agent: BTreeMap<String, RawAgent>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -279,6 +285,10 @@ impl Config {
             let config = upstream_config(data, path, &name, upstream)?;
             upstreams.insert(Upstream::new(name), config);
         }
+        parts.extend(
+            raw.agent.iter().map(|(name, agent)| (format!("agent {name}"), part_digest(agent))),
+        );
+        let agents = raw.agent.into_iter().map(|(name, agent)| (name, agent.owners())).collect();
         Ok(Self {
             data: data.to_owned(),
             console: console(path, raw.console)?,
@@ -286,6 +296,7 @@ impl Config {
             holds: holds(&raw.holds),
             limits: limits(path, &raw.limits)?,
             upstreams,
+            agents,
             parts,
         })
     }

@@ -19,6 +19,7 @@ pub(crate) mod people;
 pub(crate) mod requests;
 mod sequences;
 pub(crate) mod sessions;
+mod standing;
 pub(crate) mod statements;
 pub(crate) mod world;
 
@@ -287,22 +288,6 @@ impl Gateway {
         self.memo.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The most agreement that could still be had: every person who counts, in their best standing.
-    fn possible(&self, world: &World, intent: &Intent) -> Approvals {
-        let mut possible = Approvals::default();
-        for person in world.counting() {
-            match self.standing(&person.id, intent) {
-                tyer_core::hold::Standing::Controller => possible.controller = true,
-                tyer_core::hold::Standing::Peer => possible.peers += 1,
-                tyer_core::hold::Standing::Owner => {
-                    possible.peers += 1;
-                    possible.owners += 1;
-                }
-            }
-        }
-        possible
-    }
-
     /// Presents the request of a hold again: decided again with the approvals that were given.
     async fn present(
         &self,
@@ -318,11 +303,14 @@ impl Gateway {
         if matches!(hold.state(), tyer_core::hold::State::Open) && now < hold.ends() {
             return Ok(Attempt::Waits(id, needs));
         }
-        let decision = self.decide(world, intent, (&hold.card().facts, hold.counted()), now);
+        let among = world.among();
+        let counted = hold.counted_among(&among);
+        let decision = self.decide(world, intent, (&hold.card().facts, counted), now);
         let (basis, hold_facts) = (decision.basis.clone(), hold.card().facts.clone());
         match hold.step(Event::Present { digest: intent.digest, verdict: decision.verdict }, now) {
             Next::Releases(hold, grant) => {
-                let approvals = self.approval_records(world, &hold);
+                let approvals = hold.counting(&among).into_iter();
+                let approvals = approvals.filter_map(|it| self.approval_record(world, it)).collect();
                 let change = put(Change::default(), &hold, None);
                 let facts = hold.card().facts.clone();
                 let noted = self.sequences.note(intent, request.transactional, now);

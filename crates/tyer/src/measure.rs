@@ -116,6 +116,7 @@ fn change() -> Change {
             agent: "measure".to_owned(),
             human: false,
             controller: PersonId::new("nobody"),
+            also: Vec::new(),
         },
         upstream: Upstream::new("measure"),
         environment: Environment::new("test"),

@@ -12,6 +12,7 @@ use crate::facts::Facts;
 use crate::intent::{
     Act, Acts, Effect, Environment, Intent, Kind, Principal, Resource, Reversibility, Upstream,
 };
+use crate::people::Known;
 use crate::statement::{Decision, Statement, Subject};
 use crate::verdict::{Basis, Reason};
 
@@ -33,6 +34,7 @@ fn held(needs: Needs) -> Hold {
             agent: "kiro".to_owned(),
             human: false,
             controller: PersonId::new("alice"),
+            also: Vec::new(),
         },
         upstream: Upstream::new("orders"),
         environment: Environment::production(),
@@ -136,6 +138,7 @@ fn step(hold: Hold, word: &str, now: Timestamp) -> (Hold, String, Option<Grant>)
                 StepError::Twice(_) => "!twice".to_owned(),
                 StepError::Controller(_) => "!controller".to_owned(),
                 StepError::NotController(_) => "!not-controller".to_owned(),
+                StepError::CameLater(_) => "!came-later".to_owned(),
                 StepError::OtherCard => "!other-card".to_owned(),
                 StepError::OtherRequest => "!other-request".to_owned(),
                 StepError::NotApproved => "!not-approved".to_owned(),
@@ -170,6 +173,60 @@ fn check(needs: (bool, u32, u32), script: &str, expect: &str) {
 const ONE: (bool, u32, u32) = (false, 1, 0);
 const TWO: (bool, u32, u32) = (false, 2, 1);
 const OWN: (bool, u32, u32) = (true, 0, 0);
+
+#[test]
+fn only_who_counted_when_it_was_opened_counts_and_as_no_more() {
+    let check = |word: &str, expect: &str| {
+        let then =
+            [("bob", Standing::Peer), ("olga", Standing::Owner), ("alice", Standing::Controller)];
+        let hold = held(Needs { controller: false, peers: 1, owners: 1 })
+            .among(then.map(|(name, standing)| (PersonId::new(name), standing)).into());
+        let (hold, came, _) = step(hold, word, Timestamp(0));
+        let owners = hold.counted().owners;
+        assert_eq!(format!("{came} {owners}"), expect, "{word}");
+    };
+    check("+bob", "open 0");
+    check("+bob*", "open 0");
+    check("+olga*", "approved 1");
+    check("+carol", "!came-later 0");
+    check("+carol*", "!came-later 0");
+}
+
+#[test]
+fn whoever_else_controls_it_is_no_peer_either() {
+    let mut hold = held(Needs { controller: false, peers: 1, owners: 0 });
+    hold.card.intent.principal.also = vec![PersonId::new("erin")];
+    let (hold, came, _) = step(hold, "+erin", Timestamp(0));
+    assert_eq!(came, "!controller");
+    let (hold, came, _) = step(hold, "+erin=", Timestamp(0));
+    assert_eq!(came, "!controller");
+    assert_eq!(step(hold, "+bob", Timestamp(0)).1, "approved");
+}
+
+#[test]
+fn what_is_known_later_of_those_who_agreed_counts_too() {
+    let known = |founder: bool, one_with: &str| Known {
+        counts: true,
+        founder,
+        one_with: one_with.split_whitespace().map(PersonId::new).collect(),
+        ..Known::default()
+    };
+    let check = |bob: Known, carol: Known, expect: u32| {
+        let needs = Needs { controller: false, peers: 2, owners: 0 };
+        let hold = step(held(needs), "+bob", Timestamp(0)).0;
+        let hold = step(hold, "+carol", Timestamp(0)).0;
+        let people = [("bob", bob), ("carol", carol), ("alice", known(true, ""))];
+        let people = people.into_iter().map(|(name, known)| (PersonId::new(name), known)).collect();
+        assert_eq!(hold.counted().peers, 2);
+        assert_eq!(hold.counted_among(&people).peers, expect);
+        assert_eq!(hold.counting(&people).len(), expect as usize);
+    };
+    check(known(true, ""), known(true, ""), 2);
+    check(known(true, ""), known(true, "bob"), 1);
+    check(known(true, "dan"), known(true, "dan"), 1);
+    check(known(true, "alice"), known(true, ""), 1);
+    check(known(true, ""), known(false, ""), 1);
+}
 
 #[test]
 fn who_counts() {

@@ -39,6 +39,7 @@ fn intent(environment: &str, acts: &[Act]) -> Intent {
             agent: "kiro".to_owned(),
             human: false,
             controller: PersonId::new("alice"),
+            also: Vec::new(),
         },
         upstream: Upstream::new("orders"),
         environment: Environment::new(environment),

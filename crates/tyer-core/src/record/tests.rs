@@ -46,6 +46,7 @@ fn principal() -> Principal {
         agent: "kiro".into(),
         human: false,
         controller: person("alice"),
+        also: Vec::new(),
     }
 }
 

@@ -51,6 +51,7 @@ fn request(text: &str) -> (Intent, Timestamp) {
         agent: "kiro".to_owned(),
         human: false,
         controller: PersonId::new(controller),
+        also: Vec::new(),
     };
     let digest = Digest::of(text.as_bytes());
     let intent = Intent {

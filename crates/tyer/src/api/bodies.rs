@@ -84,6 +84,10 @@ pub(crate) struct PersonBody {
     pub(crate) waiting_for: Option<&'static str>,
     pub(crate) invited_by: Option<String>,
     pub(crate) confirmed_by: Option<String>,
+    /// Who else stands behind them.
+    pub(crate) confirmed_also: Vec<String>,
+    /// Other names of the same human.
+    pub(crate) one_with: Vec<String>,
     pub(crate) passkeys: usize,
 }
 
@@ -101,6 +105,8 @@ impl PersonBody {
             waiting_for,
             invited_by: person.invited_by.as_ref().map(ToString::to_string),
             confirmed_by: person.confirmed_by.as_ref().map(ToString::to_string),
+            confirmed_also: person.confirmed_also.iter().map(ToString::to_string).collect(),
+            one_with: person.one_with.iter().map(ToString::to_string).collect(),
             passkeys: person.keys.len(),
         }
     }
@@ -112,6 +118,8 @@ pub(crate) struct SessionBody {
     pub(crate) agent: String,
     pub(crate) human: bool,
     pub(crate) controller: String,
+    /// Who else controls it, and is no peer for it either.
+    pub(crate) also: Vec<String>,
     pub(crate) upstream: String,
     pub(crate) environment: String,
     /// The only effects allowed; empty means any.
@@ -135,6 +143,7 @@ impl SessionBody {
             agent: principal.agent.clone(),
             human: principal.human,
             controller: principal.controller.to_string(),
+            also: principal.also.iter().map(ToString::to_string).collect(),
             upstream: session.upstream.to_string(),
             environment,
             may: session.narrowing.may.iter().map(ToString::to_string).collect(),
@@ -216,6 +225,7 @@ pub(crate) enum WishBody {
     Reject(String),
     Invite(String),
     Confirm(String),
+    Link([String; 2]),
     Thaw(bool),
     Configure(String),
     SignIn(bool),

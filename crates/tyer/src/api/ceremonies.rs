@@ -61,6 +61,7 @@ fn wish(body: WishBody) -> Result<Wish, ApiError> {
             return Err(ApiError::bad("a name is up to 64 letters, digits, `-`, `_` or `.`"));
         }
         WishBody::Confirm(name) => Wish::Confirm(PersonId::new(name)),
+        WishBody::Link([person, other]) => Wish::Link(PersonId::new(person), PersonId::new(other)),
         WishBody::Thaw(true) => Wish::Thaw,
         WishBody::Configure(part) => Wish::Configure(part),
         WishBody::SignIn(true) => Wish::SignIn,

@@ -162,6 +162,10 @@ impl From<AnswerError> for ApiError {
             AnswerError::NoReason => Self::bad(message),
             AnswerError::Step(_) | AnswerError::Ended(_) => Self::conflict("not_answerable", message),
             AnswerError::DoesNotCount(_) => does_not_count(message),
+            AnswerError::Barred(_) => {
+                Self::forbidden(message, "ask somebody else; you can still reject it")
+            }
+            AnswerError::OneHuman(..) => Self::forbidden(message, "ask somebody else"),
             AnswerError::Loopback => {
                 Self::forbidden(message, "open the console on another machine than the agent's")
             }
@@ -180,10 +184,16 @@ impl From<PeopleError> for ApiError {
                 message,
                 "ask whoever invited you, or the operator, for a new link",
             ),
-            PeopleError::Registration(_) | PeopleError::Name => Self::bad(message),
+            PeopleError::Registration(_) | PeopleError::Name | PeopleError::NotTwo(..) => {
+                Self::bad(message)
+            }
             PeopleError::DoesNotCount(_) => does_not_count(message),
-            PeopleError::NotWaiting(_) => Self::conflict("not_waiting", message),
-            PeopleError::Inviter(_) => Self::forbidden(message, "ask another person to confirm"),
+            PeopleError::NotWaiting(_) | PeopleError::Again { .. } => {
+                Self::conflict("not_waiting", message)
+            }
+            PeopleError::Inviter(_) | PeopleError::Oneself(_) => {
+                Self::forbidden(message, "ask another person to confirm")
+            }
             PeopleError::Store(error) => Self::stored(&error),
             PeopleError::Random(_) => Self::random(),
         }

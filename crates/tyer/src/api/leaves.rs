@@ -38,11 +38,17 @@ pub(crate) fn words(what: &What) -> String {
         }
         What::Invited { person, by, .. } => format!("{by} invited {person}"),
         What::Confirmed { person, by, .. } => {
-            format!("{by} confirmed {person}, who counts from now on")
+            format!("{by} confirmed {person}, who counts")
+        }
+        What::Linked { person, other, by, .. } => {
+            format!("{by} said that {person} and {other} are one human")
         }
         What::SessionOpened { principal, upstream, by, .. } => format!(
-            "{by} made session {} on {upstream}: {} acts for {}",
-            principal.session, principal.agent, principal.controller
+            "{by} made session {} on {upstream}: {} acts for {}{}",
+            principal.session,
+            principal.agent,
+            principal.controller,
+            principal.also.iter().map(|also| format!(" and {also}")).collect::<String>()
         ),
         What::SessionEnded { session, how, by, open, closed } => {
             format!(

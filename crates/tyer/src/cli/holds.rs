@@ -85,10 +85,10 @@ fn card(hold: &Value) -> Result<(), Failure> {
     let of = |pointer: &str| at(hold, pointer);
     say("hold", &format!("{} ({})", of("/hold"), of("/state")))?;
     let asker = if hold.pointer("/human") == Some(&Value::Bool(true)) { "human" } else { "agent" };
-    say(
-        "who",
-        &format!("{asker} {} for {}, session {}", of("/agent"), of("/controller"), of("/session")),
-    )?;
+    let also: String =
+        print::list(hold, "also").iter().map(|also| format!(" and {}", at(also, ""))).collect();
+    let (agent, controller) = (of("/agent"), of("/controller"));
+    say("who", &format!("{asker} {agent} for {controller}{also}, session {}", of("/session")))?;
     say("where", &format!("{} ({})", of("/upstream"), of("/environment")))?;
     say("purpose", &of("/purpose"))?;
     for act in print::list(hold, "acts") {

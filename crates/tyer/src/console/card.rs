@@ -19,6 +19,8 @@ pub(super) struct Beholder<'a> {
     pub(super) me: &'a str,
     /// This console stands beside the agent and cannot answer for this environment.
     pub(super) cannot_answer: bool,
+    /// Why their agreement is not another person's, in words.
+    pub(super) no_peer: Option<String>,
     /// The leaf that let the request run, and what came of it, in words.
     pub(super) outcome: Option<(u64, String)>,
     pub(super) now: Timestamp,
@@ -185,11 +187,15 @@ fn choice(card: &CardBody, beholder: &Beholder<'_>) -> Choice {
     if !is_live(hold.state) || beholder.cannot_answer {
         return Choice { approve: false, reject: false };
     }
-    let controls = hold.controller == beholder.me;
+    let controls = is_theirs(hold, beholder);
     let again = card.approvals.iter().any(|approval| approval.person == beholder.me);
     let helps =
         if controls { hold.needs.controller } else { hold.needs.peers.max(hold.needs.owners) > 0 };
-    Choice { approve: helps && !again, reject: true }
+    Choice { approve: helps && !again && beholder.no_peer.is_none(), reject: true }
+}
+
+fn is_theirs(hold: &HoldBody, beholder: &Beholder<'_>) -> bool {
+    hold.controller == beholder.me || hold.also.iter().any(|also| also == beholder.me)
 }
 
 fn decision(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
@@ -224,7 +230,10 @@ fn notes(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
                 "Production cannot be answered here."
             }
         }
-        @if hold.controller == beholder.me {
+        @if let Some(why) = &beholder.no_peer {
+            p.notice { b { "Your approval does not count: " } (Line(why)) ". You can only reject." }
+        }
+        @if is_theirs(hold, beholder) {
             p.notice {
                 b { "You control this session." } " "
                 @if hold.needs.controller {
@@ -268,7 +277,7 @@ mod tests {
     use super::*;
 
     fn beholder(me: &str) -> Beholder<'_> {
-        Beholder { me, cannot_answer: false, outcome: None, now: sample::NOW }
+        Beholder { me, cannot_answer: false, no_peer: None, outcome: None, now: sample::NOW }
     }
 
     #[test]
@@ -283,6 +292,7 @@ mod tests {
         check("alice", &|_| {}, (false, true));
         check("alice", &|card| card.hold.needs.controller = true, (true, true));
         check("bob", &|_| {}, (false, true));
+        check("carol", &|card| card.hold.also = vec!["carol".to_owned()], (false, true));
         check("carol", &|card| card.hold.state = "spent", (false, false));
         check("carol", &|card| card.hold.state = "approved", (true, true));
         let only_controller = |card: &mut CardBody| {
@@ -299,6 +309,14 @@ mod tests {
         assert!(page.contains("Your approval does not count"));
         assert!(!page.contains("id=\"approve\""));
         assert!(page.contains("id=\"reject\""));
+    }
+
+    #[test]
+    fn whoever_is_no_other_person_is_told_why() {
+        let why = Some("carol is the same human as alice".to_owned());
+        let page = main(&sample::card(), &Beholder { no_peer: why, ..beholder("carol") }).into_string();
+        assert!(page.contains("carol is the same human as alice"));
+        assert!(!page.contains("id=\"approve\"") && page.contains("id=\"reject\""));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use maud::{Markup, html};
 use serde::Deserialize;
-use tyer_core::intent::HoldId;
+use tyer_core::intent::{HoldId, PersonId};
 use tyer_core::verdict::LeafIndex;
 
 use super::card::Beholder;
@@ -120,7 +120,8 @@ async fn hold_page(
         (leaf.0, outcome.as_ref().map_or_else(none, outcome_words))
     });
     let cannot_answer = site.cannot_answer(&body.hold.environment);
-    let beholder = Beholder { me: caller.name(), cannot_answer, outcome, now: now() };
+    let no_peer = site.gateway.no_peer(&id, &PersonId::new(caller.name())).await;
+    let beholder = Beholder { me: caller.name(), cannot_answer, no_peer, outcome, now: now() };
     let main = card::main(&body, &beholder);
     let (title, follow) = (format!("Hold {id}"), format!("hold {id}"));
     let frame = Frame {

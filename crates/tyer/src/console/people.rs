@@ -31,6 +31,29 @@ pub(super) fn main(people: &[PersonBody], me: &str) -> Markup {
                 }
                 output #invited hidden {}
             }
+            section {
+                h2 { "Two names, one human" }
+                p.quiet {
+                    "Then both together are one vote, and neither is a peer for what the other controls. It cannot be taken back here."
+                }
+                form #link-form.inline {
+                    label for="link-one" { "Name" }
+                    (names("link-one", people))
+                    label for="link-other" { "is also" }
+                    (names("link-other", people))
+                    button #link.primary type="submit" { "Say so with passkey" }
+                }
+            }
+        }
+    }
+}
+
+fn names(id: &str, people: &[PersonBody]) -> Markup {
+    let enrolled = people.iter().filter(|person| person.passkeys > 0);
+    html! {
+        select id=(id) required {
+            option value="" {}
+            @for person in enrolled { option value=(person.name) { (Line(&person.name)) } }
         }
     }
 }
@@ -47,9 +70,32 @@ fn row(person: &PersonBody, me: &str) -> Markup {
             dl.facts {
                 div { dt { "Passkeys" } dd { (person.passkeys) } }
                 @if let Some(by) = &person.invited_by { div { dt { "Invited by" } dd { (Line(by)) } } }
-                @if let Some(by) = &person.confirmed_by { div { dt { "Confirmed by" } dd { (Line(by)) } } }
+                @if let Some(by) = &person.confirmed_by {
+                    div { dt { "Confirmed by" } dd { (listed(std::iter::once(by).chain(&person.confirmed_also))) } }
+                }
+                @if !person.one_with.is_empty() { div { dt { "Same human as" } dd { (listed(&person.one_with)) } } }
             }
             @if person.waiting_for == Some("confirmation") { (confirm(person, me)) }
+            @else if person.counts && !person.founder { (stand_behind(person, me)) }
+        }
+    }
+}
+
+fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> Markup {
+    html! {
+        @for (at, name) in names.into_iter().enumerate() { @if at > 0 { ", " } (Line(name)) }
+    }
+}
+
+/// For requests that a confirmer controls, they count only if somebody else has confirmed them as well.
+fn stand_behind(person: &PersonBody, me: &str) -> Markup {
+    let has = person.confirmed_by.iter().chain(&person.confirmed_also).any(|by| by == me);
+    html! {
+        @if !has && person.name != me {
+            p.quiet { "They do not count for requests of whoever alone has confirmed them." }
+            div.buttons {
+                button type="button" data-confirm=(person.name) { "Confirm them, too, with passkey" }
+            }
         }
     }
 }

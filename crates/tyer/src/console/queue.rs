@@ -70,6 +70,7 @@ pub(super) fn who(hold: &HoldBody) -> Markup {
     html! {
         @if hold.human { "human " } @else { "agent " }
         b { (Line(&hold.agent)) } " for " b { (Line(&hold.controller)) }
+        @for also in &hold.also { " and " b { (Line(also)) } }
     }
 }
 

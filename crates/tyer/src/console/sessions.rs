@@ -39,7 +39,9 @@ fn row(session: &SessionBody, now: Timestamp) -> Markup {
             }
             h3 {
                 @if session.human { "Human " } @else { "Agent " }
-                (Line(&session.agent)) " for " (Line(&session.controller)) " on " (Line(&session.upstream))
+                (Line(&session.agent)) " for " (Line(&session.controller))
+                @for also in &session.also { " and " (Line(also)) }
+                " on " (Line(&session.upstream))
             }
             dl.facts {
                 div { dt { "Session" } dd { code { (session.session) } } }

@@ -121,6 +121,7 @@ fn hold(now: Timestamp) -> Hold {
             agent: "kiro".to_owned(),
             human: false,
             controller: PersonId::new("alice"),
+            also: Vec::new(),
         },
         upstream: Upstream::new("orders"),
         environment: Environment::production(),

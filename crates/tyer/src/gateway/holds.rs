@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use tyer_core::facts::{Card, Facts};
-use tyer_core::hold::{Approval, Changed, Event, Hold, Next, Standing, State, StepError};
+use tyer_core::hold::{Approval, Changed, Event, Hold, Next, State, StepError};
 use tyer_core::intent::{HoldId, Intent, PersonId, SessionId, Timestamp};
 use tyer_core::limits::{OPEN_HOLDS_PER_CONTROLLER, OPEN_HOLDS_PER_SESSION};
 use tyer_core::names::Meant;
+use tyer_core::people::Barred;
 use tyer_core::record::{ApprovalRecord, CardRecord, Record, What};
 use tyer_core::statement::{Decision, Subject};
 use tyer_core::verdict::{Approvals, Basis, Needs, Reason, Refusal, Verdict};
@@ -35,6 +36,12 @@ pub(crate) enum AnswerError {
     /// The hold does not take it.
     #[error("{0}")]
     Step(#[from] StepError),
+    /// They cannot be another person for what is asked.
+    #[error("{0}; their approval is not another person's")]
+    Barred(#[from] Barred),
+    /// One human is one approval.
+    #[error("{0} and {1} are one human, who has approved this hold")]
+    OneHuman(PersonId, PersonId),
     /// The person's word does not count.
     #[error("{0} does not count as an approver yet")]
     DoesNotCount(PersonId),
@@ -181,7 +188,8 @@ impl Gateway {
         let (request, private) = self.request_record(&card.intent, card.facts.clone(), &basis)?;
         let (id, needs) = (card.hold.clone(), card.needs);
         let record = CardRecord::of(&card, request);
-        let hold = Hold::open(card, self.config.holds.lifetimes, now);
+        let electorate = self.electorate(world, &card.intent);
+        let hold = Hold::open(card, self.config.holds.lifetimes, now).among(electorate);
         let next = world.next_hold + 1;
         let what = What::Held { card: Box::new(record), expires: hold.ends() };
         let change = Change::default()
@@ -204,7 +212,7 @@ impl Gateway {
     ) -> Result<(), AnswerError> {
         let Word { signed, by: person, comment, now } = word;
         let hold = self.answerable(world, &subject.hold, &person)?;
-        let standing = self.standing(&person, &hold.card().intent);
+        let standing = self.standing_for(world, &hold, &person)?;
         let approval = Approval { person: person.clone(), standing, at: now, comment, signed };
         match hold.step(Event::Approve(Box::new(approval)), now) {
             Next::Stays(hold, _) if hold.state_word() == "expired" => {
@@ -212,8 +220,8 @@ impl Gateway {
                 Err(StepError::Closed("expired").into())
             }
             Next::Stays(hold, _) | Next::Releases(hold, _) => {
-                let records = self.approval_records(world, &hold);
-                let approval = records.into_iter().find(|record| record.person == person);
+                let approval = hold.approvals().iter().find(|approval| approval.person == person);
+                let approval = approval.and_then(|approval| self.approval_record(world, approval));
                 let approval = approval.ok_or(AnswerError::DoesNotCount(person))?;
                 let what = What::Approved { hold: subject.hold.clone(), approval };
                 self.keep(world, hold, Change::default().leaf(&Record::new(now, what))).await?;
@@ -275,32 +283,17 @@ impl Gateway {
         })
     }
 
-    /// In which standing a person would count for an intent.
-    pub(crate) fn standing(&self, person: &PersonId, intent: &Intent) -> Standing {
-        if *person == intent.principal.controller {
-            return Standing::Controller;
-        }
-        let owns =
-            self.config.upstreams.get(&intent.upstream).is_some_and(|up| up.owners.contains(person));
-        if owns { Standing::Owner } else { Standing::Peer }
-    }
-
-    /// The approvals of a hold as leaves carry them, each with the key that verifies it.
-    pub(super) fn approval_records(&self, world: &World, hold: &Hold) -> Vec<ApprovalRecord> {
-        hold.approvals()
-            .iter()
-            .filter_map(|approval| {
-                let key = self.key_of(world, &approval.person, &approval.signed.credential)?;
-                Some(ApprovalRecord {
-                    person: approval.person.clone(),
-                    standing: approval.standing,
-                    at: approval.at,
-                    comment: approval.comment.clone(),
-                    signed: approval.signed.clone(),
-                    key,
-                })
-            })
-            .collect()
+    /// An approval as leaves carry it, with the key that verifies it.
+    pub(super) fn approval_record(&self, world: &World, approval: &Approval) -> Option<ApprovalRecord> {
+        let key = self.key_of(world, &approval.person, &approval.signed.credential)?;
+        Some(ApprovalRecord {
+            person: approval.person.clone(),
+            standing: approval.standing,
+            at: approval.at,
+            comment: approval.comment.clone(),
+            signed: approval.signed.clone(),
+            key,
+        })
     }
 
     /// Remembers that people let reads of this shape through for this session.

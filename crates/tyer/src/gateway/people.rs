@@ -37,6 +37,15 @@ pub(crate) enum PeopleError {
     /// The inviter cannot confirm.
     #[error("somebody other than the inviter has to confirm {0}")]
     Inviter(PersonId),
+    /// Nobody vouches for themself, under no name.
+    #[error("nobody confirms themself, and {0} is the same human")]
+    Oneself(PersonId),
+    /// Once is enough.
+    #[error("{by} has confirmed {guest} before")]
+    Again { by: PersonId, guest: PersonId },
+    /// There have to be two names of people who enrolled.
+    #[error("{0} and {1} are not two people who have enrolled")]
+    NotTwo(PersonId, PersonId),
     #[error("{0}")]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -142,13 +151,13 @@ impl Gateway {
 
     /// What a person signs to confirm somebody.
     pub(super) fn confirmation(world: &World, guest: &PersonId) -> Result<Decision, PeopleError> {
-        let person = world.people.get(guest).filter(|person| !person.counts());
+        let person = world.people.get(guest).filter(|person| !person.founder);
         let key = person.and_then(|person| person.keys.first());
         let key = key.ok_or_else(|| PeopleError::NotWaiting(guest.clone()))?;
         Ok(Decision::Confirm { person: guest.clone(), credential: key.digest() })
     }
 
-    /// Confirms an invited person, who counts from now on.
+    /// Confirms an invited person, who counts from now on; or stands behind one who counts already.
     pub(super) async fn confirm(
         &self,
         world: &mut World,
@@ -167,12 +176,46 @@ impl Gateway {
         let Some(mut person) = world.people.get(&guest).cloned() else {
             return Err(PeopleError::NotWaiting(guest));
         };
-        if by == guest || person.invited_by.as_ref() == Some(&by) {
-            return Err(PeopleError::Inviter(guest));
+        let among = world.among();
+        if among.are_one(&by, &guest) {
+            return Err(PeopleError::Oneself(guest));
         }
-        person.confirmed_by = Some(by.clone());
+        if person.confirmers().any(|earlier| *earlier == by) {
+            return Err(PeopleError::Again { by, guest });
+        }
+        let invited = |inviter: &PersonId| among.are_one(inviter, &by);
+        if person.counts() {
+            person.confirmed_also.push(by.clone());
+        } else if person.invited_by.as_ref().is_some_and(invited) {
+            return Err(PeopleError::Inviter(guest));
+        } else {
+            person.confirmed_by = Some(by.clone());
+        }
         let what = What::Confirmed { person: guest, by, signed };
         self.keep_person(world, &person, Change::default().leaf(&Record::new(now, what))).await
+    }
+
+    /// Says that two names are one human. It only ever takes votes away, so one signature is enough.
+    pub(super) async fn link_names(
+        &self,
+        world: &mut World,
+        word: Word,
+        (person, other): (PersonId, PersonId),
+    ) -> Result<(), PeopleError> {
+        let Word { signed, by, now, .. } = word;
+        if !world.people.get(&by).is_some_and(Person::counts) {
+            return Err(PeopleError::DoesNotCount(by));
+        }
+        let enrolled =
+            |id: &PersonId| world.people.get(id).filter(|known| !known.keys.is_empty()).cloned();
+        let (Some(mut known), true, true) =
+            (enrolled(&person), enrolled(&other).is_some(), person != other)
+        else {
+            return Err(PeopleError::NotTwo(person, other));
+        };
+        known.one_with.insert(other.clone());
+        let what = What::Linked { person, other, by, signed };
+        self.keep_person(world, &known, Change::default().leaf(&Record::new(now, what))).await
     }
 
     async fn keep_person(

@@ -1,6 +1,6 @@
 //! Sessions: made with minted credentials, ended with their connections seen to close.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -148,6 +148,15 @@ impl Connections {
 }
 
 impl Gateway {
+    /// Who controls a new session besides its controller: the owners of its agent, and whoever makes it.
+    fn also_controls(&self, world: &World, new: &NewSession, by: &str) -> Vec<PersonId> {
+        let owners = self.config.agents.get(&new.agent).filter(|_| !new.human);
+        let by = PersonId::new(by);
+        let maker = world.people.contains_key(&by).then_some(by);
+        let all: BTreeSet<PersonId> = owners.into_iter().flatten().cloned().chain(maker).collect();
+        all.into_iter().filter(|person| *person != new.controller).collect()
+    }
+
     /// Makes a session and mints its credentials. `by` is a person, or `operator` for the command line.
     pub(crate) async fn new_session(&self, new: NewSession, by: &str) -> Result<Minted, SessionError> {
         let now = clock::now();
@@ -176,6 +185,7 @@ impl Gateway {
         let id = SessionId::new(format!("s-{}", secret::short_word::<8>()?));
         let principal = Principal {
             session: id.clone(),
+            also: self.also_controls(&world, &new, by),
             agent: new.agent,
             human: new.human,
             controller: new.controller,
@@ -189,7 +199,7 @@ impl Gateway {
             until: now.plus(lasts),
             purpose: new.purpose,
             ended: None,
-            asked: std::collections::BTreeSet::new(),
+            asked: BTreeSet::new(),
         };
         let what = opened(&session, by);
         let change =

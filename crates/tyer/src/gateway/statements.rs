@@ -29,6 +29,7 @@ pub(crate) enum Wish {
     Reject(HoldId),
     Invite(PersonId),
     Confirm(PersonId),
+    Link(PersonId, PersonId),
     Thaw,
     Configure(String),
     SignIn,
@@ -102,6 +103,7 @@ impl Gateway {
             Wish::Reject(hold) => Self::hold_decision(&world, &hold, false)?,
             Wish::Invite(person) => Decision::Invite { person },
             Wish::Confirm(person) => Self::confirmation(&world, &person)?,
+            Wish::Link(person, other) => Decision::Link { person, other },
             Wish::Thaw => Self::thawing(&world)?,
             Wish::Configure(part) => Self::configuring(&world, &part)?,
             Wish::SignIn => Decision::SignIn,
@@ -159,6 +161,9 @@ impl Gateway {
             }
             Decision::Confirm { person: guest, credential } => {
                 self.confirm(&mut world, word, guest, credential).await?;
+            }
+            Decision::Link { person, other } => {
+                self.link_names(&mut world, word, (person, other)).await?;
             }
             Decision::Thaw { frozen } => self.thaw(&mut world, word, frozen).await?,
             Decision::Configure { part, digest } => {

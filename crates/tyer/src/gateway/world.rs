@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use tyer_core::hold::Hold;
 use tyer_core::intent::{Digest, Narrowing, PersonId, Principal, SessionId, Timestamp, Upstream};
+use tyer_core::people::{Known, People};
 use tyer_core::record::PublicKey;
 use tyer_core::sequence::Note;
 use tyer_core::statement::{Signed, Statement};
@@ -25,6 +26,12 @@ pub(crate) struct Person {
     pub(crate) founder: bool,
     pub(crate) invited_by: Option<PersonId>,
     pub(crate) confirmed_by: Option<PersonId>,
+    /// Who else stands behind them since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) confirmed_also: Vec<PersonId>,
+    /// Other names of the same human.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) one_with: BTreeSet<PersonId>,
     /// Their passkeys.
     pub(crate) keys: Vec<PublicKey>,
     /// The enrolment link that was printed for them, by the digest of its token.
@@ -41,7 +48,21 @@ pub(crate) struct Link {
 impl Person {
     /// Somebody who has been named and nothing else.
     pub(crate) fn named(id: PersonId, founder: bool, link: Link) -> Self {
-        Self { id, founder, invited_by: None, confirmed_by: None, keys: Vec::new(), link: Some(link) }
+        Self {
+            id,
+            founder,
+            invited_by: None,
+            confirmed_by: None,
+            confirmed_also: Vec::new(),
+            one_with: BTreeSet::new(),
+            keys: Vec::new(),
+            link: Some(link),
+        }
+    }
+
+    /// Everybody who has confirmed them.
+    pub(crate) fn confirmers(&self) -> impl Iterator<Item = &PersonId> {
+        self.confirmed_by.iter().chain(&self.confirmed_also)
     }
 
     /// Whether their word counts: enrolled, and a founder or confirmed by somebody independent.
@@ -132,6 +153,17 @@ impl World {
         world.parts = read_setting(store, PARTS)?.unwrap_or_default();
         world.next_hold = read_setting(store, NEXT_HOLD)?.unwrap_or(1);
         Ok(world)
+    }
+
+    /// Who people are to one another.
+    pub(crate) fn among(&self) -> People {
+        let known = |person: &Person| Known {
+            counts: person.counts(),
+            founder: person.founder,
+            confirmed_by: person.confirmers().cloned().collect(),
+            one_with: person.one_with.clone(),
+        };
+        self.people.values().map(|person| (person.id.clone(), known(person))).collect()
     }
 
     /// The people whose word counts.

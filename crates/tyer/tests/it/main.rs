@@ -15,6 +15,8 @@ mod ceilings;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod controllers;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod enforced;

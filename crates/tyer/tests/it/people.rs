@@ -22,6 +22,9 @@ async fn links_work_once_and_invited_people_count_after_confirmation() {
     assert!(dave.decide(&json!({ "confirm": "dave" }), "").await.is_err(), "not by himself");
     assert!(bed.alice.decide(&json!({ "confirm": "dave" }), "").await.is_err(), "not by the inviter");
     bed.bob.decide(&json!({ "confirm": "dave" }), "").await.expect("by somebody else");
+    let refused = dave.approve(&hold).await.expect_err("not for what was held before").to_string();
+    assert!(refused.contains("did not count yet when this hold was opened"), "{refused}");
+    let hold = ask(&agent, "DELETE FROM payments WHERE id > 0").await.unwrap_err().hold();
     dave.approve(&hold).await.expect("dave counts now");
     bed.verify();
 }

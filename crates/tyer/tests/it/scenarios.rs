@@ -58,6 +58,7 @@ fn decide(policies: &Policies, sql: &str, frozen: bool) -> &'static str {
             agent: "kiro".to_owned(),
             human: false,
             controller: PersonId::new("carol"),
+            also: Vec::new(),
         },
         upstream: Upstream::new("orders"),
         environment: Environment::production(),

@@ -1,9 +1,10 @@
 //! The holds that the leaves so far opened, and what became of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::hold::Standing;
 use crate::intent::{Digest, HoldId, PersonId, Principal, Timestamp, Upstream};
+use crate::people::People;
 use crate::record::{ApprovalRecord, CardRecord, RequestRecord};
 use crate::statement::Subject;
 use crate::verdict::{Approvals, Needs};
@@ -21,6 +22,8 @@ pub(super) struct Parked {
     upstream: Upstream,
     needs: Needs,
     expires: Timestamp,
+    /// Who counted then.
+    electorate: BTreeSet<PersonId>,
     /// Approvals that have been verified.
     approvals: Vec<ApprovalRecord>,
     /// How it ended.
@@ -28,7 +31,12 @@ pub(super) struct Parked {
 }
 
 impl Holds {
-    pub(super) fn open(&mut self, card: &CardRecord, expires: Timestamp) -> Result<(), String> {
+    pub(super) fn open<'a>(
+        &mut self,
+        card: &CardRecord,
+        expires: Timestamp,
+        counting: impl Iterator<Item = &'a PersonId>,
+    ) -> Result<(), String> {
         let parked = Parked {
             request: card.request.digest,
             card: card.card,
@@ -37,6 +45,7 @@ impl Holds {
             upstream: card.request.upstream.clone(),
             needs: card.needs,
             expires,
+            electorate: counting.cloned().collect(),
             approvals: Vec::new(),
             ended: None,
         };
@@ -94,13 +103,20 @@ impl Parked {
     }
 
     /// What is wrong with an approval as such; its signature is checked elsewhere.
-    pub(super) fn admits(&self, approval: &ApprovalRecord) -> Result<(), String> {
+    pub(super) fn admits(&self, approval: &ApprovalRecord, people: &People) -> Result<(), String> {
         let (person, controller) = (&approval.person, &self.principal.controller);
-        if person == controller && approval.standing != Standing::Controller {
+        let controls = self.principal.is_controlled_by(person);
+        if controls && approval.standing != Standing::Controller {
             return Err(format!("{person} controls the session and was counted as a peer"));
         }
-        if person != controller && approval.standing == Standing::Controller {
+        if !controls && approval.standing == Standing::Controller {
             return Err(format!("{person} was counted as the controller, who is {controller}"));
+        }
+        if !self.electorate.contains(person) {
+            return Err(format!("{person} did not count yet when the hold was opened"));
+        }
+        if !controls && let Some(barred) = people.barred(person, &self.principal) {
+            return Err(format!("{barred}, and was counted as a peer"));
         }
         if approval.at >= self.expires {
             return Err(format!("{person} approved after the hold had expired"));
@@ -112,8 +128,10 @@ impl Parked {
         self.approvals.contains(approval)
     }
 
-    pub(super) fn approved_by(&self, person: &PersonId) -> bool {
-        self.approvals.iter().any(|approval| approval.person == *person)
+    /// The name under which that human has approved it.
+    pub(super) fn approved_by(&self, person: &PersonId, people: &People) -> Option<&PersonId> {
+        let mut names = self.approvals.iter().map(|approval| &approval.person);
+        names.find(|name| people.are_one(name, person))
     }
 
     pub(super) fn keep(&mut self, approval: &ApprovalRecord) {

@@ -65,11 +65,12 @@ impl Meaning {
             What::Configured { part, digest, signed } => {
                 return self.configured(place, part, *digest, signed);
             }
-            What::Enrolled { .. } | What::Invited { .. } | What::Confirmed { .. } => {
-                self.person(place, what)
-            }
+            What::Enrolled { .. }
+            | What::Invited { .. }
+            | What::Confirmed { .. }
+            | What::Linked { .. } => self.person(place, what),
             What::Held { card, expires } => {
-                let opened = self.holds.open(card, *expires);
+                let opened = self.holds.open(card, *expires, self.people.counting_names());
                 let late = || "the hold stays open longer than a hold may".to_owned();
                 opened.and_then(|()| in_time(*expires, place.at.plus(HOLD_MS_MAX), late))
             }
@@ -140,6 +141,15 @@ impl Meaning {
                 Ok(())
             }
             What::Confirmed { person, by, signed } => self.confirmed(place, person, by, signed),
+            What::Linked { person, other, by, signed } => {
+                let decision = Decision::Link { person: person.clone(), other: other.clone() };
+                self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
+                if person == other || !self.people.knows(person) || !self.people.knows(other) {
+                    return Err(format!("{person} and {other} are not two people"));
+                }
+                self.people.link(person, other);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -154,27 +164,37 @@ impl Meaning {
         let Decision::Confirm { credential, .. } = signed.statement.what else {
             return Err(format!("{by} signed another decision"));
         };
-        let Some(inviter) = self.people.inviter(person, credential) else {
-            return Err(format!("{person} has no such passkey that waits for confirmation"));
-        };
-        if by == person {
+        let among = self.people.among();
+        if among.are_one(by, person) {
             return Err(format!("{by} confirmed themself"));
         }
-        if by == inviter {
-            return Err(format!("{by} invited {person} and cannot also confirm them"));
+        match self.people.inviter(person, credential) {
+            Some(inviter) if among.are_one(by, inviter) => {
+                return Err(format!("{by} invited {person} and cannot also confirm them"));
+            }
+            Some(_) => {}
+            // Whoever counts already may have others stand behind them, too.
+            None if !self.people.is_confirmed(person, credential) => {
+                return Err(format!("{person} has no such passkey that waits for confirmation"));
+            }
+            None if self.people.has_confirmed(by, person) => {
+                return Err(format!("{by} confirmed {person} before"));
+            }
+            None => {}
         }
         let decision = Decision::Confirm { person: person.clone(), credential };
         self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
-        self.people.confirm(person, credential);
+        self.people.confirm(person, by, credential);
         Ok(())
     }
 
     fn answered(&mut self, place: &Place<'_>, what: &What) -> Result<(), String> {
         match what {
             What::Approved { hold, approval } => {
+                let among = self.people.among();
                 let parked = self.holds.live(hold)?;
-                if parked.approved_by(&approval.person) {
-                    return Err(format!("{} approved hold {hold} before", approval.person));
+                if let Some(name) = parked.approved_by(&approval.person, &among) {
+                    return Err(format!("{name} approved hold {hold} before"));
                 }
                 self.approval(place, hold, approval)?;
                 self.holds.get(hold)?.keep(approval);
@@ -199,7 +219,7 @@ impl Meaning {
     ) -> Result<(), String> {
         let ApprovalRecord { person, signed, key, at: by, .. } = approval;
         let parked = self.holds.get(hold)?;
-        parked.admits(approval)?;
+        parked.admits(approval, &self.people.among())?;
         if parked.has_verified(approval) {
             return Ok(());
         }
@@ -224,8 +244,9 @@ impl Meaning {
             return wrong;
         };
         let mut counted: Vec<&ApprovalRecord> = Vec::new();
+        let among = self.people.among();
         for approval in approvals {
-            let twice = counted.iter().any(|other| other.person == approval.person);
+            let twice = counted.iter().any(|other| among.are_one(&other.person, &approval.person));
             match self.approval(place, hold, approval) {
                 Ok(()) if twice => wrong.push(format!("{} is counted twice", approval.person)),
                 Ok(()) => counted.push(approval),

@@ -3,9 +3,10 @@
 //! The first two people found it and count at once. Everybody else, and every further passkey, is
 //! invited by one person that counts and confirmed by another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::intent::{Digest, PersonId};
+use crate::people::{self, Known};
 use crate::record::PublicKey;
 
 /// People who may enrol without an invitation.
@@ -16,6 +17,10 @@ pub(super) struct People {
     passkeys: BTreeMap<PersonId, Vec<Passkey>>,
     /// Who was invited, and by whom.
     invited: BTreeMap<PersonId, PersonId>,
+    /// By whom everybody was confirmed.
+    confirmed: BTreeMap<PersonId, BTreeSet<PersonId>>,
+    /// Names that are one human.
+    linked: Vec<(PersonId, PersonId)>,
 }
 
 #[derive(Debug)]
@@ -74,7 +79,19 @@ impl People {
         self.passkeys.get(person)?.iter().find(waiting)?.inviter.as_ref()
     }
 
-    pub(super) fn confirm(&mut self, person: &PersonId, credential: Digest) {
+    /// Whether the passkey with that digest counts already.
+    pub(super) fn is_confirmed(&self, person: &PersonId, credential: Digest) -> bool {
+        let is = |passkey: &Passkey| passkey.counts && passkey.key.digest() == credential;
+        self.passkeys.get(person).into_iter().flatten().any(is)
+    }
+
+    /// Whether that one has confirmed them before.
+    pub(super) fn has_confirmed(&self, by: &PersonId, person: &PersonId) -> bool {
+        self.confirmed.get(person).is_some_and(|confirmed| confirmed.contains(by))
+    }
+
+    pub(super) fn confirm(&mut self, person: &PersonId, by: &PersonId, credential: Digest) {
+        self.confirmed.entry(person.clone()).or_default().insert(by.clone());
         for passkey in self.passkeys.get_mut(person).into_iter().flatten() {
             passkey.counts |= passkey.key.digest() == credential;
         }
@@ -94,8 +111,43 @@ impl People {
         }
     }
 
+    pub(super) fn link(&mut self, person: &PersonId, other: &PersonId) {
+        self.linked.push((person.clone(), other.clone()));
+    }
+
+    /// Whether anybody enrolled under that name.
+    pub(super) fn knows(&self, person: &PersonId) -> bool {
+        self.passkeys.contains_key(person)
+    }
+
     /// How many people count.
     pub(super) fn count(&self) -> usize {
-        self.passkeys.values().filter(|passkeys| passkeys.iter().any(|passkey| passkey.counts)).count()
+        self.counting_names().count()
+    }
+
+    /// Who counts.
+    pub(super) fn counting_names(&self) -> impl Iterator<Item = &PersonId> {
+        let counts = |passkeys: &Vec<Passkey>| passkeys.iter().any(|passkey| passkey.counts);
+        self.passkeys.iter().filter(move |(_, passkeys)| counts(passkeys)).map(|(name, _)| name)
+    }
+
+    /// Who they are to one another.
+    pub(super) fn among(&self) -> people::People {
+        let known = |(name, passkeys): (&PersonId, &Vec<Passkey>)| {
+            let counting = || passkeys.iter().filter(|passkey| passkey.counts);
+            let known = Known {
+                counts: counting().next().is_some(),
+                founder: counting().any(|passkey| passkey.inviter.is_none()),
+                confirmed_by: self.confirmed.get(name).cloned().unwrap_or_default(),
+                one_with: self
+                    .linked
+                    .iter()
+                    .filter(|(one, _)| one == name)
+                    .map(|(_, it)| it.clone())
+                    .collect(),
+            };
+            (name.clone(), known)
+        };
+        self.passkeys.iter().map(known).collect()
     }
 }

@@ -111,6 +111,19 @@ impl Story {
         self.write(What::Confirmed { person: person(name), by: person(by), signed });
     }
 
+    pub(super) fn link(&mut self, name: &str, other: &str, by: &str) {
+        let (person, other) = (person(name), person(other));
+        let signed = self.sign(by, Decision::Link { person: person.clone(), other: other.clone() });
+        self.write(What::Linked { person, other, by: self::person(by), signed });
+    }
+
+    /// Takes in somebody whom one invites and another confirms.
+    pub(super) fn joined(&mut self, name: &str, inviter: &str, by: &str) {
+        self.invite(name, inviter);
+        self.enrol(name, Some(inviter), false);
+        self.confirm(name, by);
+    }
+
     /// Holds a request of alice's session that needs two peers, one of them an owner.
     pub(super) fn held(&mut self, hold: &str) {
         let card = CardRecord {
@@ -216,6 +229,7 @@ pub(super) fn request(effect: Effect, hold: Option<&str>) -> RequestRecord {
             agent: "kiro".to_owned(),
             human: false,
             controller: person("alice"),
+            also: Vec::new(),
         },
         upstream: Upstream::new("orders"),
         environment: Environment::production(),

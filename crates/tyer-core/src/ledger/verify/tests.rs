@@ -322,8 +322,8 @@ fn people_enter_by_the_rules() {
     check(
         counting_at_once,
         &expect![[r#"
-        leaf 7: dave was invited and cannot count before somebody confirmed them
-        leaf 9: dave signed before being confirmed, so it does not count"#]],
+            leaf 7: dave was invited and cannot count before somebody confirmed them
+            leaf 9: dave did not count yet when the hold was opened"#]],
     );
     let confirmed_by = |by: &'static str| {
         move |story: &mut Story| {
@@ -346,10 +346,7 @@ fn people_enter_by_the_rules() {
         leaf 8: dave confirmed themself
         leaf 9: dave signed before being confirmed, so it does not count"#]],
     );
-    check(
-        |story| story.confirm("carol", "bob"),
-        &expect!["leaf 6: carol has no such passkey that waits for confirmation"],
-    );
+    check(|story| story.confirm("carol", "bob"), &expect!["leaf 6: bob confirmed carol before"]);
 }
 
 #[test]
@@ -692,8 +689,8 @@ fn only_good_approvals_count_once() {
     check(
         does_not_count_yet,
         &expect![[r#"
-            leaf 10: dave signed before being confirmed, so it does not count
-            leaf 11: dave signed before being confirmed, so it does not count
+            leaf 10: dave did not count yet when the hold was opened
+            leaf 11: dave did not count yet when the hold was opened
             leaf 11: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 1 of them owners"#]],
     );
     let forged = |story: &mut Story| {
@@ -707,6 +704,105 @@ fn only_good_approvals_count_once() {
             leaf 9: the signature of carol: the signature does not verify
             leaf 9: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 1 of them owners"#]],
     );
+}
+
+#[test]
+fn nobody_counts_as_another_person_who_is_not() {
+    let ran = |before: fn(&mut Story)| {
+        move |story: &mut Story| {
+            before(story);
+            let given = approvals(story, &[("bob", Owner), ("dave", Peer)]);
+            story.clear(Some("H-1"), given);
+        }
+    };
+    check(ran(|story| story.joined("dave", "alice", "bob")), &expect![[""]]);
+    let mine = ran(|story| story.joined("dave", "bob", "alice"));
+    check(
+        mine,
+        &expect![[r#"
+        leaf 11: dave was confirmed only by people who control the session, or whom they vouched for; somebody else has to confirm them first, and was counted as a peer
+        leaf 12: dave was confirmed only by people who control the session, or whom they vouched for; somebody else has to confirm them first, and was counted as a peer
+        leaf 12: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 1 of them owners"#]],
+    );
+    // Whoever stands behind them as well makes them count.
+    let also_by_carol = ran(|story| {
+        story.joined("dave", "bob", "alice");
+        story.confirm("dave", "carol");
+    });
+    check(also_by_carol, &expect![[""]]);
+    let by_the_inviter = ran(|story| {
+        story.joined("dave", "bob", "alice");
+        story.confirm("dave", "bob");
+    });
+    check(by_the_inviter, &expect![[""]]);
+    let linked = ran(|story| {
+        story.joined("dave", "alice", "bob");
+        story.link("dave", "alice", "carol");
+    });
+    check(
+        linked,
+        &expect![[r#"
+        leaf 12: dave is the same human as alice, who controls the session, and was counted as a peer
+        leaf 13: dave is the same human as alice, who controls the session, and was counted as a peer
+        leaf 13: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 1 of them owners"#]],
+    );
+}
+
+#[test]
+fn one_human_counts_once_and_nobody_for_what_was_held_before() {
+    let ran = |before: fn(&mut Story)| {
+        move |story: &mut Story| {
+            before(story);
+            let given = approvals(story, &[("bob", Owner), ("dave", Peer)]);
+            story.clear(Some("H-1"), given);
+        }
+    };
+    let one_human = ran(|story| {
+        story.joined("dave", "alice", "carol");
+        story.link("bob", "dave", "carol");
+    });
+    check(
+        one_human,
+        &expect![[r#"
+        leaf 13: dave is counted twice
+        leaf 13: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 1 of them owners"#]],
+    );
+    let by_a_second_self = ran(|story| {
+        story.joined("erin", "bob", "carol");
+        story.link("erin", "alice", "bob");
+        story.joined("dave", "alice", "erin");
+    });
+    check(
+        by_a_second_self,
+        &expect![[r#"
+        leaf 12: erin invited dave and cannot also confirm them
+        leaf 15: dave did not count yet when the hold was opened
+        leaf 16: dave did not count yet when the hold was opened
+        leaf 16: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 1 of them owners"#]],
+    );
+    let too_late = |story: &mut Story| {
+        story.held("H-1");
+        story.joined("dave", "alice", "bob");
+        let given = vec![story.approve("H-1", "bob", Owner), story.approve("H-1", "dave", Peer)];
+        story.clear(Some("H-1"), given);
+    };
+    check(
+        too_late,
+        &expect![[r#"
+        leaf 11: dave did not count yet when the hold was opened
+        leaf 12: dave did not count yet when the hold was opened
+        leaf 12: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 1 of them owners"#]],
+    );
+    let linked_to_a_stranger = |story: &mut Story| story.link("dave", "bob", "carol");
+    check(linked_to_a_stranger, &expect!["leaf 6: dave and bob are not two people"]);
+    let confirmed_twice = |story: &mut Story| story.confirm("carol", "bob");
+    check(confirmed_twice, &expect!["leaf 6: bob confirmed carol before"]);
+    let confirmed_oneself = |story: &mut Story| {
+        story.joined("dave", "alice", "bob");
+        story.link("dave", "carol", "bob");
+        story.confirm("dave", "carol");
+    };
+    check(confirmed_oneself, &expect!["leaf 10: carol confirmed themself"]);
 }
 
 #[test]

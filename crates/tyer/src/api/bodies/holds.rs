@@ -51,6 +51,8 @@ pub(crate) struct HoldBody {
     pub(crate) agent: String,
     pub(crate) human: bool,
     pub(crate) controller: String,
+    /// Who else controls the session, and is no peer for it either.
+    pub(crate) also: Vec<String>,
     pub(crate) upstream: String,
     pub(crate) environment: String,
     pub(crate) needs: NeedsBody,
@@ -90,6 +92,7 @@ impl HoldBody {
             agent: intent.principal.agent.clone(),
             human: intent.principal.human,
             controller: intent.principal.controller.to_string(),
+            also: intent.principal.also.iter().map(ToString::to_string).collect(),
             upstream: intent.upstream.to_string(),
             environment: intent.environment.to_string(),
             needs: NeedsBody::of(hold.card().needs),

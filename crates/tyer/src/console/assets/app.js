@@ -199,6 +199,14 @@ async function invite(form) {
   say("Invited " + name + ". Hand over the link yourself; it works once, for 15 minutes.");
 }
 
+async function link(form) {
+  const [one, other] = [$("link-one").value, $("link-other").value];
+  await sign({ link: [one, other] });
+  form.reset();
+  await refresh();
+  say(one + " and " + other + " are one human from now on.");
+}
+
 const buttons = [
   ["#sign-in", (button) => signIn(button)],
   ["#enrol", (button) => enrol(button)],
@@ -239,6 +247,7 @@ const forms = {
   },
   "session-form": newSession,
   "invite-form": invite,
+  "link-form": link,
 };
 
 document.addEventListener("submit", (event) => {

@@ -30,6 +30,7 @@ pub(crate) fn hold() -> HoldBody {
         agent: "kiro".to_owned(),
         human: false,
         controller: "alice".to_owned(),
+        also: Vec::new(),
         upstream: "orders".to_owned(),
         environment: "production".to_owned(),
         needs: NeedsBody {

@@ -19,6 +19,7 @@ fn intent(session: &str, controller: &str, text: &str) -> Intent {
             agent: "kiro".to_owned(),
             human: false,
             controller: PersonId::new(controller),
+            also: Vec::new(),
         },
         upstream: Upstream::new("orders"),
         environment: Environment::production(),

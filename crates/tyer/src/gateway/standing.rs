@@ -1,0 +1,86 @@
+//! In which standing people would count for a request, and who counts for none of it.
+
+use std::collections::BTreeMap;
+
+use tyer_core::hold::{Hold, Standing, StepError};
+use tyer_core::intent::{HoldId, Intent, PersonId};
+use tyer_core::verdict::Approvals;
+
+use super::Gateway;
+use super::holds::AnswerError;
+use super::world::World;
+
+impl Gateway {
+    /// In which standing a person would count for an intent.
+    pub(super) fn standing(&self, person: &PersonId, intent: &Intent) -> Standing {
+        if intent.principal.is_controlled_by(person) {
+            return Standing::Controller;
+        }
+        let owns =
+            self.config.upstreams.get(&intent.upstream).is_some_and(|up| up.owners.contains(person));
+        if owns { Standing::Owner } else { Standing::Peer }
+    }
+
+    /// In which standing a person's approval of a hold counts, unless it is not another person's.
+    pub(super) fn standing_for(
+        &self,
+        world: &World,
+        hold: &Hold,
+        person: &PersonId,
+    ) -> Result<Standing, AnswerError> {
+        let (intent, among) = (&hold.card().intent, world.among());
+        if !intent.principal.is_controlled_by(person)
+            && let Some(barred) = among.barred(person, &intent.principal)
+        {
+            return Err(barred.into());
+        }
+        let mut names = hold.approvals().iter().map(|approval| &approval.person);
+        if let Some(other) = names.find(|name| *name != person && among.are_one(name, person)) {
+            return Err(AnswerError::OneHuman(person.clone(), other.clone()));
+        }
+        Ok(self.standing(person, intent))
+    }
+
+    /// Why a person's approval of a hold would not be another person's, in words; nothing of whoever controls it.
+    pub(crate) async fn no_peer(&self, id: &HoldId, person: &PersonId) -> Option<String> {
+        let world = self.world().await;
+        let hold = world.holds.get(id)?;
+        if hold.card().intent.principal.is_controlled_by(person) {
+            None
+        } else if hold.was_there(person) {
+            self.standing_for(&world, hold, person).err().map(|error| error.to_string())
+        } else {
+            Some(StepError::CameLater(person.clone()).to_string())
+        }
+    }
+
+    /// Who could count for an intent as things are, and as what at most.
+    pub(super) fn electorate(&self, world: &World, intent: &Intent) -> BTreeMap<PersonId, Standing> {
+        world.counting().map(|person| (person.id.clone(), self.standing(&person.id, intent))).collect()
+    }
+
+    /// The most agreement that could still be had: every person who counts, in their best standing.
+    pub(super) fn possible(&self, world: &World, intent: &Intent) -> Approvals {
+        let (mut possible, among) = (Approvals::default(), world.among());
+        let (mut peers, mut owners): (Vec<&PersonId>, Vec<&PersonId>) = Default::default();
+        for person in world.counting().map(|person| &person.id) {
+            let standing = self.standing(person, intent);
+            if standing == Standing::Controller {
+                possible.controller = true;
+            } else if among.barred(person, &intent.principal).is_none() {
+                // One human under two names is one of them.
+                let is_new =
+                    |seen: &[&PersonId]| !seen.iter().any(|other| among.are_one(other, person));
+                if is_new(&peers) {
+                    peers.push(person);
+                }
+                if standing == Standing::Owner && is_new(&owners) {
+                    owners.push(person);
+                }
+            }
+        }
+        let number = |names: Vec<_>| u32::try_from(names.len()).unwrap_or(u32::MAX);
+        (possible.peers, possible.owners) = (number(peers), number(owners));
+        possible
+    }
+}
