@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::assurance::Assurance;
 use crate::ceilings::Ceilings;
 use crate::facts::Card;
 use crate::intent::{Digest, HoldId, PersonId, SessionId, Timestamp};
@@ -81,6 +82,9 @@ pub struct Approval {
     pub comment: String,
     /// The signed statement.
     pub signed: Signed,
+    /// By what kind of key it was signed.
+    #[serde(default, skip_serializing_if = "Assurance::is_passkey")]
+    pub assurance: Assurance,
 }
 
 /// What a person is to a hold.
@@ -171,6 +175,9 @@ pub enum StepError {
     /// Only the controller agrees as the controller.
     #[error("{0} does not control the session and cannot approve for it as its controller")]
     NotController(PersonId),
+    /// What is needed is not met by such a key, whoever else agrees.
+    #[error("{0} counts for nothing here: this needs {1}")]
+    CountsForNothing(&'static str, String),
     /// The signature is for something else.
     #[error("the signature is not for this hold and card")]
     OtherCard,
@@ -232,7 +239,7 @@ impl Hold {
     fn approve(mut self, approval: Approval, now: Timestamp) -> Next {
         let error = if !matches!(self.state, State::Open | State::Approved { .. }) {
             Some(StepError::Closed(self.state_word()))
-        } else if self.approvals.iter().any(|given| given.person == approval.person) {
+        } else if self.has_approved(&approval.person, approval.assurance) {
             Some(StepError::Twice(approval.person.clone()))
         } else if self.is_controller(&approval.person)
             && (approval.standing != Standing::Controller || !self.card.needs.controller)
@@ -242,12 +249,19 @@ impl Hold {
             Some(StepError::NotController(approval.person.clone()))
         } else if !self.is_signed_for(&approval) {
             Some(StepError::OtherCard)
+        } else if approval.assurance < Assurance::Passkey
+            && !self.card.needs.helped_by(approval.standing, approval.assurance)
+        {
+            let needs = self.card.needs.in_words();
+            Some(StepError::CountsForNothing(approval.assurance.in_words(), needs))
         } else {
             None
         };
         if let Some(error) = error {
             return Next::Refuses(self, error);
         }
+        // A better key takes the place of the same person's weaker one: one human is one approval.
+        self.approvals.retain(|given| given.person != approval.person);
         self.approvals.push(approval);
         if self.card.needs.met_by(&self.counted()) {
             self.state = State::Approved { lapses: now.plus(self.lifetimes.grant_ms) };
@@ -323,6 +337,11 @@ impl Hold {
         *person == self.card.intent.principal.controller
     }
 
+    /// Whether the person has approved already, by such a key or a better one.
+    fn has_approved(&self, person: &PersonId, assurance: Assurance) -> bool {
+        self.approvals.iter().any(|given| given.person == *person && given.assurance >= assurance)
+    }
+
     fn is_signed_for(&self, approval: &Approval) -> bool {
         use crate::statement::Decision;
         let statement = &approval.signed.statement;
@@ -344,16 +363,13 @@ impl Hold {
                 continue;
             }
             seen.push(&approval.person);
-            // Whoever controls the session is never a peer, whatever was stored.
-            match approval.standing {
-                _ if self.is_controller(&approval.person) => counted.controller = true,
-                Standing::Controller => {}
-                Standing::Peer => counted.peers = counted.peers.saturating_add(1),
-                Standing::Owner => {
-                    counted.peers = counted.peers.saturating_add(1);
-                    counted.owners = counted.owners.saturating_add(1);
-                }
-            }
+            // Whoever controls the session is never a peer, whatever was stored, and nobody else controls it.
+            let standing = match (self.is_controller(&approval.person), approval.standing) {
+                (true, _) => Standing::Controller,
+                (false, Standing::Controller) => continue,
+                (false, standing) => standing,
+            };
+            counted = counted.with(standing, approval.assurance);
         }
         counted
     }

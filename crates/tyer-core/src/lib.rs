@@ -4,6 +4,7 @@
 //! every consequence is a returned value. Modules stand in reading order.
 
 pub mod assertion;
+pub mod assurance;
 pub mod ceilings;
 pub mod facts;
 pub mod figures;
@@ -16,5 +17,6 @@ pub mod names;
 pub mod policy;
 pub mod record;
 pub mod sequence;
+pub mod sshsig;
 pub mod statement;
 pub mod verdict;

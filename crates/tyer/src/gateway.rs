@@ -12,6 +12,7 @@ pub(crate) mod configuration;
 pub(crate) mod exceeded;
 pub(crate) mod freeze;
 pub(crate) mod holds;
+pub(crate) mod keys;
 pub(crate) mod leases;
 mod outcomes;
 mod owed;
@@ -26,6 +27,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::{Mutex, MutexGuard, RwLock, broadcast};
+use tyer_core::assurance::Assurance;
 use tyer_core::facts::Facts;
 use tyer_core::hold::{Event, Next, StepError};
 use tyer_core::intent::{HoldId, Intent, SessionId, Timestamp, Upstream};
@@ -291,14 +293,8 @@ impl Gateway {
     fn possible(&self, world: &World, intent: &Intent) -> Approvals {
         let mut possible = Approvals::default();
         for person in world.counting() {
-            match self.standing(&person.id, intent) {
-                tyer_core::hold::Standing::Controller => possible.controller = true,
-                tyer_core::hold::Standing::Peer => possible.peers += 1,
-                tyer_core::hold::Standing::Owner => {
-                    possible.peers += 1;
-                    possible.owners += 1;
-                }
-            }
+            // Whoever counts has a passkey, and no key of anybody's is attested.
+            possible = possible.with(self.standing(&person.id, intent), Assurance::Passkey);
         }
         possible
     }

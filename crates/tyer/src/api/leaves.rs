@@ -1,5 +1,6 @@
 //! Leaves in words: one sentence for each kind of record.
 
+use tyer_core::assurance::{self, Assurance};
 use tyer_core::record::{ApprovalRecord, Record, RequestRecord, What};
 use tyer_core::verdict::{LeafIndex, Outcome};
 
@@ -39,6 +40,12 @@ pub(crate) fn words(what: &What) -> String {
         What::Invited { person, by, .. } => format!("{by} invited {person}"),
         What::Confirmed { person, by, .. } => {
             format!("{by} confirmed {person}, who counts from now on")
+        }
+        What::KeyAdded { person, key, .. } => {
+            format!("{person} added the SSH key {}, which waits to be confirmed", key.credential)
+        }
+        What::KeyConfirmed { person, by, .. } => {
+            format!("{by} confirmed an SSH key of {person}, which counts from now on")
         }
         What::SessionOpened { principal, upstream, by, .. } => format!(
             "{by} made session {} on {upstream}: {} acts for {}",
@@ -122,5 +129,9 @@ fn observed(request: &RequestRecord) -> String {
 }
 
 fn approver(approval: &ApprovalRecord) -> String {
-    format!("{} ({})", approval.person, standing_word(approval.standing))
+    let standing = standing_word(approval.standing);
+    match assurance::of_key(&approval.key) {
+        Assurance::Passkey => format!("{} ({standing})", approval.person),
+        assurance => format!("{} ({standing}, by {})", approval.person, assurance.in_words()),
+    }
 }

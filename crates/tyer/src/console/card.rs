@@ -164,7 +164,8 @@ fn asks(card: &CardBody) -> Markup {
             ul.approvals {
                 @for approval in &card.approvals {
                     li {
-                        b { (Line(&approval.person)) } " as " (approval.standing) ", " (words::civil(approval.at))
+                        b { (Line(&approval.person)) } " as " (approval.standing) ", by " (approval.signed_by) ", "
+                        (words::civil(approval.at))
                         @if !approval.comment.is_empty() { blockquote { (Block(&approval.comment)) } }
                     }
                 }
@@ -186,10 +187,15 @@ fn choice(card: &CardBody, beholder: &Beholder<'_>) -> Choice {
         return Choice { approve: false, reject: false };
     }
     let controls = hold.controller == beholder.me;
-    let again = card.approvals.iter().any(|approval| approval.person == beholder.me);
-    let helps =
-        if controls { hold.needs.controller } else { hold.needs.peers.max(hold.needs.owners) > 0 };
+    let again = has_approved(card, beholder.me);
+    let helps = if controls { hold.needs.controller } else { hold.needs.people() > 0 };
     Choice { approve: helps && !again, reject: true }
+}
+
+/// Whether the person has approved by passkey; by an SSH key only, they can still do so.
+fn has_approved(card: &CardBody, me: &str) -> bool {
+    let by_passkey = |assurance: &str| matches!(assurance, "passkey" | "hardware");
+    card.approvals.iter().any(|approval| approval.person == me && by_passkey(approval.assurance))
 }
 
 fn decision(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
@@ -233,12 +239,12 @@ fn notes(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
                     "Your approval does not count: this needs other people. You can only reject."
                 }
             }
-        } @else if !hold.needs.controller || hold.needs.peers.max(hold.needs.owners) > 0 {
+        } @else if !hold.needs.controller || hold.needs.people() > 0 {
             // Somebody else's agreement helps; nothing to explain.
         } @else {
             p.notice { "Only " b { (Line(&hold.controller)) } ", who controls the session, is asked. You can only reject." }
         }
-        @if card.approvals.iter().any(|approval| approval.person == beholder.me) {
+        @if has_approved(card, beholder.me) {
             p.notice { "You have approved this." }
         }
         @if hold.state == "approved" {

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::escape::Line;
 use super::words;
-use crate::api::bodies::PersonBody;
+use crate::api::bodies::{PersonBody, SshKeyBody};
 
 pub(super) fn main(people: &[PersonBody], me: &str) -> Markup {
     let counting = people.iter().filter(|person| person.counts).count();
@@ -31,6 +31,19 @@ pub(super) fn main(people: &[PersonBody], me: &str) -> Markup {
                 }
                 output #invited hidden {}
             }
+            section {
+                h2 { "Add an SSH key of yours" }
+                p.quiet {
+                    "With it you answer holds from a terminal: " code { "tyer approve" } " and " code { "tyer reject" }
+                    ". It counts after somebody other than you has confirmed it, and only where a policy takes "
+                    "people by any key. It stays yours for ever."
+                }
+                form #key-form {
+                    label for="key" { "Public key" span.quiet { " (the line of the .pub file)" } }
+                    textarea #key name="key" required rows="3" maxlength="4096" autocomplete="off" spellcheck="false" {}
+                    div.buttons { button #add-key.primary type="submit" { "Add with passkey" } }
+                }
+            }
         }
     }
 }
@@ -50,6 +63,29 @@ fn row(person: &PersonBody, me: &str) -> Markup {
                 @if let Some(by) = &person.confirmed_by { div { dt { "Confirmed by" } dd { (Line(by)) } } }
             }
             @if person.waiting_for == Some("confirmation") { (confirm(person, me)) }
+            @for key in &person.ssh_keys { (ssh_key(key, person, me)) }
+        }
+    }
+}
+
+fn ssh_key(key: &SshKeyBody, person: &PersonBody, me: &str) -> Markup {
+    let kind =
+        if key.assurance == "unattested" { "Security key, not attested" } else { "Software key" };
+    html! {
+        div data-key=(key.fingerprint) {
+            p {
+                "SSH key " code { (Line(&key.fingerprint)) } ". " (kind)
+                @if let Some(by) = &key.confirmed_by { ", confirmed by " (Line(by)) "." }
+                @else { ", waits to be confirmed and does not count." }
+            }
+            @if !key.counts && person.name != me {
+                p { "Confirm only if " b { (Line(&person.name)) } " has told you this fingerprint by another way than this page." }
+                div.buttons {
+                    button.primary type="button" data-confirm-key=(key.fingerprint) data-owner=(person.name) {
+                        "Confirm key with passkey"
+                    }
+                }
+            }
         }
     }
 }

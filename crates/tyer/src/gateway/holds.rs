@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tyer_core::assurance;
 use tyer_core::facts::{Card, Facts};
 use tyer_core::hold::{Approval, Changed, Event, Hold, Next, Standing, State, StepError};
 use tyer_core::intent::{HoldId, Intent, PersonId, SessionId, Timestamp};
@@ -205,7 +206,11 @@ impl Gateway {
         let Word { signed, by: person, comment, now } = word;
         let hold = self.answerable(world, &subject.hold, &person)?;
         let standing = self.standing(&person, &hold.card().intent);
-        let approval = Approval { person: person.clone(), standing, at: now, comment, signed };
+        let key = self.key_of(world, &person, &signed.credential);
+        let assurance = key.map(|key| assurance::of_key(&key));
+        let assurance = assurance.ok_or_else(|| AnswerError::DoesNotCount(person.clone()))?;
+        let approval =
+            Approval { person: person.clone(), standing, at: now, comment, signed, assurance };
         match hold.step(Event::Approve(Box::new(approval)), now) {
             Next::Stays(hold, _) if hold.state_word() == "expired" => {
                 self.end_hold(world, hold, now).await?;

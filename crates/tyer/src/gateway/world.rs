@@ -27,8 +27,18 @@ pub(crate) struct Person {
     pub(crate) confirmed_by: Option<PersonId>,
     /// Their passkeys.
     pub(crate) keys: Vec<PublicKey>,
+    /// Their SSH keys.
+    #[serde(default)]
+    pub(crate) ssh: Vec<SshKey>,
     /// The enrolment link that was printed for them, by the digest of its token.
     pub(crate) link: Option<Link>,
+}
+
+/// An SSH key that a person added. It counts once somebody else has confirmed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SshKey {
+    pub(crate) key: PublicKey,
+    pub(crate) confirmed_by: Option<PersonId>,
 }
 
 /// An enrolment link: whoever has the token may enrol once, until it expires.
@@ -41,7 +51,22 @@ pub(crate) struct Link {
 impl Person {
     /// Somebody who has been named and nothing else.
     pub(crate) fn named(id: PersonId, founder: bool, link: Link) -> Self {
-        Self { id, founder, invited_by: None, confirmed_by: None, keys: Vec::new(), link: Some(link) }
+        Self {
+            id,
+            founder,
+            invited_by: None,
+            confirmed_by: None,
+            keys: Vec::new(),
+            ssh: Vec::new(),
+            link: Some(link),
+        }
+    }
+
+    /// The key of theirs with that id, if its signatures may count: a passkey, or an SSH key that was confirmed.
+    pub(crate) fn key(&self, credential: &str) -> Option<&PublicKey> {
+        let confirmed = self.ssh.iter().filter(|ssh| ssh.confirmed_by.is_some());
+        let mut keys = self.keys.iter().chain(confirmed.map(|ssh| &ssh.key));
+        keys.find(|key| key.credential == credential)
     }
 
     /// Whether their word counts: enrolled, and a founder or confirmed by somebody independent.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::assurance;
 use crate::hold::Standing;
-use crate::intent::{Digest, HoldId, PersonId, Principal, Timestamp, Upstream};
+use crate::intent::{Digest, HoldId, Principal, Timestamp, Upstream};
 use crate::record::{ApprovalRecord, CardRecord, RequestRecord};
 use crate::statement::Subject;
 use crate::verdict::{Approvals, Needs};
@@ -112,8 +113,11 @@ impl Parked {
         self.approvals.contains(approval)
     }
 
-    pub(super) fn approved_by(&self, person: &PersonId) -> bool {
-        self.approvals.iter().any(|approval| approval.person == *person)
+    /// Whether the person approved before, by such a key or a better one.
+    pub(super) fn approved_by(&self, again: &ApprovalRecord) -> bool {
+        let assurance = |approval: &ApprovalRecord| assurance::of_key(&approval.key);
+        let same = |approval: &&ApprovalRecord| approval.person == again.person;
+        self.approvals.iter().filter(same).any(|before| assurance(before) >= assurance(again))
     }
 
     pub(super) fn keep(&mut self, approval: &ApprovalRecord) {
@@ -129,25 +133,22 @@ impl Parked {
 
     /// What is wrong with the approvals that count, taken together.
     pub(super) fn enough(&self, counted: &[&ApprovalRecord]) -> Result<(), String> {
-        let number = |owners_only: bool| {
-            let counts = |approval: &&&ApprovalRecord| match approval.standing {
-                Standing::Owner => true,
-                Standing::Peer => !owners_only,
-                Standing::Controller => false,
-            };
-            u32::try_from(counted.iter().filter(counts).count()).unwrap_or(u32::MAX)
-        };
-        let controller = counted.iter().any(|approval| approval.standing == Standing::Controller);
-        let given = Approvals { controller, peers: number(false), owners: number(true) };
+        let given = counted.iter().fold(Approvals::default(), |given, approval| {
+            given.with(approval.standing, assurance::of_key(&approval.key))
+        });
         if self.needs.met_by(&given) {
             return Ok(());
         }
         Err(format!(
             "it ran without the people that it needed ({}): what counts is {} by peers, {} of them \
-             owners{}",
+             owners{}{}",
             self.needs.in_words(),
             given.peers,
             given.owners,
+            match given.signers.saturating_sub(given.peers) {
+                0 => String::new(),
+                weaker => format!(", {weaker} by less than a passkey"),
+            },
             if given.controller { ", and the controller's own" } else { "" },
         ))
     }

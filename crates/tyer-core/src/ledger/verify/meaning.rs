@@ -8,9 +8,11 @@ use super::Tree;
 use super::holds::Holds;
 use super::people::People;
 use crate::assertion::{self, RelyingParty};
+use crate::assurance;
 use crate::intent::{Digest, HoldId, PersonId, Timestamp};
 use crate::limits::{GRANT_MS_MAX, HOLD_MS_MAX};
 use crate::record::{ApprovalRecord, PublicKey, RequestRecord, What};
+use crate::sshsig;
 use crate::statement::{Decision, Signed};
 use crate::verdict::{LeafIndex, Outcome};
 
@@ -65,9 +67,11 @@ impl Meaning {
             What::Configured { part, digest, signed } => {
                 return self.configured(place, part, *digest, signed);
             }
-            What::Enrolled { .. } | What::Invited { .. } | What::Confirmed { .. } => {
-                self.person(place, what)
-            }
+            What::Enrolled { .. }
+            | What::Invited { .. }
+            | What::Confirmed { .. }
+            | What::KeyAdded { .. }
+            | What::KeyConfirmed { .. } => self.person(place, what),
             What::Held { card, expires } => {
                 let opened = self.holds.open(card, *expires);
                 let late = || "the hold stays open longer than a hold may".to_owned();
@@ -140,6 +144,27 @@ impl Meaning {
                 Ok(())
             }
             What::Confirmed { person, by, signed } => self.confirmed(place, person, by, signed),
+            What::KeyAdded { person, key, signed } => {
+                sshsig::check_key(key).map_err(|why| format!("the SSH key of {person}: {why}"))?;
+                let decision = Decision::AddKey { key: key.ssh.clone() };
+                self.counted(place, &Claim { person, signed, decision, by: place.at })?;
+                self.people.add_key(person, key)
+            }
+            What::KeyConfirmed { person, by, signed } => {
+                let Decision::ConfirmKey { key, .. } = signed.statement.what else {
+                    return Err(format!("{by} signed another decision"));
+                };
+                if by == person {
+                    return Err(format!("{by} confirmed a key of their own"));
+                }
+                if !self.people.key_waits(person, key) {
+                    return Err(format!("{person} has no such SSH key that waits for confirmation"));
+                }
+                let decision = Decision::ConfirmKey { person: person.clone(), key };
+                self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
+                self.people.confirm_key(person, key);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -173,7 +198,7 @@ impl Meaning {
         match what {
             What::Approved { hold, approval } => {
                 let parked = self.holds.live(hold)?;
-                if parked.approved_by(&approval.person) {
+                if parked.approved_by(approval) {
                     return Err(format!("{} approved hold {hold} before", approval.person));
                 }
                 self.approval(place, hold, approval)?;
@@ -340,7 +365,7 @@ impl Meaning {
         wrong
     }
 
-    /// Checks a signature by a person who counts, with the passkey that they enrolled.
+    /// Checks a signature by a person who counts, with a key of theirs that counts.
     fn counted(&mut self, place: &Place<'_>, claim: &Claim<'_>) -> Result<(), String> {
         let key = self.people.counting(claim.person, &claim.signed.credential)?.clone();
         self.verify(place, claim, &key)
@@ -370,7 +395,7 @@ impl Meaning {
             return Err(format!("{person} signed on top of another ledger than this one"));
         }
         let party = self.party(&statement.origin)?;
-        assertion::verify(&party, claim.signed, key)
+        assurance::verify(&party, claim.signed, key)
             .map_err(|why| format!("the signature of {person}: {why}"))?;
         self.party = Some(party);
         self.signatures = self.signatures.saturating_add(1);

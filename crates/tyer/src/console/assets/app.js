@@ -199,6 +199,13 @@ async function invite(form) {
   say("Invited " + name + ". Hand over the link yourself; it works once, for 15 minutes.");
 }
 
+async function addKey(form) {
+  await sign({ add_key: new FormData(form).get("key") });
+  form.reset();
+  await refresh();
+  say("Added. Somebody other than you has to confirm it before it counts.");
+}
+
 const buttons = [
   ["#sign-in", (button) => signIn(button)],
   ["#enrol", (button) => enrol(button)],
@@ -210,6 +217,14 @@ const buttons = [
     await sign({ confirm: name });
     await refresh();
     say("You confirmed " + name + ".");
+  }],
+  ["[data-confirm-key]", async (button) => {
+    const { confirmKey, owner } = button.dataset;
+    await sign({ confirm_key: confirmKey }, "", (statement) => {
+      if (statement.what.person !== owner) throw new Refused("The key is another person's. Look again.");
+    });
+    await refresh();
+    say("You confirmed a key of " + owner + ".");
   }],
   ["[data-configure]", async (button) => {
     const part = button.dataset.configure;
@@ -239,6 +254,7 @@ const forms = {
   },
   "session-form": newSession,
   "invite-form": invite,
+  "key-form": addKey,
 };
 
 document.addEventListener("submit", (event) => {
