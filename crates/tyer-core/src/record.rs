@@ -118,6 +118,15 @@ pub enum What {
         /// Their signature, which names the key's digest.
         signed: Signed,
     },
+    /// Somebody's SSH key counts no more, and never will again.
+    KeyRemoved {
+        /// Whose.
+        person: PersonId,
+        /// By whom: the owner or another.
+        by: PersonId,
+        /// Their signature, which names the key's digest.
+        signed: Signed,
+    },
     /// A session was made.
     SessionOpened {
         /// Who acts for whom.
@@ -323,6 +332,7 @@ impl What {
             Self::Confirmed { .. } => "confirmed",
             Self::KeyAdded { .. } => "key_added",
             Self::KeyConfirmed { .. } => "key_confirmed",
+            Self::KeyRemoved { .. } => "key_removed",
             Self::SessionOpened { .. } => "session_opened",
             Self::SessionEnded { .. } => "session_ended",
             Self::ReadLease { .. } => "read_lease",

@@ -59,6 +59,13 @@ pub enum Decision {
         /// Its digest.
         key: Digest,
     },
+    /// Make an SSH key, one's own or another person's, count no more.
+    RemoveKey {
+        /// Whose.
+        person: PersonId,
+        /// Its digest.
+        key: Digest,
+    },
 }
 
 /// The held request that a decision is about.

@@ -228,6 +228,17 @@ fn ssh_keys() {
             r#"{"at":1767268800000,"by":"alice","kind":"key_confirmed","person":"bob","signed":{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"confirm_key","key":"702b74c15a599f5dc4b3f074e334972e15a8285ca23fb7912e841170bc86b5cc","person":"bob"}}},"v":1}"#
         ]],
     );
+    let removed = What::KeyRemoved {
+        person: person("bob"),
+        by: person("alice"),
+        signed: signed(Decision::RemoveKey { person: person("bob"), key: ssh_key().digest() }),
+    };
+    check(
+        removed,
+        &expect![[
+            r#"{"at":1767268800000,"by":"alice","kind":"key_removed","person":"bob","signed":{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"remove_key","key":"702b74c15a599f5dc4b3f074e334972e15a8285ca23fb7912e841170bc86b5cc","person":"bob"}}},"v":1}"#
+        ]],
+    );
     let approval = ApprovalRecord {
         signed: signed_by_ssh(Decision::Approve(subject())),
         key: ssh_key(),

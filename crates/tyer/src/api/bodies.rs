@@ -98,9 +98,10 @@ pub(crate) struct SshKeyBody {
     pub(crate) key: String,
     /// `software` or `unattested`.
     pub(crate) assurance: &'static str,
-    /// Whether its signatures count: somebody other than its owner has confirmed it.
+    /// Whether its signatures count: somebody other than its owner has confirmed it, and nobody removed it.
     pub(crate) counts: bool,
     pub(crate) confirmed_by: Option<String>,
+    pub(crate) removed_by: Option<String>,
 }
 
 impl SshKeyBody {
@@ -109,8 +110,9 @@ impl SshKeyBody {
             fingerprint: ssh.key.credential.clone(),
             key: ssh.key.ssh.clone(),
             assurance: assurance::of_key(&ssh.key).as_str(),
-            counts: ssh.confirmed_by.is_some(),
+            counts: ssh.counts(),
             confirmed_by: ssh.confirmed_by.as_ref().map(ToString::to_string),
+            removed_by: ssh.removed_by.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -250,6 +252,7 @@ pub(crate) enum WishBody {
     SignIn(bool),
     AddKey(String),
     ConfirmKey(String),
+    RemoveKey(String),
 }
 
 /// An answer to a hold that an SSH key is to sign.

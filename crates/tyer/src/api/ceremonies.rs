@@ -66,6 +66,7 @@ fn wish(body: WishBody) -> Result<Wish, ApiError> {
         WishBody::SignIn(true) => Wish::SignIn,
         WishBody::AddKey(key) => Wish::AddKey(key),
         WishBody::ConfirmKey(fingerprint) => Wish::ConfirmKey(fingerprint),
+        WishBody::RemoveKey(fingerprint) => Wish::RemoveKey(fingerprint),
         WishBody::Thaw(false) | WishBody::SignIn(false) => {
             return Err(ApiError::bad("say `true` or leave it"));
         }

@@ -203,6 +203,7 @@ impl From<KeyError> for ApiError {
             KeyError::Unusable(_) => Self::bad(message),
             KeyError::Taken | KeyError::TooMany => Self::conflict("not_added", message),
             KeyError::NotWaiting(_) => Self::conflict("not_waiting", message),
+            KeyError::Unknown(_) => Self::not_found(message),
             KeyError::Own(_) => Self::forbidden(message, "ask another person to confirm"),
             KeyError::People(error) => error.into(),
         }

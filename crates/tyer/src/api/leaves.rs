@@ -41,12 +41,7 @@ pub(crate) fn words(what: &What) -> String {
         What::Confirmed { person, by, .. } => {
             format!("{by} confirmed {person}, who counts from now on")
         }
-        What::KeyAdded { person, key, .. } => {
-            format!("{person} added the SSH key {}, which waits to be confirmed", key.credential)
-        }
-        What::KeyConfirmed { person, by, .. } => {
-            format!("{by} confirmed an SSH key of {person}, which counts from now on")
-        }
+        What::KeyAdded { .. } | What::KeyConfirmed { .. } | What::KeyRemoved { .. } => key_words(what),
         What::SessionOpened { principal, upstream, by, .. } => format!(
             "{by} made session {} on {upstream}: {} acts for {}",
             principal.session, principal.agent, principal.controller
@@ -98,6 +93,22 @@ pub(crate) fn words(what: &What) -> String {
             let who: Vec<&str> = signed.iter().map(|signed| signed.statement.person.as_str()).collect();
             format!("configuration part {part} was confirmed by {}", who.join(" and "))
         }
+    }
+}
+
+/// What became of an SSH key.
+fn key_words(what: &What) -> String {
+    match what {
+        What::KeyAdded { person, key, .. } => {
+            format!("{person} added the SSH key {}, which waits to be confirmed", key.credential)
+        }
+        What::KeyConfirmed { person, by, .. } => {
+            format!("{by} confirmed an SSH key of {person}, which counts from now on")
+        }
+        What::KeyRemoved { person, by, .. } => {
+            format!("{by} removed an SSH key of {person}, which counts no more")
+        }
+        _ => String::new(),
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn main(people: &[PersonBody], me: &str) -> Markup {
                 p.quiet {
                     "With it you answer holds from a terminal: " code { "tyer approve" } " and " code { "tyer reject" }
                     ". It counts after somebody other than you has confirmed it, and only where a policy takes "
-                    "people by any key. It stays yours for ever."
+                    "people by any key. Nobody else can ever add it."
                 }
                 form #key-form {
                     label for="key" { "Public key" span.quiet { " (the line of the .pub file)" } }
@@ -75,14 +75,23 @@ fn ssh_key(key: &SshKeyBody, person: &PersonBody, me: &str) -> Markup {
         div data-key=(key.fingerprint) {
             p {
                 "SSH key " code { (Line(&key.fingerprint)) } ". " (kind)
-                @if let Some(by) = &key.confirmed_by { ", confirmed by " (Line(by)) "." }
+                @if let Some(by) = &key.removed_by { ", removed by " (Line(by)) ": it counts no more." }
+                @else if let Some(by) = &key.confirmed_by { ", confirmed by " (Line(by)) "." }
                 @else { ", waits to be confirmed and does not count." }
             }
-            @if !key.counts && person.name != me {
+            @let waits = key.confirmed_by.is_none() && key.removed_by.is_none();
+            @if waits && person.name != me {
                 p { "Confirm only if " b { (Line(&person.name)) } " has told you this fingerprint by another way than this page." }
                 div.buttons {
                     button.primary type="button" data-confirm-key=(key.fingerprint) data-owner=(person.name) {
                         "Confirm key with passkey"
+                    }
+                }
+            }
+            @if key.removed_by.is_none() {
+                div.buttons {
+                    button type="button" data-remove-key=(key.fingerprint) data-owner=(person.name) {
+                        "Remove key with passkey"
                     }
                 }
             }

@@ -353,7 +353,17 @@ impl Gateway {
         session: &SessionId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let live = world.holds.iter().filter(|hold| hold.is_live() && hold.session() == session);
+        self.abandon(world, |hold| hold.session() == session, now).await
+    }
+
+    /// Takes back those holds.
+    pub(super) async fn abandon(
+        &self,
+        world: &mut World,
+        which: impl Fn(&Hold) -> bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let live = world.holds.iter().filter(|hold| hold.is_live() && which(hold));
         for hold in live.cloned().collect::<Vec<_>>() {
             if let Next::Stays(hold, Changed::Yes) = hold.step(Event::Abandon, now) {
                 self.end_hold(world, hold, now).await?;

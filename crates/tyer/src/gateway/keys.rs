@@ -1,9 +1,11 @@
-//! SSH keys of people: adding one's own, confirming somebody else's.
+//! SSH keys of people: adding one's own, confirming somebody else's, removing any.
 //!
 //! A person adds a key by a statement that their passkey signs. It counts once another person has confirmed it
-//! the same way, and belongs to that one person for ever.
+//! the same way, and belongs to that one person for ever. Anybody who counts can remove it: that takes power away
+//! and gives none.
 
 use tyer_core::assurance;
+use tyer_core::hold::Hold;
 use tyer_core::intent::{Digest, PersonId};
 use tyer_core::limits::SSH_KEYS_MAX;
 use tyer_core::record::{PublicKey, Record, What};
@@ -31,6 +33,9 @@ pub(crate) enum KeyError {
     /// There is nothing to confirm.
     #[error("no SSH key {0} waits to be confirmed")]
     NotWaiting(String),
+    /// There is nothing to remove.
+    #[error("there is no SSH key {0}")]
+    Unknown(String),
     /// Its owner cannot confirm it.
     #[error("somebody other than {0} has to confirm it")]
     Own(PersonId),
@@ -65,7 +70,7 @@ impl Gateway {
         Self::adding(world, Some(&by), text)?;
         let mut person = counting(world, &by)?;
         let key = sshsig::read_key(text)?;
-        person.ssh.push(SshKey { key: key.clone(), confirmed_by: None });
+        person.ssh.push(SshKey { key: key.clone(), confirmed_by: None, removed_by: None });
         let what = What::KeyAdded { person: by, key, signed };
         let change = Change::default().leaf(&Record::new(now, what));
         Ok(self.keep_person(world, &person, change).await?)
@@ -74,8 +79,8 @@ impl Gateway {
     /// What a person signs to confirm the key of that fingerprint.
     pub(super) fn confirming(world: &World, fingerprint: &str) -> Result<Decision, KeyError> {
         let found = world.people.values().find_map(|person| {
-            let waits = |ssh: &&SshKey| ssh.confirmed_by.is_none() && ssh.key.credential == fingerprint;
-            Some((person.id.clone(), person.ssh.iter().find(waits)?.key.digest()))
+            let named = |ssh: &&SshKey| waits(ssh) && ssh.key.credential == fingerprint;
+            Some((person.id.clone(), person.ssh.iter().find(named)?.key.digest()))
         });
         let (person, key) = found.ok_or_else(|| KeyError::NotWaiting(fingerprint.to_owned()))?;
         Ok(Decision::ConfirmKey { person, key })
@@ -95,8 +100,8 @@ impl Gateway {
             return Err(KeyError::Own(by));
         }
         let mut person = counting(world, owner)?;
-        let waits = |ssh: &&mut SshKey| ssh.confirmed_by.is_none() && ssh.key.digest() == digest;
-        let Some(ssh) = person.ssh.iter_mut().find(waits) else {
+        let named = |ssh: &&mut SshKey| waits(ssh) && ssh.key.digest() == digest;
+        let Some(ssh) = person.ssh.iter_mut().find(named) else {
             return Err(KeyError::NotWaiting(format!("of {owner}")));
         };
         ssh.confirmed_by = Some(by.clone());
@@ -104,6 +109,46 @@ impl Gateway {
         let change = Change::default().leaf(&Record::new(now, what));
         Ok(self.keep_person(world, &person, change).await?)
     }
+
+    /// What a person signs to remove the key of that fingerprint.
+    pub(super) fn removing(world: &World, fingerprint: &str) -> Result<Decision, KeyError> {
+        let found = world.people.values().find_map(|person| {
+            let named = |ssh: &&SshKey| ssh.removed_by.is_none() && ssh.key.credential == fingerprint;
+            Some((person.id.clone(), person.ssh.iter().find(named)?.key.digest()))
+        });
+        let (person, key) = found.ok_or_else(|| KeyError::Unknown(fingerprint.to_owned()))?;
+        Ok(Decision::RemoveKey { person, key })
+    }
+
+    /// Makes a key count no more. What it has approved and did not run is taken back first, so that no approval
+    /// outlives its key.
+    pub(super) async fn remove_key(
+        &self,
+        world: &mut World,
+        word: Word,
+        owner: &PersonId,
+        digest: Digest,
+    ) -> Result<(), KeyError> {
+        let Word { signed, by, now, .. } = word;
+        counting(world, &by)?;
+        let unknown = || KeyError::Unknown(format!("of {owner}"));
+        let mut person = world.people.get(owner).cloned().ok_or_else(unknown)?;
+        let named = |ssh: &&mut SshKey| ssh.removed_by.is_none() && ssh.key.digest() == digest;
+        let ssh = person.ssh.iter_mut().find(named).ok_or_else(unknown)?;
+        ssh.removed_by = Some(by.clone());
+        let credential = ssh.key.credential.clone();
+        let by_key =
+            |hold: &Hold| hold.approvals().iter().any(|given| given.signed.credential == credential);
+        self.abandon(world, by_key, now).await.map_err(PeopleError::from)?;
+        let what = What::KeyRemoved { person: owner.clone(), by, signed };
+        let change = Change::default().leaf(&Record::new(now, what));
+        Ok(self.keep_person(world, &person, change).await?)
+    }
+}
+
+/// Whether nobody has confirmed or removed the key.
+fn waits(ssh: &SshKey) -> bool {
+    ssh.confirmed_by.is_none() && ssh.removed_by.is_none()
 }
 
 /// The person of that name, if their word counts.

@@ -39,6 +39,8 @@ pub(crate) enum Wish {
     AddKey(String),
     /// Somebody's SSH key, by its fingerprint.
     ConfirmKey(String),
+    /// Anybody's SSH key, by its fingerprint.
+    RemoveKey(String),
 }
 
 /// A passkey's answer to a statement; byte strings are base64url.
@@ -119,6 +121,7 @@ impl Gateway {
             Wish::SignIn => Decision::SignIn,
             Wish::AddKey(key) => Self::adding(&world, person, &key)?,
             Wish::ConfirmKey(fingerprint) => Self::confirming(&world, &fingerprint)?,
+            Wish::RemoveKey(fingerprint) => Self::removing(&world, &fingerprint)?,
         };
         let statement = self.statement(person, what)?;
         remember(&mut world, statement.clone());
@@ -224,6 +227,7 @@ impl Gateway {
             Decision::SignIn => return Ok(Effected::SignedIn(word.by)),
             Decision::AddKey { key } => self.add_key(world, word, &key).await?,
             Decision::ConfirmKey { person, key } => self.confirm_key(world, word, &person, key).await?,
+            Decision::RemoveKey { person, key } => self.remove_key(world, word, &person, key).await?,
             Decision::Enrol { .. } => return Err(DecisionError::Stale),
         }
         Ok(Effected::Done)

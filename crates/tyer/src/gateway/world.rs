@@ -39,6 +39,15 @@ pub(crate) struct Person {
 pub(crate) struct SshKey {
     pub(crate) key: PublicKey,
     pub(crate) confirmed_by: Option<PersonId>,
+    /// It counts no more, and stays so that nobody adds it again.
+    pub(crate) removed_by: Option<PersonId>,
+}
+
+impl SshKey {
+    /// Whether its signatures count, if its owner's do.
+    pub(crate) fn counts(&self) -> bool {
+        self.confirmed_by.is_some() && self.removed_by.is_none()
+    }
 }
 
 /// An enrolment link: whoever has the token may enrol once, until it expires.
@@ -64,7 +73,7 @@ impl Person {
 
     /// The key of theirs with that id, if its signatures may count: a passkey, or an SSH key that was confirmed.
     pub(crate) fn key(&self, credential: &str) -> Option<&PublicKey> {
-        let confirmed = self.ssh.iter().filter(|ssh| ssh.confirmed_by.is_some());
+        let confirmed = self.ssh.iter().filter(|ssh| ssh.counts());
         let mut keys = self.keys.iter().chain(confirmed.map(|ssh| &ssh.key));
         keys.find(|key| key.credential == credential)
     }

@@ -316,6 +316,29 @@ async fn a_key_belongs_to_one_person_for_ever() {
     bed.verify();
 }
 
+#[tokio::test]
+async fn a_removed_key_and_what_it_approved_count_no_more() {
+    let mut bed = Bed::new(shape()).await;
+    let keys = Keys::new();
+    let (file, other) = (keys.make("bob", "ed25519"), keys.make("other", "ed25519"));
+    register(&mut bed.bob, &mut bed.alice, &file).await;
+    let agent = bed.agent().await;
+    let hold = ask(&agent, CHANGE).await.unwrap_err().hold();
+    assert!(bed.approve_by(&file, &hold).status.success());
+    let remove = json!({ "remove_key": fingerprint(&file) });
+    bed.carol.decide(&remove, "").await.expect("anybody who counts removes");
+    let anew = ask(&agent, CHANGE).await.expect_err("the approval went with its key").hold();
+    assert_ne!(anew, hold);
+    assert_eq!(bed.approve_by(&file, &anew).status.code(), Some(4));
+    assert!(bed.alice.decide(&remove, "").await.is_err(), "removed once");
+    assert!(bed.alice.decide(&json!({ "confirm_key": fingerprint(&file) }), "").await.is_err());
+    add_is_refused(&mut bed.bob, &file, "a key belongs to one person").await;
+    register(&mut bed.bob, &mut bed.alice, &other).await;
+    assert!(bed.approve_by(&other, &anew).status.success());
+    assert!(ask(&agent, CHANGE).await.is_ok());
+    bed.verify();
+}
+
 async fn add_is_refused(owner: &mut Approver, file: &Path, expect: &str) {
     let refused = owner.decide(&json!({ "add_key": line(file) }), "").await;
     let said = refused.expect_err("not this one").to_string();

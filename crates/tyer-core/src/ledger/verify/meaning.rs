@@ -71,7 +71,8 @@ impl Meaning {
             | What::Invited { .. }
             | What::Confirmed { .. }
             | What::KeyAdded { .. }
-            | What::KeyConfirmed { .. } => self.person(place, what),
+            | What::KeyConfirmed { .. }
+            | What::KeyRemoved { .. } => self.person(place, what),
             What::Held { card, expires } => {
                 let opened = self.holds.open(card, *expires);
                 let late = || "the hold stays open longer than a hold may".to_owned();
@@ -144,6 +145,15 @@ impl Meaning {
                 Ok(())
             }
             What::Confirmed { person, by, signed } => self.confirmed(place, person, by, signed),
+            What::KeyAdded { .. } | What::KeyConfirmed { .. } | What::KeyRemoved { .. } => {
+                self.ssh_key(place, what)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn ssh_key(&mut self, place: &Place<'_>, what: &What) -> Result<(), String> {
+        match what {
             What::KeyAdded { person, key, signed } => {
                 sshsig::check_key(key).map_err(|why| format!("the SSH key of {person}: {why}"))?;
                 let decision = Decision::AddKey { key: key.ssh.clone() };
@@ -164,6 +174,15 @@ impl Meaning {
                 self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
                 self.people.confirm_key(person, key);
                 Ok(())
+            }
+            What::KeyRemoved { person, by, signed } => {
+                let Decision::RemoveKey { key, .. } = signed.statement.what else {
+                    return Err(format!("{by} signed another decision"));
+                };
+                let decision = Decision::RemoveKey { person: person.clone(), key };
+                self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
+                let removed = self.people.remove_key(person, key);
+                removed.then_some(()).ok_or_else(|| format!("{person} has no such SSH key"))
             }
             _ => Ok(()),
         }
@@ -225,12 +244,14 @@ impl Meaning {
         let ApprovalRecord { person, signed, key, at: by, .. } = approval;
         let parked = self.holds.get(hold)?;
         parked.admits(approval)?;
-        if parked.has_verified(approval) {
+        let (decision, verified) =
+            (Decision::Approve(parked.subject(hold)), parked.has_verified(approval));
+        // Also of one that was verified: its key may have been removed since.
+        self.same_key(person, signed, key)?;
+        if verified {
             return Ok(());
         }
-        let decision = Decision::Approve(parked.subject(hold));
         in_time(*by, place.at, || format!("the approval of {person} is dated after its leaf"))?;
-        self.same_key(person, signed, key)?;
         self.counted(place, &Claim { person, signed, decision, by: *by })
     }
 

@@ -27,6 +27,7 @@ struct SshKey {
     person: PersonId,
     key: PublicKey,
     counts: bool,
+    removed: bool,
 }
 
 #[derive(Debug)]
@@ -34,6 +35,12 @@ struct Passkey {
     key: PublicKey,
     inviter: Option<PersonId>,
     counts: bool,
+}
+
+impl SshKey {
+    fn is(&self, person: &PersonId, key: Digest) -> bool {
+        self.person == *person && self.key.digest() == key
+    }
 }
 
 impl People {
@@ -99,18 +106,27 @@ impl People {
         if self.keys.iter().map(|ssh| &ssh.key).chain(passkeys).any(known) {
             return Err(format!("the SSH key of {person} was added before"));
         }
-        self.keys.push(SshKey { person: person.clone(), key: key.clone(), counts: false });
+        let (person, key) = (person.clone(), key.clone());
+        self.keys.push(SshKey { person, key, counts: false, removed: false });
         Ok(())
+    }
+
+    /// Makes that SSH key of the person's count no more; whether there was such a key.
+    pub(super) fn remove_key(&mut self, person: &PersonId, key: Digest) -> bool {
+        let found = self.keys.iter_mut().find(|ssh| ssh.is(person, key) && !ssh.removed);
+        let Some(ssh) = found else { return false };
+        (ssh.counts, ssh.removed) = (false, true);
+        true
     }
 
     /// Whether that SSH key is the person's and does not count yet.
     pub(super) fn key_waits(&self, person: &PersonId, key: Digest) -> bool {
-        self.keys.iter().any(|ssh| ssh.person == *person && ssh.key.digest() == key && !ssh.counts)
+        self.keys.iter().any(|ssh| ssh.is(person, key) && !ssh.counts && !ssh.removed)
     }
 
     pub(super) fn confirm_key(&mut self, person: &PersonId, key: Digest) {
-        for ssh in self.keys.iter_mut().filter(|ssh| ssh.person == *person) {
-            ssh.counts |= ssh.key.digest() == key;
+        for ssh in self.keys.iter_mut().filter(|ssh| ssh.is(person, key)) {
+            ssh.counts = !ssh.removed;
         }
     }
 
@@ -119,6 +135,9 @@ impl People {
         let of_person = |ssh: &&SshKey| ssh.person == *person && ssh.key.credential == credential;
         match self.keys.iter().find(of_person) {
             Some(ssh) if ssh.counts => return Ok(&ssh.key),
+            Some(ssh) if ssh.removed => {
+                return Err(format!("{person} signed with an SSH key that was removed"));
+            }
             Some(_) => return Err(format!("{person} signed with an SSH key that nobody confirmed")),
             None => {}
         }

@@ -129,6 +129,12 @@ impl Story {
         self.write(What::KeyConfirmed { person: person(name), by: person(by), signed });
     }
 
+    pub(super) fn remove_key(&mut self, name: &str, by: &str) {
+        let key = self.keys[name].public().digest();
+        let signed = self.sign(by, Decision::RemoveKey { person: person(name), key });
+        self.write(What::KeyRemoved { person: person(name), by: person(by), signed });
+    }
+
     /// Adds an Ed25519 key of the person's, which `by` confirms.
     pub(super) fn key(&mut self, name: &str, by: &str) {
         self.add_key(name, Signer::ed25519(&format!("{name}'s key")));
@@ -143,6 +149,17 @@ impl Story {
             key: self.keys[who].public(),
             ..self.approval(hold, who, standing)
         }
+    }
+
+    pub(super) fn approve_by_key(
+        &mut self,
+        hold: &str,
+        who: &str,
+        standing: Standing,
+    ) -> ApprovalRecord {
+        let approval = self.by_key(hold, who, standing);
+        self.write(What::Approved { hold: HoldId::new(hold), approval: approval.clone() });
+        approval
     }
 
     /// Holds a request of alice's session that needs two peers, one of them an owner.

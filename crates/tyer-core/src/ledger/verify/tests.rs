@@ -492,6 +492,63 @@ fn ssh_keys_are_confirmed_by_passkeys_of_others() {
     check(passkey_of_an_ssh_key, &expect!["leaf 8: the passkey of dave was enrolled before"]);
 }
 
+#[test]
+fn ssh_keys_that_were_removed_count_no_more() {
+    let removed = |by: &'static str| {
+        move |story: &mut Story| {
+            story.key("bob", "alice");
+            story.held_for("H-1", Needs { signers: 1, ..Needs::default() });
+            let approval = story.approve_by_key("H-1", "bob", Owner);
+            story.remove_key("bob", by);
+            story.clear(Some("H-1"), vec![approval]);
+            story.held_for("H-2", Needs { signers: 1, ..Needs::default() });
+            story.approve_by_key("H-2", "bob", Owner);
+            story.add_key("bob", Signer::ed25519("bob's key"));
+            story.confirm_key("bob", "carol");
+            story.remove_key("bob", "carol");
+        }
+    };
+    check(
+        removed("bob"),
+        &expect![[r#"
+        leaf 11: bob signed with an SSH key that was removed
+        leaf 11: it ran without the people that it needed (one person other than the controller, by any of their keys): what counts is 0 by peers, 0 of them owners
+        leaf 13: bob signed with an SSH key that was removed
+        leaf 14: the SSH key of bob was added before
+        leaf 15: bob has no such SSH key that waits for confirmation
+        leaf 16: bob has no such SSH key"#]],
+    );
+    check(
+        removed("carol"),
+        &expect![[r#"
+        leaf 11: bob signed with an SSH key that was removed
+        leaf 11: it ran without the people that it needed (one person other than the controller, by any of their keys): what counts is 0 by peers, 0 of them owners
+        leaf 13: bob signed with an SSH key that was removed
+        leaf 14: the SSH key of bob was added before
+        leaf 15: bob has no such SSH key that waits for confirmation
+        leaf 16: bob has no such SSH key"#]],
+    );
+    let stranger = |story: &mut Story| {
+        story.key("bob", "alice");
+        story.people.insert("mallory".into(), Authenticator::eddsa("mallory"));
+        story.remove_key("bob", "mallory");
+    };
+    check(stranger, &expect!["leaf 8: mallory signed before enrolling"]);
+    let before_it_counted = |story: &mut Story| {
+        story.add_key("bob", Signer::p256());
+        story.remove_key("bob", "alice");
+        story.confirm_key("bob", "alice");
+    };
+    check(before_it_counted, &expect!["leaf 8: bob has no such SSH key that waits for confirmation"]);
+    let another_decision = |story: &mut Story| {
+        story.key("bob", "alice");
+        let key = story.keys["bob"].public().digest();
+        let signed = story.sign("carol", Decision::ConfirmKey { person: person("bob"), key });
+        story.write(What::KeyRemoved { person: person("bob"), by: person("carol"), signed });
+    };
+    check(another_decision, &expect!["leaf 8: carol signed another decision"]);
+}
+
 /// Bob's and carol's SSH keys count; H-1 asks for one person by any key. Then one thing is changed in the approval
 /// that bob's key signed, before it is written and used.
 fn by_key(change: impl Fn(&Story, &mut crate::record::ApprovalRecord)) -> impl Fn(&mut Story) {

@@ -226,6 +226,13 @@ const buttons = [
     await refresh();
     say("You confirmed a key of " + owner + ".");
   }],
+  ["[data-remove-key]", async (button) => {
+    const { removeKey, owner } = button.dataset;
+    if (!window.confirm("Remove this key of " + owner + " for ever? What it has approved and did not run is taken back.")) return;
+    await sign({ remove_key: removeKey });
+    await refresh();
+    say("You removed a key of " + owner + ".");
+  }],
   ["[data-configure]", async (button) => {
     const part = button.dataset.configure;
     await sign({ configure: part });
