@@ -314,6 +314,10 @@ impl Gateway {
         if matches!(hold.state(), tyer_core::hold::State::Open) && now < hold.ends() {
             return Ok(Attempt::Waits(id, needs));
         }
+        if self.has_lost_a_key(world, &hold) {
+            let ended = self.abandon(world, |other| *other.id() == id, now).await;
+            return ended.map(|()| Attempt::Again).map_err(|error| unrecorded(&error));
+        }
         let decision = self.decide(world, intent, (&hold.card().facts, hold.counted()), now);
         let (basis, hold_facts) = (decision.basis.clone(), hold.card().facts.clone());
         match hold.step(Event::Present { digest: intent.digest, verdict: decision.verdict }, now) {

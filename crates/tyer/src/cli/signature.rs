@@ -8,7 +8,7 @@ use tyer_core::record::{PublicKey, Record, What};
 use tyer_core::sshsig::{self, NAMESPACE};
 use tyer_core::statement::Signed;
 
-use super::call::Call;
+use super::call::{Call, id};
 use super::failure::{Exit, Failure};
 use super::print;
 
@@ -45,5 +45,7 @@ fn of_ssh(what: &What) -> Option<(&Signed, &PublicKey)> {
         What::Rejected { signed, key, .. } => (signed, key),
         _ => return None,
     };
-    (!key.ssh.is_empty()).then_some((signed, key))
+    // They go into a file of one line each, and into a command.
+    let is_plain = sshsig::check_key(key).is_ok() && id(&signed.statement.person).is_ok();
+    is_plain.then_some((signed, key))
 }

@@ -295,8 +295,25 @@ mod tests {
             (card.hold.needs.peers, card.hold.needs.owners) = (0, 0);
             card.hold.needs.controller = true;
         };
+        let by_any_key = |card: &mut CardBody| {
+            (card.hold.needs.peers, card.hold.needs.owners, card.hold.needs.signers) = (0, 0, 1);
+        };
+        check("carol", &by_any_key, (true, true));
+        check("alice", &by_any_key, (false, true));
+        // Who approved by an SSH key may do so by passkey, which counts for more.
+        check("bob", &|card| card.approvals[0].assurance = "software", (true, true));
         check("carol", &only_controller, (false, true));
         check("alice", &only_controller, (true, true));
+    }
+
+    #[test]
+    fn by_what_each_approval_was_signed_is_said() {
+        let mut card = sample::card();
+        let page = main(&card, &beholder("carol")).into_string();
+        assert!(page.contains("as owner, by a passkey, "), "{page}");
+        card.approvals[0].signed_by = "a software SSH key".to_owned();
+        let page = main(&card, &beholder("carol")).into_string();
+        assert!(page.contains("as owner, by a software SSH key, "), "{page}");
     }
 
     #[test]

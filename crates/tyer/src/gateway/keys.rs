@@ -144,6 +144,11 @@ impl Gateway {
         let change = Change::default().leaf(&Record::new(now, what));
         Ok(self.keep_person(world, &person, change).await?)
     }
+
+    /// Whether an approval's key counts no more: it was removed while the hold's grant was out, which then came back.
+    pub(super) fn has_lost_a_key(&self, world: &World, hold: &Hold) -> bool {
+        self.approval_records(world, hold).len() < hold.approvals().len()
+    }
 }
 
 /// Whether nobody has confirmed or removed the key.

@@ -339,6 +339,28 @@ async fn a_removed_key_and_what_it_approved_count_no_more() {
     bed.verify();
 }
 
+#[tokio::test]
+async fn a_grant_that_comes_back_is_not_used_without_its_keys() {
+    let mut bed = Bed::new(shape()).await;
+    let keys = Keys::new();
+    let file = keys.make("bob", "ed25519");
+    register(&mut bed.bob, &mut bed.alice, &file).await;
+    let agent = bed.agent().await;
+    let hold = ask(&agent, CHANGE).await.unwrap_err().hold();
+    assert!(bed.approve_by(&file, &hold).status.success());
+    for sql in ["BEGIN", CHANGE] {
+        assert!(ask(&agent, sql).await.is_ok(), "{sql}");
+    }
+    // Its grant is out meanwhile.
+    bed.carol.decide(&json!({ "remove_key": fingerprint(&file) }), "").await.expect("carol removes it");
+    assert!(ask(&agent, "ROLLBACK").await.is_ok());
+    bed.until(&hold, "approved").await;
+    let anew = ask(&agent, CHANGE).await.expect_err("not by a key that is gone").hold();
+    assert_ne!(anew, hold);
+    bed.until(&hold, "abandoned").await;
+    bed.verify();
+}
+
 async fn add_is_refused(owner: &mut Approver, file: &Path, expect: &str) {
     let refused = owner.decide(&json!({ "add_key": line(file) }), "").await;
     let said = refused.expect_err("not this one").to_string();
