@@ -21,6 +21,8 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 pub struct Shape {
     /// `ask` or `guarded`.
     pub preset: &'static str,
+    /// Further lines for the `[policy]` section.
+    pub policy: &'static str,
     /// What the upstream is declared to be.
     pub environment: &'static str,
     /// Who owns it.
@@ -45,6 +47,7 @@ impl Default for Shape {
     fn default() -> Self {
         Self {
             preset: "guarded",
+            policy: "",
             environment: "production",
             owners: &["bob"],
             wait_seconds: 0,
@@ -160,6 +163,7 @@ allow_loopback_approvals = true
 
 [policy]
 preset = "{preset}"
+{policy}
 
 [holds]
 wait_seconds = {wait}
@@ -184,6 +188,7 @@ owners = [{owners}]
             sections = shape.sections,
             console = self.console,
             preset = shape.preset,
+            policy = shape.policy,
             wait = shape.wait_seconds,
             holds = shape.holds,
             door = self.door,

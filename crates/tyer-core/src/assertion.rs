@@ -142,7 +142,7 @@ pub fn register(
     let data = AuthenticatorData::read(&bytes)?;
     check_presence(rp, &data)?;
     let attested = data.attested.ok_or(AssertionError::Malformed("authenticator data"))?;
-    Ok(PublicKey { credential: encode(attested.credential), cose: encode(attested.cose) })
+    Ok(PublicKey::passkey(encode(attested.credential), encode(attested.cose)))
 }
 
 /// Checks that a statement was signed with that key. Says nothing about when; see [`verify_at`].
@@ -191,6 +191,14 @@ pub fn verify_at(
 pub fn check_key(key: &PublicKey) -> Result<(), AssertionError> {
     base64url(&key.credential, "credential id")?;
     Key::read(&base64url(&key.cose, "public key")?).map(|_| ())
+}
+
+/// The secret's public side alone, as an SSH key of the same secret has it, too.
+///
+/// # Errors
+/// When the key cannot be read.
+pub fn material(key: &PublicKey) -> Result<Vec<u8>, AssertionError> {
+    Ok(Key::read(&base64url(&key.cose, "public key")?)?.into_material())
 }
 
 fn check_client_data(

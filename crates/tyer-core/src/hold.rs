@@ -5,17 +5,19 @@
 //! approval; at most one grant of a hold is out at any time, none leaves after it expired, was rejected or
 //! lapsed, and none after one of them was used.
 
+mod counting;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::assurance::Assurance;
 use crate::ceilings::Ceilings;
 use crate::facts::Card;
 use crate::intent::{Digest, HoldId, PersonId, SessionId, Timestamp};
 use crate::limits::{GRANT_MS_MAX, HOLD_MS_MAX, REJECTED_MS};
-use crate::people::People;
 use crate::statement::Signed;
-use crate::verdict::{Approvals, Grant, Needs, Refusal, Verdict};
+use crate::verdict::{Grant, Needs, Refusal, Verdict};
 
 /// How long a hold and its approvals live; both within the limits of the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +86,9 @@ pub struct Approval {
     pub comment: String,
     /// The signed statement.
     pub signed: Signed,
+    /// By what kind of key it was signed.
+    #[serde(default, skip_serializing_if = "Assurance::is_passkey")]
+    pub assurance: Assurance,
 }
 
 /// What a person is to a hold.
@@ -180,6 +185,9 @@ pub enum StepError {
     /// Nobody becomes a peer for what is held already.
     #[error("{0} did not count yet when this hold was opened")]
     CameLater(PersonId),
+    /// What is needed is not met by such a key, whoever else agrees.
+    #[error("{0} counts for nothing here: this needs {1}")]
+    CountsForNothing(&'static str, String),
     /// The signature is for something else.
     #[error("the signature is not for this hold and card")]
     OtherCard,
@@ -248,7 +256,7 @@ impl Hold {
     fn approve(mut self, approval: Approval, now: Timestamp) -> Next {
         let error = if !matches!(self.state, State::Open | State::Approved { .. }) {
             Some(StepError::Closed(self.state_word()))
-        } else if self.approvals.iter().any(|given| given.person == approval.person) {
+        } else if self.has_approved(&approval.person, approval.assurance) {
             Some(StepError::Twice(approval.person.clone()))
         } else if self.is_controller(&approval.person)
             && (approval.standing != Standing::Controller || !self.card.needs.controller)
@@ -260,12 +268,19 @@ impl Hold {
             Some(StepError::OtherCard)
         } else if self.standing_then(&approval.person).is_none() {
             Some(StepError::CameLater(approval.person.clone()))
+        } else if approval.assurance < Assurance::Passkey
+            && !self.card.needs.helped_by(approval.standing, approval.assurance)
+        {
+            let needs = self.card.needs.in_words();
+            Some(StepError::CountsForNothing(approval.assurance.in_words(), needs))
         } else {
             None
         };
         if let Some(error) = error {
             return Next::Refuses(self, error);
         }
+        // A better key takes the place of the same person's weaker one: one human is one approval.
+        self.approvals.retain(|given| given.person != approval.person);
         // Who has become an owner since counts as what they were.
         let standing = self.standing_then(&approval.person).unwrap_or(approval.standing);
         self.approvals.push(Approval { standing: approval.standing.min(standing), ..approval });
@@ -349,6 +364,11 @@ impl Hold {
         electorate.get(person).copied()
     }
 
+    /// Whether the person has approved already, by such a key or a better one.
+    fn has_approved(&self, person: &PersonId, assurance: Assurance) -> bool {
+        self.approvals.iter().any(|given| given.person == *person && given.assurance >= assurance)
+    }
+
     fn is_signed_for(&self, approval: &Approval) -> bool {
         use crate::statement::Decision;
         let statement = &approval.signed.statement;
@@ -358,55 +378,6 @@ impl Hold {
                     && subject.request == self.card.intent.digest
                     && subject.card == self.card.digest()
                     && subject.policy_set == self.card.policy_set)
-    }
-
-    /// The approvals so far, counted by distinct people.
-    #[must_use]
-    pub fn counted(&self) -> Approvals {
-        self.count(&self.approvals.iter().collect::<Vec<_>>())
-    }
-
-    /// The same by what is known of these people now.
-    #[must_use]
-    pub fn counted_among(&self, people: &People) -> Approvals {
-        self.count(&self.counting(people))
-    }
-
-    /// The approvals that count by what is known of these people now: of distinct humans, none barred meanwhile.
-    #[must_use]
-    pub fn counting(&self, people: &People) -> Vec<&Approval> {
-        let principal = &self.card.intent.principal;
-        let mut counting: Vec<&Approval> = Vec::new();
-        for approval in &self.approvals {
-            let person = &approval.person;
-            let is_barred = !self.is_controller(person) && people.barred(person, principal).is_some();
-            if !is_barred && !counting.iter().any(|other| people.are_one(person, &other.person)) {
-                counting.push(approval);
-            }
-        }
-        counting
-    }
-
-    fn count(&self, approvals: &[&Approval]) -> Approvals {
-        let mut counted = Approvals::default();
-        let mut seen: Vec<&PersonId> = Vec::new();
-        for approval in approvals {
-            if seen.contains(&&approval.person) {
-                continue;
-            }
-            seen.push(&approval.person);
-            // Whoever controls the session is never a peer, whatever was stored.
-            match approval.standing {
-                _ if self.is_controller(&approval.person) => counted.controller = true,
-                Standing::Controller => {}
-                Standing::Peer => counted.peers = counted.peers.saturating_add(1),
-                Standing::Owner => {
-                    counted.peers = counted.peers.saturating_add(1);
-                    counted.owners = counted.owners.saturating_add(1);
-                }
-            }
-        }
-        counted
     }
 
     /// The hold's id.

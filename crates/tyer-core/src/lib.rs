@@ -4,6 +4,7 @@
 //! every consequence is a returned value. Modules stand in reading order.
 
 pub mod assertion;
+pub mod assurance;
 pub mod ceilings;
 pub mod facts;
 pub mod figures;
@@ -17,5 +18,6 @@ pub mod people;
 pub mod policy;
 pub mod record;
 pub mod sequence;
+pub mod sshsig;
 pub mod statement;
 pub mod verdict;

@@ -35,6 +35,13 @@ pub const OPEN_HOLDS_PER_CONTROLLER: usize = 50;
 /// The highest count of people that a policy may ask for.
 pub const APPROVALS_MAX: u32 = 8;
 
+/// SSH keys of one person.
+pub const SSH_KEYS_MAX: usize = 16;
+/// Characters of an SSH public key's text; those of RSA's longest are half as many.
+pub const SSH_KEY_CHARS_MAX: usize = 4 * 1024;
+/// Bytes of an SSH signature, which has its key inside.
+pub const SSH_SIGNATURE_BYTES_MAX: usize = 8 * 1024;
+
 /// Bytes of one request's text that is understood; beyond it the request is opaque.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of one message from an agent.

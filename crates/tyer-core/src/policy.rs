@@ -325,7 +325,13 @@ impl Panel<'_> {
 
 /// Needs, supposed to be met exactly.
 fn supposed(needs: &Needs) -> Approvals {
-    Approvals { controller: needs.controller, peers: needs.peers, owners: needs.owners }
+    Approvals {
+        controller: needs.controller,
+        peers: needs.peers,
+        owners: needs.owners,
+        signers: needs.people(),
+        hardware: needs.hardware,
+    }
 }
 
 /// Whoever can agree, or has: who agreed once stays possible, even if they could not do so again.
@@ -335,6 +341,8 @@ fn reachable(situation: &Situation<'_>) -> Approvals {
         controller: given.controller || possible.controller,
         peers: given.peers.max(possible.peers),
         owners: given.owners.max(possible.owners),
+        signers: given.signers.max(possible.signers),
+        hardware: given.hardware.max(possible.hardware),
     }
 }
 

@@ -30,13 +30,17 @@ pub struct Record {
     pub what: What,
 }
 
-/// A person's public key as outsiders need it to verify signatures: base64url of the COSE key.
+/// A person's public key as outsiders need it to verify signatures: a passkey's, or an SSH key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicKey {
-    /// The WebAuthn credential id, base64url.
+    /// The WebAuthn credential id, base64url; or the SSH key's fingerprint, as OpenSSH writes it.
     pub credential: String,
-    /// The COSE key, base64url.
+    /// The COSE key, base64url; absent if it is an SSH key.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub cose: String,
+    /// The SSH key, as OpenSSH writes it, without a comment; absent if it is a passkey.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ssh: String,
 }
 
 /// An approval inside an execution leaf: who, with the signature and the key that verifies it.
@@ -105,6 +109,33 @@ pub enum What {
         /// Who said so.
         by: PersonId,
         /// Their signature.
+        signed: Signed,
+    },
+    /// A person added an SSH key, which does not count yet.
+    KeyAdded {
+        /// Who.
+        person: PersonId,
+        /// The key.
+        key: PublicKey,
+        /// Made with their passkey.
+        signed: Signed,
+    },
+    /// Somebody's SSH key was confirmed and counts from now on.
+    KeyConfirmed {
+        /// Whose.
+        person: PersonId,
+        /// By whom, other than the owner.
+        by: PersonId,
+        /// Their signature, which names the key's digest.
+        signed: Signed,
+    },
+    /// Somebody's SSH key counts no more, and never will again.
+    KeyRemoved {
+        /// Whose.
+        person: PersonId,
+        /// By whom: the owner or another.
+        by: PersonId,
+        /// Their signature, which names the key's digest.
         signed: Signed,
     },
     /// A session was made.
@@ -284,10 +315,19 @@ pub struct CardRecord {
 }
 
 impl PublicKey {
+    /// A passkey's: its credential id and COSE key, both base64url.
+    #[must_use]
+    pub fn passkey(credential: impl Into<String>, cose: impl Into<String>) -> Self {
+        Self { credential: credential.into(), cose: cose.into(), ssh: String::new() }
+    }
+
     /// What a confirmer signs for: the digest over credential id and key, so that neither can be
     /// exchanged under the other.
     #[must_use]
     pub fn digest(&self) -> Digest {
+        if !self.ssh.is_empty() {
+            return Digest::of_parts(&[b"tyer/ssh-key/v1", self.ssh.as_bytes()]);
+        }
         Digest::of_parts(&[b"tyer/credential/v1", self.credential.as_bytes(), self.cose.as_bytes()])
     }
 }
@@ -302,6 +342,9 @@ impl What {
             Self::Invited { .. } => "invited",
             Self::Confirmed { .. } => "confirmed",
             Self::Linked { .. } => "linked",
+            Self::KeyAdded { .. } => "key_added",
+            Self::KeyConfirmed { .. } => "key_confirmed",
+            Self::KeyRemoved { .. } => "key_removed",
             Self::SessionOpened { .. } => "session_opened",
             Self::SessionEnded { .. } => "session_ended",
             Self::ReadLease { .. } => "read_lease",

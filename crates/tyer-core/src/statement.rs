@@ -1,8 +1,8 @@
-//! What a person signs with a passkey: one statement over exactly one decision.
+//! What a person signs: one statement over exactly one decision.
 //!
-//! The WebAuthn challenge is the SHA-256 of the statement's canonical JSON, so a signature says which
-//! request, which card, which policies and which ledger its signer had before them, and is good for
-//! nothing else.
+//! A passkey's challenge is the SHA-256 of the statement's canonical JSON; an SSH key signs that JSON as a file
+//! (see [`crate::sshsig`]). So a signature says which request, which card, which policies and which ledger
+//! its signer had before them, and is good for nothing else.
 
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,25 @@ pub enum Decision {
     },
     /// Sign in to the console.
     SignIn,
+    /// Add an SSH key of one's own.
+    AddKey {
+        /// The key, as OpenSSH writes it, without a comment.
+        key: String,
+    },
+    /// Vouch for an SSH key that another person added.
+    ConfirmKey {
+        /// Whose.
+        person: PersonId,
+        /// Its digest.
+        key: Digest,
+    },
+    /// Make an SSH key, one's own or another person's, count no more.
+    RemoveKey {
+        /// Whose.
+        person: PersonId,
+        /// Its digest.
+        key: Digest,
+    },
 }
 
 /// The held request that a decision is about.
@@ -102,17 +121,20 @@ impl Statement {
     }
 }
 
-/// A statement with the WebAuthn assertion over it. Byte strings are base64url without padding.
+/// A statement with the signature over it: a WebAuthn assertion, or an SSH signature, of which authenticator
+/// data and client data are absent. Byte strings are base64url without padding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signed {
     /// What was signed.
     pub statement: Statement,
-    /// Which of the person's credentials signed it.
+    /// Which of the person's keys signed it: a credential id, or an SSH key's fingerprint.
     pub credential: String,
     /// The authenticator data.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub authenticator_data: String,
     /// The client data, as the browser serialised it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub client_data: String,
-    /// The signature over authenticator data and the client data's digest.
+    /// The signature over authenticator data and the client data's digest; or the SSH signature (SSHSIG).
     pub signature: String,
 }

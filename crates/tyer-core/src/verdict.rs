@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::assurance::Assurance;
 use crate::ceilings::{Ceilings, Measured};
+use crate::hold::Standing;
 use crate::intent::{Digest, HoldId, SessionId, Timestamp};
 
 /// What the policies say of an intent.
@@ -29,10 +31,22 @@ pub enum Verdict {
 pub struct Needs {
     /// The controller's own agreement.
     pub controller: bool,
-    /// Different people who are not controllers.
+    /// Different people who are not controllers, by passkey or better.
     pub peers: u32,
     /// Of those, how many own the upstream.
     pub owners: u32,
+    /// Different people who are not controllers, by any key. Zero unless more than `peers`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub signers: u32,
+    /// Of the peers, how many by an attested hardware key.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hardware: u32,
+}
+
+/// Whether a count that was added later is left out of what is stored.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Needs {
@@ -42,6 +56,26 @@ impl Needs {
         (given.controller || !self.controller)
             && given.peers >= self.peers
             && given.owners >= self.owners
+            && given.signers >= self.people()
+            && given.hardware >= self.hardware
+    }
+
+    /// How many different people other than the controller are asked for, by whatever key.
+    #[must_use]
+    pub fn people(&self) -> u32 {
+        self.signers.max(self.peers).max(self.owners).max(self.hardware)
+    }
+
+    /// Whether an approval of that standing and assurance helps at all.
+    #[must_use]
+    pub fn helped_by(&self, standing: Standing, assurance: Assurance) -> bool {
+        match standing {
+            Standing::Controller => self.controller && assurance >= Assurance::Passkey,
+            Standing::Peer | Standing::Owner => {
+                let (passkeys, any) = (self.peers.max(self.owners).max(self.hardware), self.people());
+                any > passkeys || (passkeys > 0 && assurance >= Assurance::Passkey)
+            }
+        }
     }
 
     /// The needs in words: `two people other than the controller, one of them an owner`.
@@ -51,20 +85,32 @@ impl Needs {
         if self.controller {
             parts.push("the controller's own agreement".to_owned());
         }
-        let people = self.peers.max(self.owners);
+        let people = self.people();
         if people > 0 {
             let who = if people == 1 { "person" } else { "different people" };
             let mut part = format!("{} {who} other than the controller", number(people));
-            match (self.owners, people) {
-                (0, _) => {}
-                (1, 1) => part.push_str(", an owner"),
-                (owners, people) if owners == people => part.push_str(", all owners"),
-                (1, _) => part.push_str(", one of them an owner"),
-                (owners, _) => part.push_str(&format!(", {} of them owners", number(owners))),
+            let passkeys = self.peers.max(self.owners).max(self.hardware);
+            if people > passkeys {
+                part.push_str(", by any of their keys");
+                part.push_str(&of_them(passkeys, people, ["by passkey", "by passkey", "by passkey"]));
             }
+            part.push_str(&of_them(self.owners, people, ["an owner", "an owner", "owners"]));
+            let hardware = ["by a hardware key", "by a hardware key", "by hardware keys"];
+            part.push_str(&of_them(self.hardware, people, hardware));
             parts.push(part);
         }
         if parts.is_empty() { "nobody".to_owned() } else { parts.join(" and ") }
+    }
+}
+
+/// How many of the people are something: what that is called of the only one, of one of several, and of more.
+fn of_them(count: u32, people: u32, [only, one, more]: [&str; 3]) -> String {
+    match (count, people) {
+        (0, _) => String::new(),
+        (1, 1) => format!(", {only}"),
+        (count, people) if count == people => format!(", all {more}"),
+        (1, _) => format!(", one of them {one}"),
+        (count, _) => format!(", {} of them {more}", number(count)),
     }
 }
 
@@ -78,15 +124,44 @@ fn number(count: u32) -> String {
 }
 
 /// Approvals that were given (or are supposed, or are possible), counted by distinct people.
-/// An owner's approval is also a peer's.
+/// An owner's approval is also a peer's, and a peer's is also a signer's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approvals {
-    /// The controller agreed.
+    /// The controller agreed, by passkey or better.
     pub controller: bool,
-    /// Different people who are not controllers.
+    /// Different people who are not controllers, by passkey or better.
     pub peers: u32,
     /// Of those, how many own the upstream.
     pub owners: u32,
+    /// Different people who are not controllers, by any key.
+    pub signers: u32,
+    /// Of the peers, how many by an attested hardware key.
+    pub hardware: u32,
+}
+
+impl Approvals {
+    /// Counts one more person's approval. What is less than a passkey counts as a signer's and nothing else.
+    #[must_use]
+    pub fn with(mut self, standing: Standing, assurance: Assurance) -> Self {
+        let one_more = |count: u32| count.saturating_add(1);
+        let by_passkey = assurance >= Assurance::Passkey;
+        match standing {
+            Standing::Controller => self.controller |= by_passkey,
+            Standing::Peer | Standing::Owner => {
+                self.signers = one_more(self.signers);
+                if by_passkey {
+                    self.peers = one_more(self.peers);
+                }
+                if by_passkey && standing == Standing::Owner {
+                    self.owners = one_more(self.owners);
+                }
+                if assurance >= Assurance::Hardware {
+                    self.hardware = one_more(self.hardware);
+                }
+            }
+        }
+        self
+    }
 }
 
 /// What a decision rests on.
@@ -344,13 +419,18 @@ mod tests {
     use super::*;
 
     fn needs(controller: bool, peers: u32, owners: u32) -> Needs {
-        Needs { controller, peers, owners }
+        Needs { controller, peers, owners, ..Needs::default() }
+    }
+
+    /// By any key, by passkey, owners, by hardware.
+    fn keys([signers, peers, owners, hardware]: [u32; 4]) -> Needs {
+        Needs { controller: false, peers, owners, signers, hardware }
     }
 
     #[test]
     fn needs_are_met_by_enough() {
         let check = |needs: Needs, (controller, peers, owners): (bool, u32, u32), expect: bool| {
-            let given = Approvals { controller, peers, owners };
+            let given = Approvals { controller, peers, owners, signers: peers, hardware: 0 };
             assert_eq!(needs.met_by(&given), expect, "{needs:?} by {given:?}");
         };
         check(needs(false, 0, 0), (false, 0, 0), true);
@@ -360,6 +440,71 @@ mod tests {
         check(needs(false, 2, 1), (true, 2, 0), false);
         check(needs(false, 2, 1), (false, 2, 1), true);
         check(needs(false, 2, 1), (false, 3, 2), true);
+    }
+
+    #[test]
+    fn approvals_count_for_what_their_keys_prove() {
+        use Assurance::{Hardware, Passkey, Software, Unattested};
+        use Standing::{Controller, Owner, Peer};
+        let check = |given: &[(Standing, Assurance)],
+                     [signers, peers, owners, hardware]: [u32; 4],
+                     controller| {
+            let counted = given.iter().fold(Approvals::default(), |sum, (standing, assurance)| {
+                sum.with(*standing, *assurance)
+            });
+            let expect = Approvals { controller, peers, owners, signers, hardware };
+            assert_eq!(counted, expect, "{given:?}");
+        };
+        check(&[], [0, 0, 0, 0], false);
+        check(&[(Peer, Software), (Owner, Software)], [2, 0, 0, 0], false);
+        check(&[(Peer, Unattested), (Owner, Unattested)], [2, 0, 0, 0], false);
+        check(&[(Peer, Passkey), (Owner, Passkey)], [2, 2, 1, 0], false);
+        check(&[(Peer, Hardware), (Owner, Hardware)], [2, 2, 1, 2], false);
+        check(&[(Owner, Software), (Owner, Passkey), (Peer, Hardware)], [3, 2, 1, 1], false);
+        check(&[(Controller, Software), (Controller, Unattested)], [0, 0, 0, 0], false);
+        check(&[(Controller, Passkey)], [0, 0, 0, 0], true);
+    }
+
+    #[test]
+    fn needs_of_keys_are_met_by_such_keys_and_better() {
+        let check = |needs: [u32; 4], [signers, peers, owners, hardware]: [u32; 4], expect: bool| {
+            let given = Approvals { controller: false, peers, owners, signers, hardware };
+            assert_eq!(keys(needs).met_by(&given), expect, "{needs:?} by {given:?}");
+        };
+        check([1, 0, 0, 0], [1, 0, 0, 0], true);
+        check([1, 0, 0, 0], [1, 1, 0, 0], true);
+        check([0, 1, 0, 0], [9, 0, 0, 0], false);
+        check([2, 1, 0, 0], [1, 1, 0, 0], false);
+        check([2, 1, 0, 0], [2, 0, 0, 0], false);
+        check([2, 1, 0, 0], [2, 1, 0, 0], true);
+        check([0, 1, 0, 1], [2, 2, 1, 0], false);
+        check([0, 1, 0, 1], [1, 1, 0, 1], true);
+    }
+
+    #[test]
+    fn only_what_helps_is_taken() {
+        use Assurance::{Passkey, Software, Unattested};
+        use Standing::{Controller, Owner, Peer};
+        let check = |needs: Needs, standing, assurance, expect: bool| {
+            assert_eq!(
+                needs.helped_by(standing, assurance),
+                expect,
+                "{needs:?} {standing:?} {assurance:?}"
+            );
+        };
+        for standing in [Peer, Owner] {
+            check(needs(false, 2, 1), standing, Software, false);
+            check(needs(false, 2, 1), standing, Unattested, false);
+            check(needs(false, 2, 1), standing, Passkey, true);
+            check(keys([1, 0, 0, 0]), standing, Software, true);
+            check(keys([1, 0, 0, 0]), standing, Passkey, true);
+            check(keys([3, 2, 1, 0]), standing, Unattested, true);
+            check(needs(true, 0, 0), standing, Passkey, false);
+        }
+        check(needs(true, 1, 0), Controller, Software, false);
+        check(needs(true, 1, 0), Controller, Passkey, true);
+        check(needs(false, 1, 0), Controller, Passkey, false);
+        check(keys([1, 0, 0, 0]), Controller, Software, false);
     }
 
     #[test]
@@ -378,6 +523,17 @@ mod tests {
         check(
             needs(true, 1, 0),
             "the controller's own agreement and one person other than the controller",
+        );
+        check(keys([1, 0, 0, 0]), "one person other than the controller, by any of their keys");
+        check(
+            keys([3, 2, 1, 0]),
+            "three different people other than the controller, by any of their keys, two of them by passkey, \
+             one of them an owner",
+        );
+        check(keys([0, 1, 0, 1]), "one person other than the controller, by a hardware key");
+        check(
+            keys([0, 2, 1, 2]),
+            "two different people other than the controller, one of them an owner, all by hardware keys",
         );
     }
 

@@ -75,6 +75,8 @@ pub(crate) fn routes() -> Vec<Route> {
         post("/api/v1/freeze", SignedIn, calls::freeze),
         post("/api/v1/statements", Paced, ceremonies::statement),
         post("/api/v1/decisions", Paced, ceremonies::decide),
+        post("/api/v1/ssh/statements", Counting, ceremonies::ssh_statement),
+        post("/api/v1/ssh/decisions", Counting, ceremonies::ssh_decide),
         post("/api/v1/enrolments/{token}/begin", Paced, ceremonies::begin_enrolment),
         post("/api/v1/enrolments/{token}/finish", Paced, ceremonies::finish_enrolment),
         post("/api/v1/proposals", Paced, proposals::present),

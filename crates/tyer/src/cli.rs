@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error. Commands about a running Tyer go
 //! through its API like everybody; those that need no server work on files alone.
 
+mod answer;
 mod call;
 mod completions;
 mod doctor;
@@ -20,6 +21,7 @@ mod print;
 mod propose;
 mod serve;
 mod session;
+mod signature;
 mod understand;
 mod verify;
 
@@ -57,6 +59,8 @@ enum Command {
     Session(session::Sessions),
     Holds(holds::Holds),
     Show(holds::Show),
+    Approve(answer::Approve),
+    Reject(answer::Reject),
     Propose(propose::Propose),
     Ledger(ledger::Ledger),
     Freeze(freeze::Freeze),
@@ -77,6 +81,8 @@ impl Command {
             Self::Session(command) => command.run(call),
             Self::Holds(command) => command.run(call),
             Self::Show(command) => command.run(call),
+            Self::Approve(command) => command.run(call),
+            Self::Reject(command) => command.run(call),
             Self::Propose(command) => command.run(call),
             Self::Ledger(command) => command.run(call),
             Self::Freeze(command) => command.run(call),

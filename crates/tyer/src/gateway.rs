@@ -12,6 +12,7 @@ pub(crate) mod configuration;
 pub(crate) mod exceeded;
 pub(crate) mod freeze;
 pub(crate) mod holds;
+pub(crate) mod keys;
 pub(crate) mod leases;
 mod outcomes;
 mod owed;
@@ -302,6 +303,10 @@ impl Gateway {
         let needs = hold.card().needs;
         if matches!(hold.state(), tyer_core::hold::State::Open) && now < hold.ends() {
             return Ok(Attempt::Waits(id, needs));
+        }
+        if self.has_lost_a_key(world, &hold) {
+            let ended = self.abandon(world, |other| *other.id() == id, now).await;
+            return ended.map(|()| Attempt::Again).map_err(|error| unrecorded(&error));
         }
         let among = world.among();
         let counted = hold.counted_among(&among);

@@ -13,6 +13,8 @@ mod scram;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod sshsig;
+#[cfg(test)]
 mod startup;
 #[cfg(test)]
 mod statements;
@@ -94,6 +96,20 @@ fn scram() {
 fn exchange() {
     let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
     target.with_type().for_each(|change| scram::exchange(scram::real, *change));
+}
+
+/// An SSH signature, from any bytes.
+#[test]
+fn ssh_signature() {
+    let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
+    target.for_each(|bytes: &[u8]| sshsig::any_bytes(sshsig::real, bytes));
+}
+
+/// An SSH signature that was right before something was changed.
+#[test]
+fn changed_ssh_signature() {
+    let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
+    target.with_type().for_each(|change| sshsig::changed(sshsig::real, change));
 }
 
 /// Pieces of SQL that texts are put together from, besides arbitrary bytes.

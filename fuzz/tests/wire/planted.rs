@@ -5,7 +5,7 @@ use bolero::check;
 use tyer_wire::postgres::scram::Verifier;
 
 use crate::statements::{self, Conversation, Planted};
-use crate::{framing, scram, startup};
+use crate::{framing, scram, sshsig, startup};
 
 /// Inputs within which a bug must be found; most are found within a hundredth of them.
 const INPUTS: usize = 200_000;
@@ -55,6 +55,15 @@ finds!(an_empty_proof_in_an_exchange, |change: scram::Change| {
 });
 finds!(an_extension_that_is_skipped, |change: scram::Change| {
     scram::exchange(scram::skips_extensions, *change)
+});
+finds!(an_ssh_signature_that_can_only_be_read, |change: sshsig::Change| {
+    sshsig::changed(sshsig::takes_what_can_be_read, change)
+});
+finds!(an_ssh_signature_of_no_key, |bytes: &[u8]| {
+    sshsig::any_bytes(sshsig::takes_what_names_no_key, bytes)
+});
+finds!(a_right_ssh_signature_that_is_not_taken, |change: sshsig::Change| {
+    sshsig::changed(sshsig::takes_nothing, change)
 });
 finds!(a_right_proof_that_is_not_taken, |change: scram::Change| {
     scram::exchange(scram::proves_nothing, *change)

@@ -59,7 +59,7 @@ impl Authenticator {
     }
 
     pub(crate) fn public(&self) -> PublicKey {
-        PublicKey { credential: encode(&self.credential), cose: encode(&to_cbor(&self.cose())) }
+        PublicKey::passkey(encode(&self.credential), encode(&to_cbor(&self.cose())))
     }
 
     pub(crate) fn cose(&self) -> Value {

@@ -37,6 +37,13 @@ impl Key {
         Self::read_first(bytes).map(|(_, rest)| rest)
     }
 
+    /// The secret's public side alone: point, key or modulus.
+    pub(super) fn into_material(self) -> Vec<u8> {
+        match self {
+            Self::Es256(bytes) | Self::EdDsa(bytes) | Self::Rs256(bytes, _) => bytes,
+        }
+    }
+
     /// Verifies a signature as WebAuthn encodes it for that kind of key.
     pub(super) fn verify(&self, message: &[u8], signed: &[u8]) -> Result<(), AssertionError> {
         let verified = match self {

@@ -1,7 +1,8 @@
 //! Scripts of what happens to a hold, and the properties that no script can break.
 //!
 //! A script is words: `+bob` approves as a peer, `+olga*` as an owner, `+alice=` as the controller, a
-//! trailing `~` signs another card and `^` in somebody else's name; `-bob` rejects; `?` presents the same
+//! trailing `~` signs another card and `^` in somebody else's name; `$` signs by a software key, `%` by an
+//! unattested one; `-bob` rejects; `?` presents the same
 //! request, decided `allow`, or as `?deny`, `?hold`, `?other` (another request), `?session` (granted to
 //! another session), `?lapsed`; `x` abandons; `.` only looks at the clock; `@5` sets it.
 
@@ -87,7 +88,13 @@ fn approval(hold: &Hold, word: &str, now: Timestamp) -> Approval {
         client_data: String::new(),
         signature: String::new(),
     };
-    Approval { person: PersonId::new(name), standing, at: now, comment: String::new(), signed }
+    let assurance = match word {
+        _ if word.contains('$') => Assurance::Software,
+        _ if word.contains('%') => Assurance::Unattested,
+        _ => Assurance::Passkey,
+    };
+    let (person, comment) = (PersonId::new(name), String::new());
+    Approval { person, standing, at: now, comment, signed, assurance }
 }
 
 fn allow(digest: Digest, session: &str, lapses: Timestamp) -> Verdict {
@@ -100,7 +107,7 @@ fn present(how: &str, now: Timestamp) -> Event {
     let (same, later) = (Digest::of(b"request"), now.plus(GRANT_MS_MAX));
     let verdict = match how {
         "deny" => Verdict::Deny(Refusal::new(Reason::Frozen, "", "")),
-        "hold" => Verdict::Hold(Needs { controller: false, peers: 3, owners: 0 }),
+        "hold" => Verdict::Hold(Needs { peers: 3, ..Needs::default() }),
         "other" => allow(Digest::of(b"other"), "s-1", later),
         "session" => allow(same, "s-2", later),
         "lapsed" => allow(same, "s-1", now),
@@ -140,6 +147,7 @@ fn step(hold: Hold, word: &str, now: Timestamp) -> (Hold, String, Option<Grant>)
                 StepError::NotController(_) => "!not-controller".to_owned(),
                 StepError::CameLater(_) => "!came-later".to_owned(),
                 StepError::OtherCard => "!other-card".to_owned(),
+                StepError::CountsForNothing(..) => "!nothing".to_owned(),
                 StepError::OtherRequest => "!other-request".to_owned(),
                 StepError::NotApproved => "!not-approved".to_owned(),
                 StepError::RefusedNow(_) => "!refused-now".to_owned(),
@@ -152,7 +160,7 @@ fn step(hold: Hold, word: &str, now: Timestamp) -> (Hold, String, Option<Grant>)
 
 fn run(needs: (bool, u32, u32), script: &str) -> (Hold, String) {
     let (controller, peers, owners) = needs;
-    let mut hold = held(Needs { controller, peers, owners });
+    let mut hold = held(Needs { controller, peers, owners, ..Needs::default() });
     let (mut now, mut came) = (Timestamp(0), Vec::new());
     for word in script.split_whitespace() {
         if let Some(time) = word.strip_prefix('@') {
@@ -179,7 +187,7 @@ fn only_who_counted_when_it_was_opened_counts_and_as_no_more() {
     let check = |word: &str, expect: &str| {
         let then =
             [("bob", Standing::Peer), ("olga", Standing::Owner), ("alice", Standing::Controller)];
-        let hold = held(Needs { controller: false, peers: 1, owners: 1 })
+        let hold = held(Needs { controller: false, peers: 1, owners: 1, ..Needs::default() })
             .among(then.map(|(name, standing)| (PersonId::new(name), standing)).into());
         let (hold, came, _) = step(hold, word, Timestamp(0));
         let owners = hold.counted().owners;
@@ -194,7 +202,7 @@ fn only_who_counted_when_it_was_opened_counts_and_as_no_more() {
 
 #[test]
 fn whoever_else_controls_it_is_no_peer_either() {
-    let mut hold = held(Needs { controller: false, peers: 1, owners: 0 });
+    let mut hold = held(Needs { peers: 1, ..Needs::default() });
     hold.card.intent.principal.also = vec![PersonId::new("erin")];
     let (hold, came, _) = step(hold, "+erin", Timestamp(0));
     assert_eq!(came, "!controller");
@@ -212,7 +220,7 @@ fn what_is_known_later_of_those_who_agreed_counts_too() {
         ..Known::default()
     };
     let check = |bob: Known, carol: Known, expect: u32| {
-        let needs = Needs { controller: false, peers: 2, owners: 0 };
+        let needs = Needs { peers: 2, ..Needs::default() };
         let hold = step(held(needs), "+bob", Timestamp(0)).0;
         let hold = step(hold, "+carol", Timestamp(0)).0;
         let people = [("bob", bob), ("carol", carol), ("alice", known(true, ""))];
@@ -242,13 +250,67 @@ fn who_counts() {
     check((true, 1, 0), "+alice= ? +bob ?", "open !not-approved approved released");
 }
 
+/// A hold that asks for people by any key, for peers, and for owners.
+fn check_keys([signers, peers, owners]: [u32; 3], script: &str, expect: &str) {
+    let mut hold = held(Needs { signers, peers, owners, ..Needs::default() });
+    let mut came = Vec::new();
+    for word in script.split_whitespace() {
+        let (next, what, _) = step(hold, word, Timestamp(0));
+        hold = next;
+        came.push(what);
+    }
+    assert_eq!(came.join(" "), expect, "{signers} {peers} {owners}: {script}");
+}
+
+#[test]
+fn keys_count_for_what_they_prove() {
+    check_keys([1, 0, 0], "+bob$ ?", "approved released");
+    check_keys([1, 0, 0], "+bob% ?", "approved released");
+    check_keys([1, 0, 0], "+bob ?", "approved released");
+    // Less than a passkey counts for nothing that is asked for.
+    check_keys([0, 1, 0], "+bob$ +bob% ? +bob ?", "!nothing !nothing !not-approved approved released");
+    check_keys([0, 2, 1], "+olga*$ +bob% ?", "!nothing !nothing !not-approved");
+    check(OWN, "+alice=$ +alice=% ? +alice= ?", "!nothing !nothing !not-approved approved released");
+    // The controller counts by no key.
+    check_keys(
+        [1, 0, 0],
+        "+alice$ +alice=$ +alice*$ ?",
+        "!controller !controller !controller !not-approved",
+    );
+    // One human is one approval, by whichever key; a better one takes the place of a weaker one.
+    check_keys(
+        [2, 0, 0],
+        "+bob$ +bob$ +bob% +bob +bob$ +bob% +bob ?",
+        "open !twice open open !twice !twice !twice !not-approved",
+    );
+    check_keys([2, 0, 0], "+bob$ +bob ? +carol% ?", "open open !not-approved approved released");
+    check_keys([2, 1, 0], "+bob$ +carol$ ? +bob ?", "open open !not-approved approved released");
+    check_keys([3, 2, 1], "+bob$ +olga* +carol ?", "open open approved released");
+    check_keys([3, 2, 1], "+bob +olga*$ +carol ?", "open open open !not-approved");
+    check_keys([3, 2, 1], "+bob +olga*$ +carol +olga* ?", "open open open approved released");
+}
+
+#[test]
+fn what_was_stored_before_there_were_other_keys_is_a_passkeys() {
+    let (hold, _) = run((false, 2, 0), "+bob");
+    let text = serde_json::to_string(&hold).expect("a hold is JSON");
+    assert!(!text.contains("assurance") && !text.contains("signers"), "{text}");
+    let (hold, _, _) = step(hold, "+carol$", Timestamp(0));
+    assert_eq!(hold.counted().peers, 1);
+    let mut hold = held(Needs { signers: 2, ..Needs::default() });
+    (hold, _, _) = step(hold, "+carol$", Timestamp(0));
+    let text = serde_json::to_string(&hold).expect("a hold is JSON");
+    assert!(text.contains(r#""assurance":"software""#), "{text}");
+    assert_eq!(serde_json::from_str::<Hold>(&text).expect("and reads back"), hold);
+}
+
 #[test]
 fn what_was_signed() {
     check(ONE, "+bob~ ?", "!other-card !not-approved");
     check(ONE, "+bob^ ?", "!other-card !not-approved");
     check(ONE, "+bob~ +bob ?", "!other-card approved released");
     let signed_for_another = |change: fn(&mut Subject)| {
-        let hold = held(Needs { controller: false, peers: 1, owners: 0 });
+        let hold = held(Needs { peers: 1, ..Needs::default() });
         let mut approval = approval(&hold, "bob", Timestamp(0));
         let Decision::Approve(subject) = &mut approval.signed.statement.what else {
             panic!("no subject")
@@ -260,7 +322,7 @@ fn what_was_signed() {
     signed_for_another(|subject| subject.hold = HoldId::new("H-2"));
     signed_for_another(|subject| subject.request = Digest::of(b"other"));
     signed_for_another(|subject| subject.policy_set = Digest::of(b"other"));
-    let hold = held(Needs { controller: false, peers: 1, owners: 0 });
+    let hold = held(Needs { peers: 1, ..Needs::default() });
     let mut rejection = approval(&hold, "bob", Timestamp(0));
     if let Decision::Approve(subject) = rejection.signed.statement.what.clone() {
         rejection.signed.statement.what = Decision::Reject(subject);
@@ -351,10 +413,11 @@ fn what_was_stored_cannot_make_a_controller_a_peer() {
     let (mut hold, _) = run((false, 8, 8), "+bob +olga*");
     let mut forged = approval(&hold, "alice*", Timestamp(0));
     hold.approvals.push(forged.clone());
-    assert_eq!(hold.counted(), Approvals { controller: true, peers: 2, owners: 1 });
+    let counted = Approvals { controller: true, peers: 2, owners: 1, signers: 2, hardware: 0 };
+    assert_eq!(hold.counted(), counted);
     forged.person = PersonId::new("bob");
     hold.approvals.push(forged);
-    assert_eq!(hold.counted(), Approvals { controller: true, peers: 2, owners: 1 });
+    assert_eq!(hold.counted(), counted);
     let text = serde_json::to_string(&hold).expect("a hold is JSON");
     assert_eq!(serde_json::from_str::<Hold>(&text).expect("and reads back"), hold);
 }
@@ -423,7 +486,7 @@ proptest! {
         controller: bool, peers in 0..4_u32, owners in 0..3_u32, words in words(),
     ) {
         prop_assume!(controller || peers > 0);
-        let needs = Needs { controller, peers: peers.max(owners), owners };
+        let needs = Needs { controller, peers: peers.max(owners), owners, ..Needs::default() };
         let (mut hold, mut seen, mut now) = (held(needs), Witness::default(), 0_i64);
         for (word, pause) in words {
             now += pause;

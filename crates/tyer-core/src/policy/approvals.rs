@@ -18,6 +18,8 @@ pub(super) struct Thresholds {
     controller: bool,
     peers: BTreeSet<u32>,
     owners: BTreeSet<u32>,
+    signers: BTreeSet<u32>,
+    hardware: BTreeSet<u32>,
 }
 
 /// How a policy misuses approvals.
@@ -54,33 +56,38 @@ impl Thresholds {
         self.controller |= other.controller;
         self.peers.extend(&other.peers);
         self.owners.extend(&other.owners);
+        self.signers.extend(&other.signers);
+        self.hardware.extend(&other.hardware);
     }
 
     /// Everybody that is asked for anywhere.
     pub(super) fn most(&self) -> Needs {
-        let owners = self.owners.last().copied().unwrap_or(0);
-        let peers = self.peers.last().copied().unwrap_or(0).max(owners);
-        Needs { controller: self.controller, peers, owners }
+        let most = |counts: &BTreeSet<u32>| counts.last().copied().unwrap_or(0);
+        let owners_and_hardware = [most(&self.owners), most(&self.hardware)];
+        needs(self.controller, [most(&self.signers), most(&self.peers)], owners_and_hardware)
     }
 
-    /// Every combination that the policies can tell apart, the least first: fewest peers and owners,
-    /// then without the controller, then fewest people. An owner is a peer, too.
+    /// Every combination that the policies can tell apart, the least first: fewest people, owners and hardware
+    /// keys, then without the controller, then fewest people by passkey. An owner is a peer, too.
     pub(super) fn ascending(&self) -> Vec<Needs> {
         let with_zero = |counts: &BTreeSet<u32>| -> BTreeSet<u32> {
             std::iter::once(0).chain(counts.iter().copied()).collect()
         };
+        let [signers, peers] = [with_zero(&self.signers), with_zero(&self.peers)];
+        let [owners, hardware] = [with_zero(&self.owners), with_zero(&self.hardware)];
         let mut all = BTreeSet::new();
-        for &owners in &with_zero(&self.owners) {
-            for &peers in &with_zero(&self.peers) {
-                let peers = peers.max(owners);
+        for (&owners, &hardware) in owners.iter().flat_map(|it| hardware.iter().map(move |by| (it, by)))
+        {
+            for (&peers, &signers) in peers.iter().flat_map(|it| signers.iter().map(move |by| (it, by)))
+            {
                 for controller in [false, self.controller] {
-                    all.insert((peers.saturating_add(owners), controller, peers, owners));
+                    let needs = needs(controller, [signers, peers], [owners, hardware]);
+                    let sum = needs.people().saturating_add(owners).saturating_add(hardware);
+                    all.insert((sum, controller, needs.peers, owners, hardware, needs));
                 }
             }
         }
-        all.into_iter()
-            .map(|(_, controller, peers, owners)| Needs { controller, peers, owners })
-            .collect()
+        all.into_iter().map(|(.., needs)| needs).collect()
     }
 
     fn read(&mut self, expression: &Value) -> Result<(), Misuse> {
@@ -106,6 +113,8 @@ impl Thresholds {
         let counts = match sides.get("left").and_then(approval) {
             Some("peers") => &mut self.peers,
             Some("owners") => &mut self.owners,
+            Some("signers") => &mut self.signers,
+            Some("hardware") => &mut self.hardware,
             _ => return Err(Misuse::Shape),
         };
         let least = literal(sides.get("right")).and_then(Value::as_i64).ok_or(Misuse::Shape)?;
@@ -123,6 +132,13 @@ impl Thresholds {
         self.controller = true;
         Ok(())
     }
+}
+
+/// Needs in their one form: an owner and the holder of a hardware key are peers, and signers are asked for only if
+/// they are more than those.
+fn needs(controller: bool, [signers, peers]: [u32; 2], [owners, hardware]: [u32; 2]) -> Needs {
+    let peers = peers.max(owners).max(hardware);
+    Needs { controller, peers, owners, signers: if signers > peers { signers } else { 0 }, hardware }
 }
 
 /// The only operator at the top of an expression, with its operands.

@@ -74,7 +74,7 @@ pub enum FlawKind {
     /// More approvals might take a permission away.
     #[error(
         "policy `{id}` uses approvals where more of them might not help; ask for them only as \
-         context.approvals.peers >= N, context.approvals.owners >= N (or > N) or \
+         context.approvals.peers >= N (or > N), likewise owners, signers and hardware, or \
          context.approvals.controller, joined by && and ||, in the `when` of a permit or the `unless` \
          of a forbid, and name the context only as context.attribute"
     )]

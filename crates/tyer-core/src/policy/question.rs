@@ -98,6 +98,8 @@ impl Question<'_> {
             ("controller", RestrictedExpression::new_bool(given.controller)),
             ("peers", RestrictedExpression::new_long(i64::from(given.peers))),
             ("owners", RestrictedExpression::new_long(i64::from(given.owners))),
+            ("signers", RestrictedExpression::new_long(i64::from(given.signers))),
+            ("hardware", RestrictedExpression::new_long(i64::from(given.hardware))),
         ])?;
         let mut pairs = vec![
             ("approvals", approvals),

@@ -13,8 +13,13 @@ use crate::limits::APPROVALS_MAX;
 const NOW: Timestamp = Timestamp(1_000_000);
 
 /// Enough people for every need in these tests.
-const CROWD: Approvals = Approvals { controller: true, peers: 8, owners: 8 };
-const NOBODY: Approvals = Approvals { controller: false, peers: 0, owners: 0 };
+const CROWD: Approvals = Approvals { controller: true, peers: 8, owners: 8, signers: 8, hardware: 8 };
+const NOBODY: Approvals = Approvals { controller: false, peers: 0, owners: 0, signers: 0, hardware: 0 };
+
+/// By passkeys only.
+fn passkeys(controller: bool, peers: u32, owners: u32) -> Approvals {
+    Approvals { controller, peers, owners, signers: peers, hardware: 0 }
+}
 
 fn act(effect: Effect, name: &str) -> Act {
     Act {
@@ -89,12 +94,14 @@ impl Around {
     }
 }
 
-/// A given set of approvals: `c` the controller, then peers, then owners.
+/// A given set of approvals: `c` the controller, then peers, then owners, then signers if they are more than the
+/// peers, then hardware keys.
 fn given(text: &str) -> Approvals {
     let (controller, counts) = text.strip_prefix('c').map_or((false, text), |rest| (true, rest));
     let mut counts = counts.split_whitespace().map(|count| count.parse().expect("a count"));
-    let (peers, owners) = (counts.next().unwrap_or(0), counts.next().unwrap_or(0));
-    Approvals { controller, peers, owners }
+    let mut next = || counts.next().unwrap_or(0);
+    let (peers, owners, signers, hardware) = (next(), next(), next(), next());
+    Approvals { controller, peers, owners, signers: signers.max(peers), hardware }
 }
 
 fn words(decision: &Decision) -> String {
@@ -102,7 +109,11 @@ fn words(decision: &Decision) -> String {
         Verdict::Allow(_) => "allow".to_owned(),
         Verdict::Hold(needs) => {
             let controller = if needs.controller { "c " } else { "" };
-            format!("hold {controller}{} {}", needs.peers, needs.owners)
+            let keys = match (needs.signers, needs.hardware) {
+                (0, 0) => String::new(),
+                (signers, hardware) => format!(" {signers} {hardware}"),
+            };
+            format!("hold {controller}{} {}{keys}", needs.peers, needs.owners)
         }
         Verdict::Deny(refusal) => format!("deny {}", refusal.reason.as_str()),
     }
@@ -297,8 +308,7 @@ fn refusals() {
         );
     };
     let around = Around::default();
-    let alone =
-        Around { possible: Approvals { controller: true, peers: 1, owners: 1 }, ..around.clone() };
+    let alone = Around { possible: passkeys(true, 1, 1), ..around.clone() };
     check(
         Effect::Destroy,
         &alone,
@@ -306,8 +316,7 @@ fn refusals() {
         "two different people other than the controller, one of them an owner",
         &["guarded/production-write"],
     );
-    let no_owner =
-        Around { possible: Approvals { controller: true, peers: 9, owners: 0 }, ..around.clone() };
+    let no_owner = Around { possible: passkeys(true, 9, 0), ..around.clone() };
     check(Effect::Destroy, &no_owner, "nobody_can", "an owner", &["guarded/production-write"]);
     let frozen = Around { frozen: true, ..around.clone() };
     check(Effect::Change, &frozen, "frozen", "frozen", &["guarded/freeze"]);
@@ -341,6 +350,18 @@ fn who_is_asked() {
     check("context.approvals.owners >= 1 || context.approvals.peers >= 3", "2 0", "deny nobody_can");
     check("context.approvals.owners >= 1 && context.approvals.peers >= 8", "8 8", "hold 8 1");
     check("context.approvals.peers >= 0", "", "allow");
+    check("context.approvals.signers >= 1", "8", "hold 0 0 1 0");
+    check("context.approvals.signers >= 1 || context.approvals.peers >= 1", "8", "hold 0 0 1 0");
+    check("context.approvals.signers >= 2 || context.approvals.peers >= 1", "8", "hold 1 0");
+    check("context.approvals.signers >= 3 && context.approvals.peers >= 2", "8", "hold 2 0 3 0");
+    check("context.approvals.signers >= 2 && context.approvals.peers >= 2", "8", "hold 2 0");
+    check("context.approvals.signers >= 3 && context.approvals.owners >= 1", "8 8", "hold 1 1 3 0");
+    check("context.approvals.signers >= 3", "2", "deny nobody_can");
+    // Nobody has an attested key.
+    check("context.approvals.hardware >= 1", "8 8", "deny nobody_can");
+    check("context.approvals.hardware >= 1", "8 8 0 1", "hold 1 0 0 1");
+    check("context.approvals.hardware > 0 && context.approvals.peers >= 2", "8 8 0 1", "hold 2 0 0 1");
+    check("context.approvals.hardware >= 1 || context.approvals.peers >= 3", "8 8", "hold 3 0");
     check("resource.kind == \"role\" && context.approvals.peers >= 1", "8", "deny policy");
     check("context.freeze && context.approvals.peers >= 1", "8", "deny policy");
 }
@@ -488,6 +509,7 @@ fn approvals_used_so_that_more_might_not_help() {
         "context[\"approvals\"][\"peers\"] > 0",
         "(context.approvals.peers >= 2 && context.approvals.owners >= 1) || context.approvals.controller",
         "resource.production && (!context.freeze || context.approvals.controller == true)",
+        "context.approvals.signers >= 2 || context.approvals.hardware > 0",
     ] {
         check(&when(fine), "");
         check(&unless(fine), "");
@@ -505,10 +527,12 @@ fn approvals_used_so_that_more_might_not_help() {
         "context.approvals.controller == false",
         "context.approvals.controller == context.freeze",
         "context.approvals.peers >= context.approvals.owners",
+        "context.approvals.signers <= 1",
+        "context.approvals.hardware == 0",
         "context.approvals.peers + 1 >= 2",
         "if context.approvals.controller then false else true",
         "if context.freeze then context.approvals.controller else true",
-        "context.approvals == {controller: false, peers: 0, owners: 0}",
+        "context.approvals == {controller: false, peers: 0, owners: 0, signers: 0, hardware: 0}",
         "[context.approvals.peers].contains(0)",
         "context.freeze && context has approvals",
         "context.freeze && context has approvals.peers",
@@ -523,6 +547,8 @@ fn approvals_used_so_that_more_might_not_help() {
     check(&when("context.approvals.peers >= 9"), "outside 0 to 8");
     check(&when("context.approvals.peers > 8"), "outside 0 to 8");
     check(&when("context.approvals.owners >= -1"), "outside 0 to 8");
+    check(&when("context.approvals.signers >= 9"), "outside 0 to 8");
+    check(&when("context.approvals.hardware > 8"), "outside 0 to 8");
     check(&when("context.approvals.peers > 9223372036854775807"), "outside 0 to 8");
 }
 
@@ -592,11 +618,15 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 }
 
 fn approvals() -> impl Strategy<Value = Approvals> {
-    (any::<bool>(), 0..=4_u32, 0..=4_u32).prop_map(|(controller, peers, more)| Approvals {
-        controller,
-        peers,
-        owners: more.min(peers),
-    })
+    (any::<bool>(), 0..=4_u32, 0..=4_u32, 0..=2_u32, 0..=2_u32).prop_map(
+        |(controller, peers, owners, weaker, hardware)| Approvals {
+            controller,
+            peers,
+            owners: owners.min(peers),
+            signers: peers + weaker,
+            hardware: hardware.min(peers),
+        },
+    )
 }
 
 fn environments() -> impl Strategy<Value = String> {
@@ -635,12 +665,12 @@ fn sets() -> impl Strategy<Value = String> {
         "when { principal is Agent }",
     ]);
     let count = 0..=APPROVALS_MAX;
-    let ask = (count, prop::sample::select(vec!["peers", "owners"]), any::<bool>()).prop_map(
-        |(count, who, or)| {
-            let also = if or { " || context.approvals.controller" } else { "" };
-            format!("{{ context.approvals.{who} >= {count}{also} }}")
-        },
-    );
+    let ask =
+        (count, prop::sample::select(vec!["peers", "owners", "signers", "hardware"]), any::<bool>())
+            .prop_map(|(count, who, or)| {
+                let also = if or { " || context.approvals.controller" } else { "" };
+                format!("{{ context.approvals.{who} >= {count}{also} }}")
+            });
     let policy = (any::<bool>(), scope, condition, prop::option::of(ask));
     prop::collection::vec(policy, 1..8).prop_map(|policies| {
         let line =
@@ -731,6 +761,8 @@ proptest! {
             controller: around.given.controller || more.controller,
             peers: around.given.peers + more.peers,
             owners: around.given.owners + more.owners,
+            signers: around.given.signers + more.signers,
+            hardware: around.given.hardware + more.hardware,
         };
         let after = set.decide(&asks, &Around { given, ..around }.situation());
         if words(&before) == "allow" {
@@ -747,7 +779,8 @@ proptest! {
         let decision = set.decide(&asks, &around.situation());
         let Verdict::Hold(needs) = decision.verdict else { return Ok(()) };
         prop_assert!(needs.met_by(&reachable(&around.situation())));
-        prop_assert!(needs.owners <= needs.peers);
+        prop_assert!(needs.owners <= needs.peers && needs.hardware <= needs.peers);
+        prop_assert!(needs.signers == 0 || needs.signers > needs.peers);
         prop_assert!(!needs.met_by(&around.given));
         let with = |needs: Needs| {
             let given = supposed(&needs);
@@ -760,8 +793,42 @@ proptest! {
         if needs.owners > 0 {
             prop_assert_ne!(with(Needs { owners: needs.owners - 1, ..needs }), "allow");
         }
-        if needs.peers > needs.owners {
+        if needs.hardware > 0 {
+            prop_assert_ne!(with(Needs { hardware: needs.hardware - 1, ..needs }), "allow");
+        }
+        if needs.signers > 0 {
+            prop_assert_ne!(with(Needs { signers: needs.signers - 1, ..needs }), "allow");
+        }
+        if needs.peers > needs.owners.max(needs.hardware) {
             prop_assert_ne!(with(Needs { peers: needs.peers - 1, ..needs }), "allow");
+        }
+    }
+}
+
+#[test]
+fn software_keys_count_for_nothing_in_the_shipped_policies() {
+    let weak = Approvals { signers: 8, ..NOBODY };
+    for which in [Preset::Ask, Preset::Guarded] {
+        let set = preset(which);
+        for effect in Effect::ALL {
+            for environment in ["production", "staging"] {
+                let asks = intent(environment, &[act(effect, "public.t")]);
+                let with = |given| {
+                    words(&set.decide(&asks, &Around { given, ..Around::default() }.situation()))
+                };
+                assert_eq!(with(weak), with(NOBODY), "{effect} in {environment}");
+                let [one, two] = [passkeys(false, 1, 0), passkeys(false, 2, 0)];
+                assert_eq!(
+                    with(Approvals { signers: 8, ..one }),
+                    with(one),
+                    "{effect} in {environment}"
+                );
+                assert_eq!(
+                    with(Approvals { signers: 8, ..two }),
+                    with(two),
+                    "{effect} in {environment}"
+                );
+            }
         }
     }
 }
@@ -785,8 +852,8 @@ fn what_is_only_observed_runs_and_the_verdict_is_written_down() {
             (verdict, expect) => panic!("{effect}: {verdict:?} and not {expect:?}"),
         }
     };
-    let two = Needs { controller: false, peers: 2, owners: 1 };
-    let one = Needs { controller: false, peers: 1, owners: 0 };
+    let two = Needs { peers: 2, owners: 1, ..Needs::default() };
+    let one = Needs { peers: 1, ..Needs::default() };
     check(Effect::Read, &Around::default(), Ok(Observed::Allow));
     check(Effect::Create, &Around::default(), Ok(Observed::Hold { needs: one }));
     check(Effect::Destroy, &Around::default(), Ok(Observed::Hold { needs: two }));

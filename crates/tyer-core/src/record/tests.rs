@@ -15,7 +15,7 @@ fn person(name: &str) -> PersonId {
 }
 
 fn key() -> PublicKey {
-    PublicKey { credential: "Y3JlZA".into(), cose: "Y29zZQ".into() }
+    PublicKey::passkey("Y3JlZA", "Y29zZQ")
 }
 
 fn signed(what: Decision) -> Signed {
@@ -127,7 +127,7 @@ fn card() -> Card {
         },
         purpose: "clean up".into(),
         facts: facts(),
-        needs: Needs { controller: true, peers: 2, owners: 1 },
+        needs: Needs { controller: true, peers: 2, owners: 1, ..Needs::default() },
         policies: vec!["ask-1".into()],
         policy_set: Digest([3; 32]),
         taken: NOON,
@@ -183,6 +183,80 @@ fn people() {
         What::Confirmed { person: bob, by, signed: confirm },
         &expect![[
             r#"{"at":1767268800000,"by":"alice","kind":"confirmed","person":"bob","signed":{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"credential":"d1dc782160c375d99ce9eecafdffd7912b282ff1c89c79af319381f0c2072808","decision":"confirm","person":"bob"}}},"v":1}"#
+        ]],
+    );
+}
+
+fn ssh_key() -> PublicKey {
+    PublicKey {
+        credential: "SHA256:a2V5".into(),
+        cose: String::new(),
+        ssh: "ssh-ed25519 AAAAC3Nz".into(),
+    }
+}
+
+fn signed_by_ssh(what: Decision) -> Signed {
+    Signed {
+        statement: statement(what),
+        credential: "SHA256:a2V5".into(),
+        authenticator_data: String::new(),
+        client_data: String::new(),
+        signature: "U1NIU0lH".into(),
+    }
+}
+
+#[test]
+fn ssh_keys() {
+    let added = What::KeyAdded {
+        person: person("bob"),
+        key: ssh_key(),
+        signed: signed(Decision::AddKey { key: ssh_key().ssh }),
+    };
+    check(
+        added,
+        &expect![[
+            r#"{"at":1767268800000,"key":{"credential":"SHA256:a2V5","ssh":"ssh-ed25519 AAAAC3Nz"},"kind":"key_added","person":"bob","signed":{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"add_key","key":"ssh-ed25519 AAAAC3Nz"}}},"v":1}"#
+        ]],
+    );
+    let confirmed = What::KeyConfirmed {
+        person: person("bob"),
+        by: person("alice"),
+        signed: signed(Decision::ConfirmKey { person: person("bob"), key: ssh_key().digest() }),
+    };
+    check(
+        confirmed,
+        &expect![[
+            r#"{"at":1767268800000,"by":"alice","kind":"key_confirmed","person":"bob","signed":{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"confirm_key","key":"702b74c15a599f5dc4b3f074e334972e15a8285ca23fb7912e841170bc86b5cc","person":"bob"}}},"v":1}"#
+        ]],
+    );
+    let removed = What::KeyRemoved {
+        person: person("bob"),
+        by: person("alice"),
+        signed: signed(Decision::RemoveKey { person: person("bob"), key: ssh_key().digest() }),
+    };
+    check(
+        removed,
+        &expect![[
+            r#"{"at":1767268800000,"by":"alice","kind":"key_removed","person":"bob","signed":{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"remove_key","key":"702b74c15a599f5dc4b3f074e334972e15a8285ca23fb7912e841170bc86b5cc","person":"bob"}}},"v":1}"#
+        ]],
+    );
+    let approval = ApprovalRecord {
+        signed: signed_by_ssh(Decision::Approve(subject())),
+        key: ssh_key(),
+        ..approval()
+    };
+    check(
+        What::Approved { hold: HoldId::new("H-42"), approval },
+        &expect![[
+            r#"{"approval":{"at":1767268800000,"comment":"ok","key":{"credential":"SHA256:a2V5","ssh":"ssh-ed25519 AAAAC3Nz"},"person":"bob","signed":{"credential":"SHA256:a2V5","signature":"U1NIU0lH","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"card":"0404040404040404040404040404040404040404040404040404040404040404","decision":"approve","hold":"H-42","policy_set":"0303030303030303030303030303030303030303030303030303030303030303","request":"0202020202020202020202020202020202020202020202020202020202020202"}}},"standing":"owner"},"at":1767268800000,"hold":"H-42","kind":"approved","v":1}"#
+        ]],
+    );
+    let needs = Needs { peers: 1, signers: 2, hardware: 1, ..Needs::default() };
+    let card = CardRecord { needs, ..CardRecord::of(&card(), request()) };
+    check(
+        What::Held { card: Box::new(card), expires: NOON.plus(9) },
+        &expect![[
+            r#"{"at":1767268800000,"card":{"card":"932bb5f3740978eca16c8a178e0935befb9410bf4ba6676f38a3abeab98c5871","hold":"H-42","needs":{"controller":false,"hardware":1,"owners":0,"peers":1,"signers":2},"purpose":"clean up","request":{"acts":[{"effect":"destroy","local":false,"resource":{"kind":"relation","name":"orders"},"reversibility":"recoverable","why":"removes every row — ünïcode\u0001"}],"basis":{"hold":null,"policies":["ask-1"],"policy_set":"0303030303030303030303030303030303030303030303030303030303030303"},"commitment":"e97f93dc34b6e27aa6b947e2705ef89703673d32d57182ae3afa3956c5deeb56","digest":"0202020202020202020202020202020202020202020202020202020202020202","environment":"production","facts":{"relations":[{"bytes":81920,"dependents":["payments (cascade)"],"name":"public.orders","rows":1200,"touched":null}],"unknown":["triggers of \"orders\""]},"principal":{"agent":"kiro","controller":"alice","human":false,"session":"s-7k2m9q"},"redacted":"DELETE FROM orders WHERE id = $1","upstream":"orders"},"taken":1767268800000},"expires":1767268800009,"kind":"held","v":1}"#
         ]],
     );
 }

@@ -6,6 +6,7 @@ pub(crate) mod holds;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
+use tyer_core::assurance;
 use tyer_core::intent::Timestamp;
 use tyer_core::ledger::verify::Report;
 use tyer_core::statement::Statement;
@@ -13,7 +14,7 @@ use tyer_core::statement::Statement;
 pub(crate) use self::facts::{CascadeBody, CountedBody, FactsBody, RelationBody, SafetyBody};
 pub(crate) use self::holds::{ActBody, CardBody, HoldBody, standing_word};
 use crate::config::Mode;
-use crate::gateway::world::{Freeze, Person, Session};
+use crate::gateway::world::{Freeze, Person, Session, SshKey};
 
 /// A moment; RFC 3339 in UTC on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +90,35 @@ pub(crate) struct PersonBody {
     /// Other names of the same human.
     pub(crate) one_with: Vec<String>,
     pub(crate) passkeys: usize,
+    pub(crate) ssh_keys: Vec<SshKeyBody>,
+}
+
+/// An SSH key of a person.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SshKeyBody {
+    /// As OpenSSH writes it.
+    pub(crate) fingerprint: String,
+    /// The key itself, as OpenSSH writes it.
+    pub(crate) key: String,
+    /// `software` or `unattested`.
+    pub(crate) assurance: &'static str,
+    /// Whether its signatures count: somebody other than its owner has confirmed it, and nobody removed it.
+    pub(crate) counts: bool,
+    pub(crate) confirmed_by: Option<String>,
+    pub(crate) removed_by: Option<String>,
+}
+
+impl SshKeyBody {
+    fn of(ssh: &SshKey) -> Self {
+        Self {
+            fingerprint: ssh.key.credential.clone(),
+            key: ssh.key.ssh.clone(),
+            assurance: assurance::of_key(&ssh.key).as_str(),
+            counts: ssh.counts(),
+            confirmed_by: ssh.confirmed_by.as_ref().map(ToString::to_string),
+            removed_by: ssh.removed_by.as_ref().map(ToString::to_string),
+        }
+    }
 }
 
 impl PersonBody {
@@ -108,6 +138,7 @@ impl PersonBody {
             confirmed_also: person.confirmed_also.iter().map(ToString::to_string).collect(),
             one_with: person.one_with.iter().map(ToString::to_string).collect(),
             passkeys: person.keys.len(),
+            ssh_keys: person.ssh.iter().map(SshKeyBody::of).collect(),
         }
     }
 }
@@ -229,6 +260,55 @@ pub(crate) enum WishBody {
     Thaw(bool),
     Configure(String),
     SignIn(bool),
+    AddKey(String),
+    ConfirmKey(String),
+    RemoveKey(String),
+}
+
+/// An answer to a hold that an SSH key is to sign.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SshWishBody {
+    pub(crate) hold: String,
+    pub(crate) decision: AnswerBody,
+    /// The key's fingerprint, as OpenSSH writes it.
+    pub(crate) key: String,
+}
+
+/// How to answer: `approve` or `reject`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AnswerBody {
+    Approve,
+    Reject,
+}
+
+/// A statement for an SSH key to sign as a file under the namespace `tyer`.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SshStatementBody {
+    pub(crate) statement: Value,
+    /// The file's content: the statement's canonical JSON.
+    pub(crate) message: String,
+}
+
+impl SshStatementBody {
+    pub(crate) fn of(statement: &Statement) -> Self {
+        Self {
+            statement: serde_json::to_value(statement).unwrap_or_default(),
+            message: String::from_utf8_lossy(&statement.canonical()).into_owned(),
+        }
+    }
+}
+
+/// A statement that an SSH key signed, named by its nonce.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SshDecisionBody {
+    pub(crate) nonce: String,
+    /// What `ssh-keygen -Y sign` made.
+    pub(crate) signature: String,
+    #[serde(default)]
+    pub(crate) comment: String,
 }
 
 /// A statement to sign.

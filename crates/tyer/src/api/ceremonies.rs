@@ -13,8 +13,8 @@ use tyer_core::statement::Decision;
 
 use super::Body;
 use super::bodies::{
-    DecisionBody, EffectedBody, EnrolmentBody, PersonBody, RegistrationBody, StatementBody, WishBody,
-    base64url,
+    AnswerBody, DecisionBody, EffectedBody, EnrolmentBody, PersonBody, RegistrationBody,
+    SshDecisionBody, SshStatementBody, SshWishBody, StatementBody, WishBody, base64url,
 };
 use super::error::ApiError;
 use super::guard::Caller;
@@ -65,6 +65,9 @@ fn wish(body: WishBody) -> Result<Wish, ApiError> {
         WishBody::Thaw(true) => Wish::Thaw,
         WishBody::Configure(part) => Wish::Configure(part),
         WishBody::SignIn(true) => Wish::SignIn,
+        WishBody::AddKey(key) => Wish::AddKey(key),
+        WishBody::ConfirmKey(fingerprint) => Wish::ConfirmKey(fingerprint),
+        WishBody::RemoveKey(fingerprint) => Wish::RemoveKey(fingerprint),
         WishBody::Thaw(false) | WishBody::SignIn(false) => {
             return Err(ApiError::bad("say `true` or leave it"));
         }
@@ -109,6 +112,33 @@ pub(super) async fn decide(
     })
 }
 
+/// A statement about a hold, for an SSH key to sign. Whoever may read the card may have it: it is worth nothing
+/// without the signature. A person gets those for their own keys only.
+pub(super) async fn ssh_statement(
+    State(site): Shared,
+    Extension(caller): Extension<Caller>,
+    Body(body): Body<SshWishBody>,
+) -> Result<Json<SshStatementBody>, ApiError> {
+    let hold = (&HoldId::new(body.hold), body.decision == AnswerBody::Approve);
+    let statement = site.gateway.prepare_for_key(&body.key, hold).await?;
+    if caller.person().is_some_and(|person| person.as_str() != statement.person) {
+        return Err(ApiError::forbidden("this is somebody else's key", "use one of your own"));
+    }
+    Ok(Json(SshStatementBody::of(&statement)))
+}
+
+/// Does what a statement says that an SSH key has signed.
+pub(super) async fn ssh_decide(
+    State(site): Shared,
+    Extension(caller): Extension<Caller>,
+    Body(body): Body<SshDecisionBody>,
+) -> Result<Json<EffectedBody>, ApiError> {
+    let comment = body.comment.trim().to_owned();
+    check_comment(&site, &body.nonce, &comment, &caller).await?;
+    site.gateway.decide_by_ssh(&body.nonce, &body.signature, comment).await?;
+    Ok(Json(EffectedBody::Done(true)))
+}
+
 /// Looks at what belongs to a signature before the statement is used up by it. The statement must be the
 /// caller's own, so that a signature made in one browser is not handed in from another.
 async fn check_comment(
@@ -122,7 +152,9 @@ async fn check_comment(
     }
     let world = site.gateway.world().await;
     let Some(statement) = world.statements.get(nonce) else { return Ok(()) };
+    // What the operator hands in was signed by an SSH key.
     let own = statement.person.is_empty()
+        || *caller == Caller::Operator
         || caller.person().is_some_and(|id| id.as_str() == statement.person);
     if !own {
         return Err(ApiError::forbidden(

@@ -9,6 +9,7 @@ use crate::archive::ArchiveError;
 use crate::gateway::configuration::ConfirmError;
 use crate::gateway::freeze::ThawError;
 use crate::gateway::holds::AnswerError;
+use crate::gateway::keys::KeyError;
 use crate::gateway::people::PeopleError;
 use crate::gateway::sessions::SessionError;
 use crate::gateway::statements::DecisionError;
@@ -143,8 +144,13 @@ impl From<DecisionError> for ApiError {
         match error {
             DecisionError::Stale => Self::conflict("stale", message),
             DecisionError::Signature(_) | DecisionError::UnknownKey => {
-                Self::forbidden(message, "use the passkey that you enrolled here")
+                Self::forbidden(message, "use the passkey or SSH key that you enrolled here")
             }
+            DecisionError::UnknownSshKey(_) => Self::forbidden(
+                message,
+                "add it on the console's page of people, and have somebody else confirm it there",
+            ),
+            DecisionError::Key(error) => error.into(),
             DecisionError::Answer(error) => error.into(),
             DecisionError::People(error) => error.into(),
             DecisionError::Thaw(error) => error.into(),
@@ -196,6 +202,20 @@ impl From<PeopleError> for ApiError {
             }
             PeopleError::Store(error) => Self::stored(&error),
             PeopleError::Random(_) => Self::random(),
+        }
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        let message = error.to_string();
+        match error {
+            KeyError::Unusable(_) => Self::bad(message),
+            KeyError::Taken | KeyError::TooMany => Self::conflict("not_added", message),
+            KeyError::NotWaiting(_) => Self::conflict("not_waiting", message),
+            KeyError::Unknown(_) => Self::not_found(message),
+            KeyError::Own(_) => Self::forbidden(message, "ask another person to confirm"),
+            KeyError::People(error) => error.into(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Leaves in words: one sentence for each kind of record.
 
+use tyer_core::assurance::{self, Assurance};
 use tyer_core::record::{ApprovalRecord, Record, RequestRecord, What};
 use tyer_core::verdict::{LeafIndex, Outcome};
 
@@ -30,19 +31,13 @@ pub(crate) fn leaf_body(index: LeafIndex, leaf: &[u8]) -> LeafBody {
 pub(crate) fn words(what: &What) -> String {
     match what {
         What::Founded { origin } => format!("the ledger {origin} begins"),
-        What::Enrolled { person, counts: true, .. } => {
-            format!("{person} enrolled a passkey and counts")
-        }
-        What::Enrolled { person, .. } => {
-            format!("{person} enrolled a passkey and waits to be confirmed")
-        }
-        What::Invited { person, by, .. } => format!("{by} invited {person}"),
-        What::Confirmed { person, by, .. } => {
-            format!("{by} confirmed {person}, who counts")
-        }
-        What::Linked { person, other, by, .. } => {
-            format!("{by} said that {person} and {other} are one human")
-        }
+        What::Enrolled { .. }
+        | What::Invited { .. }
+        | What::Confirmed { .. }
+        | What::Linked { .. }
+        | What::KeyAdded { .. }
+        | What::KeyConfirmed { .. }
+        | What::KeyRemoved { .. } => of_people(what),
         What::SessionOpened { principal, upstream, by, .. } => format!(
             "{by} made session {} on {upstream}: {} acts for {}{}",
             principal.session,
@@ -100,6 +95,42 @@ pub(crate) fn words(what: &What) -> String {
     }
 }
 
+/// What became of an SSH key.
+fn key_words(what: &What) -> String {
+    match what {
+        What::KeyAdded { person, key, .. } => {
+            format!("{person} added the SSH key {}, which waits to be confirmed", key.credential)
+        }
+        What::KeyConfirmed { person, by, .. } => {
+            format!("{by} confirmed an SSH key of {person}, which counts from now on")
+        }
+        What::KeyRemoved { person, by, .. } => {
+            format!("{by} removed an SSH key of {person}, which counts no more")
+        }
+        _ => String::new(),
+    }
+}
+
+fn of_people(what: &What) -> String {
+    match what {
+        What::Enrolled { person, counts: true, .. } => {
+            format!("{person} enrolled a passkey and counts")
+        }
+        What::Enrolled { person, .. } => {
+            format!("{person} enrolled a passkey and waits to be confirmed")
+        }
+        What::Invited { person, by, .. } => format!("{by} invited {person}"),
+        What::Confirmed { person, by, .. } => {
+            format!("{by} confirmed {person}, who counts")
+        }
+        What::Linked { person, other, by, .. } => {
+            format!("{by} said that {person} and {other} are one human")
+        }
+        What::KeyAdded { .. } | What::KeyConfirmed { .. } | What::KeyRemoved { .. } => key_words(what),
+        _ => String::new(),
+    }
+}
+
 /// What was observed, in words.
 pub(crate) fn outcome_words(outcome: &Outcome) -> String {
     match outcome {
@@ -128,5 +159,9 @@ fn observed(request: &RequestRecord) -> String {
 }
 
 fn approver(approval: &ApprovalRecord) -> String {
-    format!("{} ({})", approval.person, standing_word(approval.standing))
+    let standing = standing_word(approval.standing);
+    match assurance::of_key(&approval.key) {
+        Assurance::Passkey => format!("{} ({standing})", approval.person),
+        assurance => format!("{} ({standing}, by {})", approval.person, assurance.in_words()),
+    }
 }

@@ -80,7 +80,7 @@ fn table(answer: &Value) -> Result<(), Failure> {
 }
 
 /// The card in the order of the console's.
-fn card(hold: &Value) -> Result<(), Failure> {
+pub(super) fn card(hold: &Value) -> Result<(), Failure> {
     let say = |label: &str, text: &str| print::line(format!("{label:<10} {}", one_line(text)));
     let of = |pointer: &str| at(hold, pointer);
     say("hold", &format!("{} ({})", of("/hold"), of("/state")))?;
@@ -121,9 +121,10 @@ fn card(hold: &Value) -> Result<(), Failure> {
     say("policies", &of("/policies"))?;
     for approval in print::list(hold, "approvals") {
         let (who, standing) = (at(approval, "/person"), at(approval, "/standing"));
+        let (by, moment) = (at(approval, "/signed_by"), at(approval, "/at"));
         say(
             "approved",
-            &format!("{who} ({standing}) at {}: {}", at(approval, "/at"), at(approval, "/comment")),
+            &format!("{who} ({standing}) by {by} at {moment}: {}", at(approval, "/comment")),
         )?;
     }
     if hold.pointer("/rejected/by").is_some() {

@@ -1,5 +1,6 @@
 //! `tyer ledger`: what was recorded, and whether it still is what was recorded.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -12,6 +13,7 @@ use super::call::Call;
 use super::failure::{Exit, Failure};
 use super::plain::one_line;
 use super::print::{self, at};
+use super::signature;
 use super::verify::{self, Verify};
 
 /// How often `--follow` looks for new leaves.
@@ -54,6 +56,16 @@ enum Action {
         #[arg(long)]
         reveal: bool,
     },
+    /// Write out the SSH signature of an approval or rejection, for ssh-keygen to verify
+    ///
+    /// Makes `message`, `message.sig` and `allowed_signers` in the directory, and prints the command.
+    Signature {
+        /// Where the leaf stands
+        index: u64,
+        /// The directory; made if it is not there
+        #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+        to: PathBuf,
+    },
     /// Print the latest signed checkpoint, to be kept elsewhere
     Checkpoint,
 }
@@ -65,6 +77,7 @@ impl Ledger {
             Action::Show { index } => show(call, *index),
             Action::Verify(verify) => verify.run(call),
             Action::Receipt { index, reveal } => receipt(call, *index, *reveal),
+            Action::Signature { index, to } => signature::write(call, *index, to),
             Action::Checkpoint => verify::checkpoint(call),
         }
     }

@@ -68,11 +68,21 @@ fn table(answer: &Value) -> Result<(), Failure> {
             "/confirmed_by",
             "/passkeys",
         ];
-        columns.iter().map(|column| at(person, column)).collect()
+        let mut row: Vec<String> = columns.iter().map(|column| at(person, column)).collect();
+        let keys = print::list(person, "ssh_keys");
+        row.push(keys.iter().filter(|key| at(key, "/counts") == "yes").count().to_string());
+        row
     };
     let rows: Vec<Vec<String>> = print::list(answer, "people").iter().map(row).collect();
-    print::table(
-        &["NAME", "COUNTS", "WAITS FOR", "FOUNDER", "INVITED BY", "CONFIRMED BY", "PASSKEYS"],
-        &rows,
-    )
+    let headings = [
+        "NAME",
+        "COUNTS",
+        "WAITS FOR",
+        "FOUNDER",
+        "INVITED BY",
+        "CONFIRMED BY",
+        "PASSKEYS",
+        "SSH KEYS",
+    ];
+    print::table(&headings, &rows)
 }

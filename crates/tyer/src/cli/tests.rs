@@ -175,9 +175,7 @@ fn enrol_everybody(data: &Path) {
     let mut store = crate::store::sqlite::Sqlite::open(&data.join("tyer.db")).expect("the store");
     let mut change = crate::store::Change::default();
     for mut person in crate::founding::people(data).expect("people") {
-        person
-            .keys
-            .push(tyer_core::record::PublicKey { credential: "c".to_owned(), cose: "k".to_owned() });
+        person.keys.push(tyer_core::record::PublicKey::passkey("c", "k"));
         let id = person.id.clone();
         change = change.put(crate::store::Table::Person, id.as_str(), &person);
     }

@@ -166,7 +166,8 @@ fn asks(card: &CardBody) -> Markup {
             ul.approvals {
                 @for approval in &card.approvals {
                     li {
-                        b { (Line(&approval.person)) } " as " (approval.standing) ", " (words::civil(approval.at))
+                        b { (Line(&approval.person)) } " as " (approval.standing) ", by " (approval.signed_by) ", "
+                        (words::civil(approval.at))
                         @if !approval.comment.is_empty() { blockquote { (Block(&approval.comment)) } }
                     }
                 }
@@ -188,14 +189,19 @@ fn choice(card: &CardBody, beholder: &Beholder<'_>) -> Choice {
         return Choice { approve: false, reject: false };
     }
     let controls = is_theirs(hold, beholder);
-    let again = card.approvals.iter().any(|approval| approval.person == beholder.me);
-    let helps =
-        if controls { hold.needs.controller } else { hold.needs.peers.max(hold.needs.owners) > 0 };
+    let again = has_approved(card, beholder.me);
+    let helps = if controls { hold.needs.controller } else { hold.needs.people() > 0 };
     Choice { approve: helps && !again && beholder.no_peer.is_none(), reject: true }
 }
 
 fn is_theirs(hold: &HoldBody, beholder: &Beholder<'_>) -> bool {
     hold.controller == beholder.me || hold.also.iter().any(|also| also == beholder.me)
+}
+
+/// Whether the person has approved by passkey; by an SSH key only, they can still do so.
+fn has_approved(card: &CardBody, me: &str) -> bool {
+    let by_passkey = |assurance: &str| matches!(assurance, "passkey" | "hardware");
+    card.approvals.iter().any(|approval| approval.person == me && by_passkey(approval.assurance))
 }
 
 fn decision(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
@@ -242,12 +248,12 @@ fn notes(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
                     "Your approval does not count: this needs other people. You can only reject."
                 }
             }
-        } @else if !hold.needs.controller || hold.needs.peers.max(hold.needs.owners) > 0 {
+        } @else if !hold.needs.controller || hold.needs.people() > 0 {
             // Somebody else's agreement helps; nothing to explain.
         } @else {
             p.notice { "Only " b { (Line(&hold.controller)) } ", who controls the session, is asked. You can only reject." }
         }
-        @if card.approvals.iter().any(|approval| approval.person == beholder.me) {
+        @if has_approved(card, beholder.me) {
             p.notice { "You have approved this." }
         }
         @if hold.state == "approved" {
@@ -299,8 +305,25 @@ mod tests {
             (card.hold.needs.peers, card.hold.needs.owners) = (0, 0);
             card.hold.needs.controller = true;
         };
+        let by_any_key = |card: &mut CardBody| {
+            (card.hold.needs.peers, card.hold.needs.owners, card.hold.needs.signers) = (0, 0, 1);
+        };
+        check("carol", &by_any_key, (true, true));
+        check("alice", &by_any_key, (false, true));
+        // Who approved by an SSH key may do so by passkey, which counts for more.
+        check("bob", &|card| card.approvals[0].assurance = "software", (true, true));
         check("carol", &only_controller, (false, true));
         check("alice", &only_controller, (true, true));
+    }
+
+    #[test]
+    fn by_what_each_approval_was_signed_is_said() {
+        let mut card = sample::card();
+        let page = main(&card, &beholder("carol")).into_string();
+        assert!(page.contains("as owner, by a passkey, "), "{page}");
+        card.approvals[0].signed_by = "a software SSH key".to_owned();
+        let page = main(&card, &beholder("carol")).into_string();
+        assert!(page.contains("as owner, by a software SSH key, "), "{page}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::escape::Line;
 use super::words;
-use crate::api::bodies::PersonBody;
+use crate::api::bodies::{PersonBody, SshKeyBody};
 
 pub(super) fn main(people: &[PersonBody], me: &str) -> Markup {
     let counting = people.iter().filter(|person| person.counts).count();
@@ -44,6 +44,19 @@ pub(super) fn main(people: &[PersonBody], me: &str) -> Markup {
                     button #link.primary type="submit" { "Say so with passkey" }
                 }
             }
+            section {
+                h2 { "Add an SSH key of yours" }
+                p.quiet {
+                    "With it you answer holds from a terminal: " code { "tyer approve" } " and " code { "tyer reject" }
+                    ". It counts after somebody other than you has confirmed it, and only where a policy takes "
+                    "people by any key. Nobody else can ever add it."
+                }
+                form #key-form {
+                    label for="key" { "Public key" span.quiet { " (the line of the .pub file)" } }
+                    textarea #key name="key" required rows="3" maxlength="4096" autocomplete="off" spellcheck="false" {}
+                    div.buttons { button #add-key.primary type="submit" { "Add with passkey" } }
+                }
+            }
         }
     }
 }
@@ -77,6 +90,38 @@ fn row(person: &PersonBody, me: &str) -> Markup {
             }
             @if person.waiting_for == Some("confirmation") { (confirm(person, me)) }
             @else if person.counts && !person.founder { (stand_behind(person, me)) }
+            @for key in &person.ssh_keys { (ssh_key(key, person, me)) }
+        }
+    }
+}
+
+fn ssh_key(key: &SshKeyBody, person: &PersonBody, me: &str) -> Markup {
+    let kind =
+        if key.assurance == "unattested" { "Security key, not attested" } else { "Software key" };
+    html! {
+        div data-key=(key.fingerprint) {
+            p {
+                "SSH key " code { (Line(&key.fingerprint)) } ". " (kind)
+                @if let Some(by) = &key.removed_by { ", removed by " (Line(by)) ": it counts no more." }
+                @else if let Some(by) = &key.confirmed_by { ", confirmed by " (Line(by)) "." }
+                @else { ", waits to be confirmed and does not count." }
+            }
+            @let waits = key.confirmed_by.is_none() && key.removed_by.is_none();
+            @if waits && person.name != me {
+                p { "Confirm only if " b { (Line(&person.name)) } " has told you this fingerprint by another way than this page." }
+                div.buttons {
+                    button.primary type="button" data-confirm-key=(key.fingerprint) data-owner=(person.name) {
+                        "Confirm key with passkey"
+                    }
+                }
+            }
+            @if key.removed_by.is_none() {
+                div.buttons {
+                    button type="button" data-remove-key=(key.fingerprint) data-owner=(person.name) {
+                        "Remove key with passkey"
+                    }
+                }
+            }
         }
     }
 }

@@ -76,9 +76,10 @@ pub(super) fn who(hold: &HoldBody) -> Markup {
 
 /// How many have agreed so far.
 pub(super) fn given(hold: &HoldBody) -> Markup {
-    let asked = hold.needs.peers.max(hold.needs.owners);
+    let asked = hold.needs.people();
+    let given = if hold.needs.signers > 0 { hold.given.signers } else { hold.given.peers };
     html! {
-        @if asked > 0 { span.given { " (" (hold.given.peers) " of " (asked) " so far)" } }
+        @if asked > 0 { span.given { " (" (given) " of " (asked) " so far)" } }
     }
 }
 

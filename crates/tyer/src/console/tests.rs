@@ -79,7 +79,7 @@ async fn bed() -> Bed {
         let link = crate::gateway::people::link(clock::now()).expect("a link").1;
         let id = PersonId::new(name);
         let mut person = crate::gateway::world::Person::named(id.clone(), counts, link);
-        person.keys.push(PublicKey { credential: format!("key-of-{name}"), cose: "AA".to_owned() });
+        person.keys.push(PublicKey::passkey(format!("key-of-{name}"), "AA"));
         let link = world.people.get(&id).and_then(|known| known.link.clone());
         person.link = link;
         world.people.insert(id, person);
@@ -136,7 +136,7 @@ fn hold(now: Timestamp) -> Hold {
         intent,
         purpose: "tidy up".to_owned(),
         facts: Facts::default(),
-        needs: Needs { controller: false, peers: 2, owners: 1 },
+        needs: Needs { peers: 2, owners: 1, ..Needs::default() },
         policies: vec!["guarded.dangerous".to_owned()],
         policy_set: Digest::of(b"policies"),
         taken: now,

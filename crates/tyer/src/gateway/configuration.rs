@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use tyer_core::intent::{Digest, PersonId, Upstream};
 use tyer_core::record::{Record, What};
-use tyer_core::statement::Decision;
+use tyer_core::statement::{Decision, Signed};
 
 use crate::clock;
 use crate::gateway::statements::Word;
@@ -80,7 +80,9 @@ impl Gateway {
         let mut parts = world.parts.clone();
         let part = parts.get_mut(&name).filter(|part| part.pending == Some(digest));
         let part = part.ok_or_else(|| ConfirmError::NothingPending(name.clone()))?;
-        if part.signed.iter().any(|earlier| earlier.statement.person == by.as_str()) {
+        let among = world.among();
+        let earlier = |signed: &Signed| PersonId::new(signed.statement.person.clone());
+        if part.signed.iter().any(|signed| among.are_one(&earlier(signed), &by)) {
             return Err(ConfirmError::Twice(by));
         }
         part.signed.push(signed);

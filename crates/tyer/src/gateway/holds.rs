@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tyer_core::assurance;
 use tyer_core::facts::{Card, Facts};
 use tyer_core::hold::{Approval, Changed, Event, Hold, Next, State, StepError};
 use tyer_core::intent::{HoldId, Intent, PersonId, SessionId, Timestamp};
@@ -213,7 +214,11 @@ impl Gateway {
         let Word { signed, by: person, comment, now } = word;
         let hold = self.answerable(world, &subject.hold, &person)?;
         let standing = self.standing_for(world, &hold, &person)?;
-        let approval = Approval { person: person.clone(), standing, at: now, comment, signed };
+        let key = self.key_of(world, &person, &signed.credential);
+        let assurance = key.map(|key| assurance::of_key(&key));
+        let assurance = assurance.ok_or_else(|| AnswerError::DoesNotCount(person.clone()))?;
+        let approval =
+            Approval { person: person.clone(), standing, at: now, comment, signed, assurance };
         match hold.step(Event::Approve(Box::new(approval)), now) {
             Next::Stays(hold, _) if hold.state_word() == "expired" => {
                 self.end_hold(world, hold, now).await?;
@@ -341,7 +346,17 @@ impl Gateway {
         session: &SessionId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let live = world.holds.iter().filter(|hold| hold.is_live() && hold.session() == session);
+        self.abandon(world, |hold| hold.session() == session, now).await
+    }
+
+    /// Takes back those holds.
+    pub(super) async fn abandon(
+        &self,
+        world: &mut World,
+        which: impl Fn(&Hold) -> bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let live = world.holds.iter().filter(|hold| hold.is_live() && which(hold));
         for hold in live.cloned().collect::<Vec<_>>() {
             if let Next::Stays(hold, Changed::Yes) = hold.step(Event::Abandon, now) {
                 self.end_hold(world, hold, now).await?;

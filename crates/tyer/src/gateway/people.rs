@@ -4,6 +4,7 @@
 //! enrols by the link, and counts only after somebody else than the inviter has confirmed them.
 
 use tyer_core::assertion::{self, Registration};
+use tyer_core::assurance;
 use tyer_core::intent::{Digest, PersonId, Timestamp};
 use tyer_core::limits::{ENROLMENT_MS, NAME_CHARS_MAX};
 use tyer_core::record::{PublicKey, Record, What};
@@ -97,8 +98,9 @@ impl Gateway {
         }
         let key = assertion::register(&self.config.console.relying_party, &statement, registration)
             .map_err(|error| PeopleError::Registration(error.to_string()))?;
-        let taken = world.people.values().flat_map(|other| &other.keys);
-        if taken.into_iter().any(|other| other.credential == key.credential || other.cose == key.cose) {
+        let ssh = world.people.values().flat_map(|other| &other.ssh).map(|ssh| &ssh.key);
+        let mut taken = world.people.values().flat_map(|other| &other.keys).chain(ssh);
+        if taken.any(|other| assurance::are_same(other, &key)) {
             return Err(PeopleError::Registration("this passkey is enrolled already".to_owned()).into());
         }
         Ok(self.enrol(&mut world, person, key, now).await?)
@@ -218,7 +220,7 @@ impl Gateway {
         self.keep_person(world, &known, Change::default().leaf(&Record::new(now, what))).await
     }
 
-    async fn keep_person(
+    pub(super) async fn keep_person(
         &self,
         world: &mut World,
         person: &Person,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use tyer_core::assurance::Assurance;
 use tyer_core::hold::{Hold, Standing, StepError};
 use tyer_core::intent::{HoldId, Intent, PersonId};
 use tyer_core::verdict::Approvals;
@@ -61,26 +62,20 @@ impl Gateway {
 
     /// The most agreement that could still be had: every person who counts, in their best standing.
     pub(super) fn possible(&self, world: &World, intent: &Intent) -> Approvals {
-        let (mut possible, among) = (Approvals::default(), world.among());
-        let (mut peers, mut owners): (Vec<&PersonId>, Vec<&PersonId>) = Default::default();
+        let among = world.among();
+        let mut humans: Vec<(&PersonId, Standing)> = Vec::new();
         for person in world.counting().map(|person| &person.id) {
             let standing = self.standing(person, intent);
-            if standing == Standing::Controller {
-                possible.controller = true;
-            } else if among.barred(person, &intent.principal).is_none() {
-                // One human under two names is one of them.
-                let is_new =
-                    |seen: &[&PersonId]| !seen.iter().any(|other| among.are_one(other, person));
-                if is_new(&peers) {
-                    peers.push(person);
-                }
-                if standing == Standing::Owner && is_new(&owners) {
-                    owners.push(person);
-                }
+            if standing != Standing::Controller && among.barred(person, &intent.principal).is_some() {
+                continue;
+            }
+            match humans.iter_mut().find(|(other, _)| among.are_one(other, person)) {
+                Some((_, best)) => *best = standing.max(*best),
+                None => humans.push((person, standing)),
             }
         }
-        let number = |names: Vec<_>| u32::try_from(names.len()).unwrap_or(u32::MAX);
-        (possible.peers, possible.owners) = (number(peers), number(owners));
-        possible
+        // Whoever counts has a passkey, and no key of anybody's is attested.
+        let with = |possible: Approvals, (_, standing)| possible.with(standing, Assurance::Passkey);
+        humans.into_iter().fold(Approvals::default(), with)
     }
 }

@@ -1,13 +1,15 @@
 //! Statements: what people are handed to sign, and what their signatures set off.
 //!
 //! Every decision of a person goes this way: the gateway fills in the statement (so that nobody signs
-//! digests that a browser made up), the person's passkey signs its digest, and the signature is verified
-//! against the key that was enrolled before anything happens. A statement is good once and for minutes.
+//! digests that a browser made up), the person's passkey signs its digest, or their SSH key the statement as a file,
+//! and the signature is verified against the key that was enrolled before anything happens. A statement is good once
+//! and for minutes.
 
-use tyer_core::assertion;
+use tyer_core::assurance;
 use tyer_core::intent::{Digest, HoldId, PersonId, Timestamp};
 use tyer_core::limits::CHALLENGE_MS;
 use tyer_core::record::PublicKey;
+use tyer_core::sshsig;
 use tyer_core::statement::{Decision, Signed, Statement};
 
 use crate::clock;
@@ -15,6 +17,7 @@ use crate::gateway::Gateway;
 use crate::gateway::configuration::ConfirmError;
 use crate::gateway::freeze::ThawError;
 use crate::gateway::holds::AnswerError;
+use crate::gateway::keys::KeyError;
 use crate::gateway::people::PeopleError;
 use crate::gateway::world::World;
 use crate::secret::{self, NoRandomness};
@@ -33,6 +36,12 @@ pub(crate) enum Wish {
     Thaw,
     Configure(String),
     SignIn,
+    /// An SSH key of one's own, as OpenSSH writes it.
+    AddKey(String),
+    /// Somebody's SSH key, by its fingerprint.
+    ConfirmKey(String),
+    /// Anybody's SSH key, by its fingerprint.
+    RemoveKey(String),
 }
 
 /// A passkey's answer to a statement; byte strings are base64url.
@@ -62,11 +71,14 @@ pub(crate) enum DecisionError {
     #[error("this took too long or was used already; look at the page again and repeat it")]
     Stale,
     /// The signature does not hold.
-    #[error("the passkey's signature does not hold: {0}")]
+    #[error("the signature does not hold: {0}")]
     Signature(String),
     /// The key belongs to nobody, or to somebody else.
     #[error("this passkey is not enrolled here")]
     UnknownKey,
+    /// The SSH key belongs to nobody, or nobody has confirmed it.
+    #[error("the SSH key {0} is nobody's here, or waits to be confirmed")]
+    UnknownSshKey(String),
     #[error(transparent)]
     Answer(#[from] AnswerError),
     #[error(transparent)]
@@ -75,6 +87,8 @@ pub(crate) enum DecisionError {
     Thaw(#[from] ThawError),
     #[error(transparent)]
     Confirm(#[from] ConfirmError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
     #[error(transparent)]
     Random(#[from] NoRandomness),
 }
@@ -107,8 +121,27 @@ impl Gateway {
             Wish::Thaw => Self::thawing(&world)?,
             Wish::Configure(part) => Self::configuring(&world, &part)?,
             Wish::SignIn => Decision::SignIn,
+            Wish::AddKey(key) => Self::adding(&world, person, &key)?,
+            Wish::ConfirmKey(fingerprint) => Self::confirming(&world, &fingerprint)?,
+            Wish::RemoveKey(fingerprint) => Self::removing(&world, &fingerprint)?,
         };
         let statement = self.statement(person, what)?;
+        remember(&mut world, statement.clone());
+        Ok(statement)
+    }
+
+    /// A statement about a hold for whoever has the SSH key of that fingerprint to sign.
+    pub(crate) async fn prepare_for_key(
+        &self,
+        fingerprint: &str,
+        (hold, approve): (&HoldId, bool),
+    ) -> Result<Statement, DecisionError> {
+        let mut world = self.world().await;
+        let person = world.people.values().find(|person| person.key(fingerprint).is_some());
+        let unknown = || DecisionError::UnknownSshKey(fingerprint.to_owned());
+        let person = person.ok_or_else(unknown)?.id.clone();
+        let what = Self::hold_decision(&world, hold, approve)?;
+        let statement = self.statement(Some(&person), what)?;
         remember(&mut world, statement.clone());
         Ok(statement)
     }
@@ -149,27 +182,57 @@ impl Gateway {
             client_data: assertion.client_data,
             signature: assertion.signature,
         };
-        let by = self.signer(&world, &signed)?;
+        self.carry_out(&mut world, signed, (comment, now)).await
+    }
+
+    /// As [`Gateway::decide_signed`], for a statement that an SSH key signed as a file; `armored` is what
+    /// `ssh-keygen -Y sign` made.
+    pub(crate) async fn decide_by_ssh(
+        &self,
+        nonce: &str,
+        armored: &str,
+        comment: String,
+    ) -> Result<Effected, DecisionError> {
+        let now = clock::now();
+        let mut world = self.world().await;
+        let statement = take(&mut world, nonce, now)?;
+        let (signature, credential) = sshsig::take_armored(armored)
+            .map_err(|error| DecisionError::Signature(error.to_string()))?;
+        let (authenticator_data, client_data) = (String::new(), String::new());
+        let signed = Signed { statement, credential, authenticator_data, client_data, signature };
+        self.carry_out(&mut world, signed, (comment, now)).await
+    }
+
+    async fn carry_out(
+        &self,
+        world: &mut World,
+        signed: Signed,
+        (comment, now): (String, Timestamp),
+    ) -> Result<Effected, DecisionError> {
+        let by = self.signer(world, &signed)?;
         let what = signed.statement.what.clone();
         let word = Word { signed, by, comment, now };
         match what {
-            Decision::Approve(subject) => self.approve(&mut world, word, &subject).await?,
-            Decision::Reject(subject) => self.reject(&mut world, word, &subject).await?,
+            Decision::Approve(subject) => self.approve(world, word, &subject).await?,
+            Decision::Reject(subject) => self.reject(world, word, &subject).await?,
             Decision::Invite { person: guest } => {
-                let token = self.invite(&mut world, word, guest).await?;
+                let token = self.invite(world, word, guest).await?;
                 return Ok(Effected::Invited { token });
             }
             Decision::Confirm { person: guest, credential } => {
-                self.confirm(&mut world, word, guest, credential).await?;
+                self.confirm(world, word, guest, credential).await?;
             }
             Decision::Link { person, other } => {
-                self.link_names(&mut world, word, (person, other)).await?;
+                self.link_names(world, word, (person, other)).await?;
             }
-            Decision::Thaw { frozen } => self.thaw(&mut world, word, frozen).await?,
+            Decision::Thaw { frozen } => self.thaw(world, word, frozen).await?,
             Decision::Configure { part, digest } => {
-                self.confirm_part(&mut world, word, part, digest).await?;
+                self.confirm_part(world, word, part, digest).await?
             }
             Decision::SignIn => return Ok(Effected::SignedIn(word.by)),
+            Decision::AddKey { key } => self.add_key(world, word, &key).await?,
+            Decision::ConfirmKey { person, key } => self.confirm_key(world, word, &person, key).await?,
+            Decision::RemoveKey { person, key } => self.remove_key(world, word, &person, key).await?,
             Decision::Enrol { .. } => return Err(DecisionError::Stale),
         }
         Ok(Effected::Done)
@@ -178,7 +241,7 @@ impl Gateway {
     /// The person whose enrolled key signed; must be the person the statement was made for.
     fn signer(&self, world: &World, signed: &Signed) -> Result<PersonId, DecisionError> {
         let enrolled = world.people.values().find_map(|person| {
-            let key = person.keys.iter().find(|key| key.credential == signed.credential)?;
+            let key = person.key(&signed.credential)?;
             Some((person.id.clone(), key.clone()))
         });
         let (person, key) = enrolled.ok_or(DecisionError::UnknownKey)?;
@@ -187,20 +250,19 @@ impl Gateway {
         if !anonymous && named != person.as_str() {
             return Err(DecisionError::UnknownKey);
         }
-        assertion::verify(&self.config.console.relying_party, signed, &key)
+        assurance::verify(&self.config.console.relying_party, signed, &key)
             .map_err(|error| DecisionError::Signature(error.to_string()))?;
         Ok(person)
     }
 
-    /// The enrolled key of a person by its credential id.
+    /// The key of a person by its id, if its signatures may count.
     pub(super) fn key_of(
         &self,
         world: &World,
         person: &PersonId,
         credential: &str,
     ) -> Option<PublicKey> {
-        let keys = &world.people.get(person)?.keys;
-        keys.iter().find(|key| key.credential == credential).cloned()
+        world.people.get(person)?.key(credential).cloned()
     }
 }
 

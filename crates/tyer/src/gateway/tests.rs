@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tyer_core::assurance::Assurance;
 use tyer_core::hold::{Approval, Hold, Standing};
 use tyer_core::intent::{
     Act, Acts, Digest, Effect, Kind, Narrowing, PersonId, Resource, Reversibility,
@@ -53,7 +54,7 @@ async fn bed(address: &str) -> Bed {
     let store = Sqlite::open(&path.join(crate::serve::STORE)).unwrap();
     let mut world = World::load(&store).unwrap();
     let alice = world.people.get_mut(&PersonId::new("alice")).unwrap();
-    alice.keys.push(PublicKey { credential: "key".to_owned(), cose: "AA".to_owned() });
+    alice.keys.push(PublicKey::passkey("key", "AA"));
     assert!(Person::counts(alice));
     let signer = crate::serve::signer(&path, &store).unwrap();
     let sequencer = Sequencer::start(store, signer).unwrap();
@@ -176,7 +177,8 @@ fn approval(hold: &Hold) -> Approval {
         signature: String::new(),
     };
     let (person, standing) = (PersonId::new("alice"), Standing::Controller);
-    Approval { person, standing, at: clock::now(), comment: String::new(), signed }
+    let (at, comment, assurance) = (clock::now(), String::new(), Assurance::Passkey);
+    Approval { person, standing, at, comment, signed, assurance }
 }
 
 fn failed(code: &str) -> Outcome {

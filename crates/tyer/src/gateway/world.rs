@@ -34,8 +34,27 @@ pub(crate) struct Person {
     pub(crate) one_with: BTreeSet<PersonId>,
     /// Their passkeys.
     pub(crate) keys: Vec<PublicKey>,
+    /// Their SSH keys.
+    #[serde(default)]
+    pub(crate) ssh: Vec<SshKey>,
     /// The enrolment link that was printed for them, by the digest of its token.
     pub(crate) link: Option<Link>,
+}
+
+/// An SSH key that a person added. It counts once somebody else has confirmed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SshKey {
+    pub(crate) key: PublicKey,
+    pub(crate) confirmed_by: Option<PersonId>,
+    /// It counts no more, and stays so that nobody adds it again.
+    pub(crate) removed_by: Option<PersonId>,
+}
+
+impl SshKey {
+    /// Whether its signatures count, if its owner's do.
+    pub(crate) fn counts(&self) -> bool {
+        self.confirmed_by.is_some() && self.removed_by.is_none()
+    }
 }
 
 /// An enrolment link: whoever has the token may enrol once, until it expires.
@@ -56,6 +75,7 @@ impl Person {
             confirmed_also: Vec::new(),
             one_with: BTreeSet::new(),
             keys: Vec::new(),
+            ssh: Vec::new(),
             link: Some(link),
         }
     }
@@ -63,6 +83,13 @@ impl Person {
     /// Everybody who has confirmed them.
     pub(crate) fn confirmers(&self) -> impl Iterator<Item = &PersonId> {
         self.confirmed_by.iter().chain(&self.confirmed_also)
+    }
+
+    /// The key of theirs with that id, if its signatures may count: a passkey, or an SSH key that was confirmed.
+    pub(crate) fn key(&self, credential: &str) -> Option<&PublicKey> {
+        let confirmed = self.ssh.iter().filter(|ssh| ssh.counts());
+        let mut keys = self.keys.iter().chain(confirmed.map(|ssh| &ssh.key));
+        keys.find(|key| key.credential == credential)
     }
 
     /// Whether their word counts: enrolled, and a founder or confirmed by somebody independent.

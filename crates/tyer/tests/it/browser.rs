@@ -281,3 +281,28 @@ async fn two_people_confirm_a_changed_configuration() {
     ask(&agent, "UPDATE customers SET name = name WHERE id = 1").await.expect("staging flows");
     desk.close().await;
 }
+
+#[tokio::test]
+async fn an_ssh_key_is_added_confirmed_and_removed() {
+    const KEY: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOzBtYcn8/ErMZSIGp7LneCyjOeyByMNjpMP4bznXiVs bob@home";
+    let desk = Desk::new().await;
+    let Desk { alice, bob, .. } = &desk;
+    tokio::join!(alice.open("/people"), bob.open("/people"));
+    bob.fill("#key", KEY).await;
+    bob.click("#add-key").await;
+    bob.sees("#message", "Added. Somebody other than you has to confirm it").await;
+    let (row, confirm) = ("li[data-person=bob] [data-key]", "li[data-person=bob] [data-confirm-key]");
+    alice.sees(row, "Software key, waits to be confirmed and does not count").await;
+    assert!(!bob.has(confirm).await, "not by the owner");
+    alice.picture("ssh-key").await;
+    alice.click(confirm).await;
+    alice.sees("#message", "You confirmed a key of bob").await;
+    bob.sees(row, "confirmed by alice").await;
+    alice.click("li[data-person=bob] [data-remove-key]").await;
+    alice.agree().await;
+    alice.sees("#message", "You removed a key of bob").await;
+    bob.sees(row, "removed by alice: it counts no more").await;
+    assert!(!bob.has("[data-remove-key]").await);
+    desk.close().await;
+}

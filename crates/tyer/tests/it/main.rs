@@ -59,6 +59,8 @@ mod sequence;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod ssh;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod suites;

@@ -8,6 +8,7 @@ use crate::bed::{Bed, ask, record};
 use crate::proposals::propose;
 
 const OBSERVED: Shape = Shape {
+    policy: "",
     preset: "ask",
     environment: "production",
     owners: &["bob"],

@@ -73,7 +73,7 @@ fn decide(policies: &Policies, sql: &str, frozen: bool) -> &'static str {
         frozen,
         narrowing: &Narrowing::default(),
         given: Approvals::default(),
-        possible: Approvals { controller: true, peers: 2, owners: 1 },
+        possible: Approvals { controller: true, peers: 2, owners: 1, signers: 2, hardware: 0 },
         asked: false,
         facts: &Facts::default(),
     };

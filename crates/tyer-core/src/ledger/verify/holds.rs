@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::assurance;
 use crate::hold::Standing;
 use crate::intent::{Digest, HoldId, PersonId, Principal, Timestamp, Upstream};
 use crate::people::People;
@@ -128,10 +129,15 @@ impl Parked {
         self.approvals.contains(approval)
     }
 
-    /// The name under which that human has approved it.
-    pub(super) fn approved_by(&self, person: &PersonId, people: &People) -> Option<&PersonId> {
-        let mut names = self.approvals.iter().map(|approval| &approval.person);
-        names.find(|name| people.are_one(name, person))
+    /// The name under which that human has approved it before: another one of theirs, or the same by such a key or a
+    /// better one.
+    pub(super) fn approved_by(&self, again: &ApprovalRecord, people: &People) -> Option<&PersonId> {
+        let assurance = |approval: &ApprovalRecord| assurance::of_key(&approval.key);
+        let stands = |before: &&ApprovalRecord| {
+            people.are_one(&before.person, &again.person)
+                && (before.person != again.person || assurance(before) >= assurance(again))
+        };
+        self.approvals.iter().find(stands).map(|before| &before.person)
     }
 
     pub(super) fn keep(&mut self, approval: &ApprovalRecord) {
@@ -147,25 +153,22 @@ impl Parked {
 
     /// What is wrong with the approvals that count, taken together.
     pub(super) fn enough(&self, counted: &[&ApprovalRecord]) -> Result<(), String> {
-        let number = |owners_only: bool| {
-            let counts = |approval: &&&ApprovalRecord| match approval.standing {
-                Standing::Owner => true,
-                Standing::Peer => !owners_only,
-                Standing::Controller => false,
-            };
-            u32::try_from(counted.iter().filter(counts).count()).unwrap_or(u32::MAX)
-        };
-        let controller = counted.iter().any(|approval| approval.standing == Standing::Controller);
-        let given = Approvals { controller, peers: number(false), owners: number(true) };
+        let given = counted.iter().fold(Approvals::default(), |given, approval| {
+            given.with(approval.standing, assurance::of_key(&approval.key))
+        });
         if self.needs.met_by(&given) {
             return Ok(());
         }
         Err(format!(
             "it ran without the people that it needed ({}): what counts is {} by peers, {} of them \
-             owners{}",
+             owners{}{}",
             self.needs.in_words(),
             given.peers,
             given.owners,
+            match given.signers.saturating_sub(given.peers) {
+                0 => String::new(),
+                weaker => format!(", {weaker} by less than a passkey"),
+            },
             if given.controller { ", and the controller's own" } else { "" },
         ))
     }

@@ -8,9 +8,11 @@ use super::Tree;
 use super::holds::Holds;
 use super::people::People;
 use crate::assertion::{self, RelyingParty};
+use crate::assurance;
 use crate::intent::{Digest, HoldId, PersonId, Timestamp};
 use crate::limits::{GRANT_MS_MAX, HOLD_MS_MAX};
 use crate::record::{ApprovalRecord, PublicKey, RequestRecord, What};
+use crate::sshsig;
 use crate::statement::{Decision, Signed};
 use crate::verdict::{LeafIndex, Outcome};
 
@@ -68,7 +70,10 @@ impl Meaning {
             What::Enrolled { .. }
             | What::Invited { .. }
             | What::Confirmed { .. }
-            | What::Linked { .. } => self.person(place, what),
+            | What::Linked { .. }
+            | What::KeyAdded { .. }
+            | What::KeyConfirmed { .. }
+            | What::KeyRemoved { .. } => self.person(place, what),
             What::Held { card, expires } => {
                 let opened = self.holds.open(card, *expires, self.people.counting_names());
                 let late = || "the hold stays open longer than a hold may".to_owned();
@@ -150,6 +155,45 @@ impl Meaning {
                 self.people.link(person, other);
                 Ok(())
             }
+            What::KeyAdded { .. } | What::KeyConfirmed { .. } | What::KeyRemoved { .. } => {
+                self.ssh_key(place, what)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn ssh_key(&mut self, place: &Place<'_>, what: &What) -> Result<(), String> {
+        match what {
+            What::KeyAdded { person, key, signed } => {
+                sshsig::check_key(key).map_err(|why| format!("the SSH key of {person}: {why}"))?;
+                let decision = Decision::AddKey { key: key.ssh.clone() };
+                self.counted(place, &Claim { person, signed, decision, by: place.at })?;
+                self.people.add_key(person, key)
+            }
+            What::KeyConfirmed { person, by, signed } => {
+                let Decision::ConfirmKey { key, .. } = signed.statement.what else {
+                    return Err(format!("{by} signed another decision"));
+                };
+                if self.people.among().are_one(by, person) {
+                    return Err(format!("{by} confirmed a key of their own"));
+                }
+                if !self.people.key_waits(person, key) {
+                    return Err(format!("{person} has no such SSH key that waits for confirmation"));
+                }
+                let decision = Decision::ConfirmKey { person: person.clone(), key };
+                self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
+                self.people.confirm_key(person, key);
+                Ok(())
+            }
+            What::KeyRemoved { person, by, signed } => {
+                let Decision::RemoveKey { key, .. } = signed.statement.what else {
+                    return Err(format!("{by} signed another decision"));
+                };
+                let decision = Decision::RemoveKey { person: person.clone(), key };
+                self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
+                let removed = self.people.remove_key(person, key);
+                removed.then_some(()).ok_or_else(|| format!("{person} has no such SSH key"))
+            }
             _ => Ok(()),
         }
     }
@@ -193,7 +237,7 @@ impl Meaning {
             What::Approved { hold, approval } => {
                 let among = self.people.among();
                 let parked = self.holds.live(hold)?;
-                if let Some(name) = parked.approved_by(&approval.person, &among) {
+                if let Some(name) = parked.approved_by(approval, &among) {
                     return Err(format!("{name} approved hold {hold} before"));
                 }
                 self.approval(place, hold, approval)?;
@@ -220,12 +264,14 @@ impl Meaning {
         let ApprovalRecord { person, signed, key, at: by, .. } = approval;
         let parked = self.holds.get(hold)?;
         parked.admits(approval, &self.people.among())?;
-        if parked.has_verified(approval) {
+        let (decision, verified) =
+            (Decision::Approve(parked.subject(hold)), parked.has_verified(approval));
+        // Also of one that was verified: its key may have been removed since.
+        self.same_key(person, signed, key)?;
+        if verified {
             return Ok(());
         }
-        let decision = Decision::Approve(parked.subject(hold));
         in_time(*by, place.at, || format!("the approval of {person} is dated after its leaf"))?;
-        self.same_key(person, signed, key)?;
         self.counted(place, &Claim { person, signed, decision, by: *by })
     }
 
@@ -331,6 +377,7 @@ impl Meaning {
         signed: &[Signed],
     ) -> Vec<String> {
         let (mut wrong, mut counted) = (Vec::new(), BTreeSet::new());
+        let among = self.people.among();
         // Nobody signs at the moment of the leaf but the last one, so the latest expiry is compared.
         let last = signed.iter().map(|signed| signed.statement.expires).max();
         for signed in signed {
@@ -342,6 +389,7 @@ impl Meaning {
                 signed.statement.expires
             };
             match self.counted(place, &Claim { person, signed, decision, by }) {
+                Ok(()) if counted.iter().any(|other| among.are_one(other, person)) => {}
                 Ok(()) => {
                     counted.insert(person.clone());
                 }
@@ -361,7 +409,7 @@ impl Meaning {
         wrong
     }
 
-    /// Checks a signature by a person who counts, with the passkey that they enrolled.
+    /// Checks a signature by a person who counts, with a key of theirs that counts.
     fn counted(&mut self, place: &Place<'_>, claim: &Claim<'_>) -> Result<(), String> {
         let key = self.people.counting(claim.person, &claim.signed.credential)?.clone();
         self.verify(place, claim, &key)
@@ -391,7 +439,7 @@ impl Meaning {
             return Err(format!("{person} signed on top of another ledger than this one"));
         }
         let party = self.party(&statement.origin)?;
-        assertion::verify(&party, claim.signed, key)
+        assurance::verify(&party, claim.signed, key)
             .map_err(|why| format!("the signature of {person}: {why}"))?;
         self.party = Some(party);
         self.signatures = self.signatures.saturating_add(1);

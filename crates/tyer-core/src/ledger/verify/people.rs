@@ -1,10 +1,12 @@
-//! Who is a person of this Tyer, and which of their passkeys count, as the leaves so far say.
+//! Who is a person of this Tyer, and which of their keys count, as the leaves so far say.
 //!
 //! The first two people found it and count at once. Everybody else, and every further passkey, is
-//! invited by one person that counts and confirmed by another.
+//! invited by one person that counts and confirmed by another. An SSH key is added by whoever has it, and
+//! confirmed by another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::assurance;
 use crate::intent::{Digest, PersonId};
 use crate::people::{self, Known};
 use crate::record::PublicKey;
@@ -21,6 +23,16 @@ pub(super) struct People {
     confirmed: BTreeMap<PersonId, BTreeSet<PersonId>>,
     /// Names that are one human.
     linked: Vec<(PersonId, PersonId)>,
+    /// SSH keys, also of those who do not count.
+    keys: Vec<SshKey>,
+}
+
+#[derive(Debug)]
+struct SshKey {
+    person: PersonId,
+    key: PublicKey,
+    counts: bool,
+    removed: bool,
 }
 
 #[derive(Debug)]
@@ -28,6 +40,12 @@ struct Passkey {
     key: PublicKey,
     inviter: Option<PersonId>,
     counts: bool,
+}
+
+impl SshKey {
+    fn is(&self, person: &PersonId, key: Digest) -> bool {
+        self.person == *person && self.key.digest() == key
+    }
 }
 
 impl People {
@@ -46,7 +64,8 @@ impl People {
         let known = |passkey: &Passkey| {
             passkey.key.credential == key.credential || passkey.key.cose == key.cose
         };
-        if self.passkeys.values().flatten().any(known) {
+        let is_ssh_key = |ssh: &SshKey| assurance::are_same(&ssh.key, key);
+        if self.passkeys.values().flatten().any(known) || self.keys.iter().any(is_ssh_key) {
             return Err(format!("the passkey of {person} was enrolled before"));
         }
         let founder = self.passkeys.len() < FOUNDERS && !self.passkeys.contains_key(person);
@@ -97,8 +116,48 @@ impl People {
         }
     }
 
-    /// The passkey with that id, if the person enrolled it and it counts.
+    /// Adds an SSH key, which does not count yet. A key belongs to one person for ever.
+    pub(super) fn add_key(&mut self, person: &PersonId, key: &PublicKey) -> Result<(), String> {
+        let passkeys = self.passkeys.values().flatten().map(|passkey| &passkey.key);
+        let known = |known: &PublicKey| assurance::are_same(known, key);
+        if self.keys.iter().map(|ssh| &ssh.key).chain(passkeys).any(known) {
+            return Err(format!("the SSH key of {person} was added before"));
+        }
+        let (person, key) = (person.clone(), key.clone());
+        self.keys.push(SshKey { person, key, counts: false, removed: false });
+        Ok(())
+    }
+
+    /// Makes that SSH key of the person's count no more; whether there was such a key.
+    pub(super) fn remove_key(&mut self, person: &PersonId, key: Digest) -> bool {
+        let found = self.keys.iter_mut().find(|ssh| ssh.is(person, key) && !ssh.removed);
+        let Some(ssh) = found else { return false };
+        (ssh.counts, ssh.removed) = (false, true);
+        true
+    }
+
+    /// Whether that SSH key is the person's and does not count yet.
+    pub(super) fn key_waits(&self, person: &PersonId, key: Digest) -> bool {
+        self.keys.iter().any(|ssh| ssh.is(person, key) && !ssh.counts && !ssh.removed)
+    }
+
+    pub(super) fn confirm_key(&mut self, person: &PersonId, key: Digest) {
+        for ssh in self.keys.iter_mut().filter(|ssh| ssh.is(person, key)) {
+            ssh.counts = !ssh.removed;
+        }
+    }
+
+    /// The key with that id, if it is the person's and it counts.
     pub(super) fn counting(&self, person: &PersonId, credential: &str) -> Result<&PublicKey, String> {
+        let of_person = |ssh: &&SshKey| ssh.person == *person && ssh.key.credential == credential;
+        match self.keys.iter().find(of_person) {
+            Some(ssh) if ssh.counts => return Ok(&ssh.key),
+            Some(ssh) if ssh.removed => {
+                return Err(format!("{person} signed with an SSH key that was removed"));
+            }
+            Some(_) => return Err(format!("{person} signed with an SSH key that nobody confirmed")),
+            None => {}
+        }
         let Some(passkeys) = self.passkeys.get(person) else {
             return Err(format!("{person} signed before enrolling"));
         };

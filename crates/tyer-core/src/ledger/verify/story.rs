@@ -13,6 +13,7 @@ use crate::intent::{
 use crate::ledger::Head;
 use crate::ledger::checkpoint::SigningKey;
 use crate::record::{ApprovalRecord, CardRecord, Record, RequestRecord, What};
+use crate::sshsig::signer::Signer;
 use crate::statement::{Decision, Signed, Statement, Subject};
 use crate::verdict::{Basis, LeafIndex, Needs, Outcome};
 
@@ -24,6 +25,8 @@ pub(super) const LEDGER: &str = "tyer.example.com/ledger";
 pub(super) struct Story {
     pub(super) leaves: Vec<Vec<u8>>,
     pub(super) people: BTreeMap<String, Authenticator>,
+    /// SSH keys by the names of those who sign with them.
+    pub(super) keys: BTreeMap<String, Signer>,
     pub(super) origin: String,
     pub(super) now: Timestamp,
     pub(super) key: SigningKey,
@@ -40,6 +43,7 @@ impl Story {
         Self {
             leaves: Vec::new(),
             people: BTreeMap::new(),
+            keys: BTreeMap::new(),
             origin: ORIGIN.to_owned(),
             now: Timestamp(1_767_225_600_000),
             key: SigningKey::from_seed(LEDGER, &[1; 32]).unwrap(),
@@ -124,14 +128,65 @@ impl Story {
         self.confirm(name, by);
     }
 
+    /// Adds that key of the person's.
+    pub(super) fn add_key(&mut self, name: &str, signer: Signer) {
+        let key = signer.public();
+        self.keys.insert(name.to_owned(), signer);
+        let signed = self.sign(name, Decision::AddKey { key: key.ssh.clone() });
+        self.write(What::KeyAdded { person: person(name), key, signed });
+    }
+
+    pub(super) fn confirm_key(&mut self, name: &str, by: &str) {
+        let key = self.keys[name].public().digest();
+        let signed = self.sign(by, Decision::ConfirmKey { person: person(name), key });
+        self.write(What::KeyConfirmed { person: person(name), by: person(by), signed });
+    }
+
+    pub(super) fn remove_key(&mut self, name: &str, by: &str) {
+        let key = self.keys[name].public().digest();
+        let signed = self.sign(by, Decision::RemoveKey { person: person(name), key });
+        self.write(What::KeyRemoved { person: person(name), by: person(by), signed });
+    }
+
+    /// Adds an Ed25519 key of the person's, which `by` confirms.
+    pub(super) fn key(&mut self, name: &str, by: &str) {
+        self.add_key(name, Signer::ed25519(&format!("{name}'s key")));
+        self.confirm_key(name, by);
+    }
+
+    /// An approval that the person signed with their SSH key.
+    pub(super) fn by_key(&self, hold: &str, who: &str, standing: Standing) -> ApprovalRecord {
+        let statement = self.statement(who, Decision::Approve(subject(hold)));
+        ApprovalRecord {
+            signed: self.keys[who].sign(&statement),
+            key: self.keys[who].public(),
+            ..self.approval(hold, who, standing)
+        }
+    }
+
+    pub(super) fn approve_by_key(
+        &mut self,
+        hold: &str,
+        who: &str,
+        standing: Standing,
+    ) -> ApprovalRecord {
+        let approval = self.by_key(hold, who, standing);
+        self.write(What::Approved { hold: HoldId::new(hold), approval: approval.clone() });
+        approval
+    }
+
     /// Holds a request of alice's session that needs two peers, one of them an owner.
     pub(super) fn held(&mut self, hold: &str) {
+        self.held_for(hold, Needs { peers: 2, owners: 1, ..Needs::default() });
+    }
+
+    pub(super) fn held_for(&mut self, hold: &str, needs: Needs) {
         let card = CardRecord {
             hold: HoldId::new(hold),
             card: Digest::of(hold.as_bytes()),
             request: request(Effect::Destroy, None),
             purpose: String::new(),
-            needs: Needs { controller: false, peers: 2, owners: 1 },
+            needs,
             taken: self.now,
         };
         let expires = self.now.plus(3_600_000);

@@ -8,8 +8,9 @@ use super::*;
 use crate::assertion::authenticator::Authenticator;
 use crate::hold::Standing::{Controller, Owner, Peer};
 use crate::intent::{Effect, HoldId, Timestamp};
+use crate::sshsig::signer::Signer;
 use crate::statement::Decision;
-use crate::verdict::{LeafIndex, Outcome};
+use crate::verdict::{LeafIndex, Needs, Outcome};
 
 /// Writes on after the founding (leaves 0 to 5: founded, alice, bob, carol invited, enrolled and
 /// confirmed) and compares all findings.
@@ -385,7 +386,7 @@ fn passkeys_enter_by_the_rules() {
     check(unproven, &expect!["leaf 7: bob signed in place of dave"]);
     let unreadable = |story: &mut Story| {
         story.invite("dave", "alice");
-        let key = crate::record::PublicKey { credential: "AAAA".into(), cose: "AAAA".into() };
+        let key = crate::record::PublicKey::passkey("AAAA", "AAAA");
         let (person, invited_by) = (person("dave"), Some(person("alice")));
         story.write(What::Enrolled { person, key, invited_by, signed: None, counts: false });
     };
@@ -404,6 +405,286 @@ fn passkeys_enter_by_the_rules() {
         story.write(What::Confirmed { person: person("dave"), by: person("bob"), signed });
     };
     check(other_credential, &expect!["leaf 8: dave has no such passkey that waits for confirmation"]);
+}
+
+#[test]
+fn ssh_keys_enter_by_the_rules() {
+    let bob = || Signer::ed25519("bob's key");
+    check(|story| story.key("bob", "alice"), &expect![""]);
+    check(|story| story.key("bob", "bob"), &expect!["leaf 7: bob confirmed a key of their own"]);
+    let stranger = |story: &mut Story| {
+        story.people.insert("mallory".into(), Authenticator::eddsa("mallory"));
+        story.add_key("mallory", bob());
+    };
+    check(stranger, &expect!["leaf 6: mallory signed before enrolling"]);
+    let unconfirmed = |story: &mut Story| {
+        story.invite("dave", "alice");
+        story.enrol("dave", Some("alice"), false);
+        story.add_key("dave", bob());
+    };
+    check(unconfirmed, &expect!["leaf 8: dave signed before being confirmed, so it does not count"]);
+    let signed_by_another = |story: &mut Story| {
+        let key = bob().public();
+        let signed = story.sign("carol", Decision::AddKey { key: key.ssh.clone() });
+        story.write(What::KeyAdded { person: person("bob"), key, signed });
+    };
+    check(signed_by_another, &expect!["leaf 6: bob signed with a passkey that they did not enrol"]);
+    let another_key_than_signed = |story: &mut Story| {
+        let signed = story.sign("bob", Decision::AddKey { key: Signer::p256().public().ssh });
+        story.write(What::KeyAdded { person: person("bob"), key: bob().public(), signed });
+    };
+    check(another_key_than_signed, &expect!["leaf 6: bob signed another decision"]);
+    let twice = |story: &mut Story| {
+        story.key("bob", "alice");
+        story.add_key("bob", bob());
+        story.add_key("carol", bob());
+        story.add_key("carol", bob().sk("ssh:"));
+        story.add_key("carol", Signer::ed25519("bob"));
+    };
+    check(
+        twice,
+        &expect![[r#"
+            leaf 8: the SSH key of bob was added before
+            leaf 9: the SSH key of carol was added before
+            leaf 10: the SSH key of carol was added before
+            leaf 11: the SSH key of carol was added before"#]],
+    );
+    let confirmed_twice = |story: &mut Story| {
+        story.key("bob", "alice");
+        story.confirm_key("bob", "carol");
+    };
+    check(confirmed_twice, &expect!["leaf 8: bob has no such SSH key that waits for confirmation"]);
+}
+
+#[test]
+fn ssh_keys_are_confirmed_by_passkeys_of_others() {
+    let bob = || Signer::ed25519("bob's key");
+    let another_confirmed = |story: &mut Story| {
+        story.add_key("bob", bob());
+        story.add_key("carol", Signer::p256());
+        let key = story.keys["carol"].public().digest();
+        let signed = story.sign("alice", Decision::ConfirmKey { person: person("carol"), key });
+        story.write(What::KeyConfirmed { person: person("bob"), by: person("alice"), signed });
+    };
+    check(another_confirmed, &expect!["leaf 8: bob has no such SSH key that waits for confirmation"]);
+    let by_an_ssh_key = |story: &mut Story| {
+        story.key("carol", "alice");
+        story.add_key("bob", bob());
+        let key = bob().public().digest();
+        let statement = story.statement("carol", Decision::ConfirmKey { person: person("bob"), key });
+        let signed = story.keys["carol"].sign(&statement);
+        story.write(What::KeyConfirmed { person: person("bob"), by: person("carol"), signed });
+    };
+    check(
+        by_an_ssh_key,
+        &expect![
+            "leaf 9: the signature of carol: an SSH key approves and rejects, and decides nothing else"
+        ],
+    );
+    let passkey_of_an_ssh_key = |story: &mut Story| {
+        story.add_key("bob", Signer::ed25519("dave"));
+        story.invite("dave", "alice");
+        story.enrol("dave", Some("alice"), false);
+    };
+    check(passkey_of_an_ssh_key, &expect!["leaf 8: the passkey of dave was enrolled before"]);
+}
+
+#[test]
+fn ssh_keys_that_were_removed_count_no_more() {
+    let removed = |by: &'static str| {
+        move |story: &mut Story| {
+            story.key("bob", "alice");
+            story.held_for("H-1", Needs { signers: 1, ..Needs::default() });
+            let approval = story.approve_by_key("H-1", "bob", Owner);
+            story.remove_key("bob", by);
+            story.clear(Some("H-1"), vec![approval]);
+            story.held_for("H-2", Needs { signers: 1, ..Needs::default() });
+            story.approve_by_key("H-2", "bob", Owner);
+            story.add_key("bob", Signer::ed25519("bob's key"));
+            story.confirm_key("bob", "carol");
+            story.remove_key("bob", "carol");
+        }
+    };
+    check(
+        removed("bob"),
+        &expect![[r#"
+        leaf 11: bob signed with an SSH key that was removed
+        leaf 11: it ran without the people that it needed (one person other than the controller, by any of their keys): what counts is 0 by peers, 0 of them owners
+        leaf 13: bob signed with an SSH key that was removed
+        leaf 14: the SSH key of bob was added before
+        leaf 15: bob has no such SSH key that waits for confirmation
+        leaf 16: bob has no such SSH key"#]],
+    );
+    check(
+        removed("carol"),
+        &expect![[r#"
+        leaf 11: bob signed with an SSH key that was removed
+        leaf 11: it ran without the people that it needed (one person other than the controller, by any of their keys): what counts is 0 by peers, 0 of them owners
+        leaf 13: bob signed with an SSH key that was removed
+        leaf 14: the SSH key of bob was added before
+        leaf 15: bob has no such SSH key that waits for confirmation
+        leaf 16: bob has no such SSH key"#]],
+    );
+    let stranger = |story: &mut Story| {
+        story.key("bob", "alice");
+        story.people.insert("mallory".into(), Authenticator::eddsa("mallory"));
+        story.remove_key("bob", "mallory");
+    };
+    check(stranger, &expect!["leaf 8: mallory signed before enrolling"]);
+    let before_it_counted = |story: &mut Story| {
+        story.add_key("bob", Signer::p256());
+        story.remove_key("bob", "alice");
+        story.confirm_key("bob", "alice");
+    };
+    check(before_it_counted, &expect!["leaf 8: bob has no such SSH key that waits for confirmation"]);
+    let another_decision = |story: &mut Story| {
+        story.key("bob", "alice");
+        let key = story.keys["bob"].public().digest();
+        let signed = story.sign("carol", Decision::ConfirmKey { person: person("bob"), key });
+        story.write(What::KeyRemoved { person: person("bob"), by: person("carol"), signed });
+    };
+    check(another_decision, &expect!["leaf 8: carol signed another decision"]);
+}
+
+/// Bob's and carol's SSH keys count; H-1 asks for one person by any key. Then one thing is changed in the approval
+/// that bob's key signed, before it is written and used.
+fn by_key(change: impl Fn(&Story, &mut crate::record::ApprovalRecord)) -> impl Fn(&mut Story) {
+    move |story: &mut Story| {
+        story.key("bob", "alice");
+        story.key("carol", "alice");
+        story.held_for("H-1", Needs { signers: 1, ..Needs::default() });
+        let mut approval = story.by_key("H-1", "bob", Owner);
+        change(story, &mut approval);
+        story.write(What::Approved { hold: HoldId::new("H-1"), approval });
+    }
+}
+
+#[test]
+fn ssh_signatures_are_checked_again() {
+    use crate::sshsig::signer::Parts;
+    check(by_key(|_, _| {}), &expect![""]);
+    let resigned = |change: fn(&mut Parts)| {
+        by_key(move |story, it| {
+            let mut parts = Parts::of(&it.signed.statement);
+            change(&mut parts);
+            it.signed = story.keys["bob"].sign_parts(&it.signed.statement, &parts);
+        })
+    };
+    check(
+        resigned(|parts| parts.namespace = "git"),
+        &expect![
+            "leaf 11: the signature of bob: the SSH signature was made in another namespace than `tyer`"
+        ],
+    );
+    check(
+        resigned(|parts| parts.message.push(b' ')),
+        &expect!["leaf 11: the signature of bob: the SSH signature does not verify"],
+    );
+    check(
+        resigned(|parts| parts.hash[1] = "sha256"),
+        &expect!["leaf 11: the signature of bob: the SSH signature does not verify"],
+    );
+    check(
+        by_key(|_, it| it.signed.signature = "AAAA".into()),
+        &expect!["leaf 11: the signature of bob: the SSH signature cannot be read"],
+    );
+    check(
+        by_key(|_, it| it.signed.statement.nonce = "b3RoZXI".into()),
+        &expect!["leaf 11: the signature of bob: the SSH signature does not verify"],
+    );
+    check(
+        by_key(|_, it| it.signed.client_data = "AAAA".into()),
+        &expect!["leaf 11: the signature of bob: the SSH signature cannot be read"],
+    );
+    check(
+        by_key(|story, it| it.key = story.keys["carol"].public()),
+        &expect!["leaf 11: the key beside the signature of bob is not the enrolled one"],
+    );
+    check(
+        by_key(|story, it| it.signed.signature = story.by_key("H-1", "carol", Peer).signed.signature),
+        &expect!["leaf 11: the signature of bob: the signature is by another SSH key"],
+    );
+    check(
+        by_key(|story, it| {
+            let carol = story.by_key("H-1", "carol", Peer);
+            (it.signed.credential, it.key) = (carol.signed.credential, carol.key);
+        }),
+        &expect!["leaf 11: bob signed with a passkey that they did not enrol"],
+    );
+    check(
+        by_key(|story, it| {
+            let mut statement = it.signed.statement.clone();
+            statement.expires = story.now.plus(-20_000);
+            it.signed = story.keys["bob"].sign(&statement);
+        }),
+        &expect!["leaf 11: bob signed after the statement had expired"],
+    );
+    let unconfirmed = |story: &mut Story| {
+        story.add_key("bob", Signer::ed25519("bob's key"));
+        story.held_for("H-1", Needs { signers: 1, ..Needs::default() });
+        let approval = story.by_key("H-1", "bob", Owner);
+        story.write(What::Approved { hold: HoldId::new("H-1"), approval });
+    };
+    check(unconfirmed, &expect!["leaf 8: bob signed with an SSH key that nobody confirmed"]);
+}
+
+#[test]
+fn ssh_keys_count_for_what_they_prove() {
+    let ran = |needs: Needs, who: &'static [(&'static str, bool)]| {
+        move |story: &mut Story| {
+            story.key("bob", "alice");
+            story.key("carol", "alice");
+            story.held_for("H-1", needs);
+            let mut approvals = Vec::new();
+            for (who, key) in who {
+                let standing = if *who == "bob" { Owner } else { Peer };
+                let approval = match key {
+                    true => story.by_key("H-1", who, standing),
+                    false => story.approval("H-1", who, standing),
+                };
+                story.write(What::Approved { hold: HoldId::new("H-1"), approval: approval.clone() });
+                approvals
+                    .retain(|before: &crate::record::ApprovalRecord| before.person != approval.person);
+                approvals.push(approval);
+            }
+            story.clear(Some("H-1"), approvals);
+        }
+    };
+    let any = |signers: u32| Needs { signers, ..Needs::default() };
+    let two = Needs { peers: 2, owners: 1, ..Needs::default() };
+    check(ran(any(1), &[("bob", true)]), &expect![""]);
+    check(ran(any(1), &[("bob", false)]), &expect![""]);
+    check(ran(any(2), &[("bob", true), ("carol", false)]), &expect![""]);
+    // One human is one approval; a better key takes the place of a weaker one.
+    check(ran(two, &[("bob", true), ("carol", false), ("bob", false)]), &expect![""]);
+    check(
+        ran(any(2), &[("bob", true), ("bob", false)]),
+        &expect![
+            "leaf 13: it ran without the people that it needed (two different people other than the controller, by any of their keys): what counts is 1 by peers, 1 of them owners"
+        ],
+    );
+    check(
+        ran(any(1), &[("bob", false), ("bob", true)]),
+        &expect!["leaf 12: bob approved hold H-1 before"],
+    );
+    check(
+        ran(two, &[("bob", true), ("carol", true)]),
+        &expect![
+            "leaf 13: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 0 by peers, 0 of them owners, 2 by less than a passkey"
+        ],
+    );
+    check(
+        ran(two, &[("bob", true), ("carol", false)]),
+        &expect![
+            "leaf 13: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 0 of them owners, 1 by less than a passkey"
+        ],
+    );
+    check(
+        ran(Needs { peers: 1, hardware: 1, ..Needs::default() }, &[("bob", false)]),
+        &expect![
+            "leaf 12: it ran without the people that it needed (one person other than the controller, by a hardware key): what counts is 1 by peers, 1 of them owners"
+        ],
+    );
 }
 
 #[test]
@@ -764,8 +1045,9 @@ fn one_human_counts_once_and_nobody_for_what_was_held_before() {
     check(
         one_human,
         &expect![[r#"
-        leaf 13: dave is counted twice
-        leaf 13: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 1 of them owners"#]],
+            leaf 12: bob approved hold H-1 before
+            leaf 13: dave is counted twice
+            leaf 13: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 1 of them owners"#]],
     );
     let by_a_second_self = ran(|story| {
         story.joined("erin", "bob", "carol");
@@ -963,7 +1245,7 @@ fn holds_end_once() {
             card: Digest([1; 32]),
             request: request(Effect::Destroy, None),
             purpose: String::new(),
-            needs: crate::verdict::Needs::default(),
+            needs: Needs::default(),
             taken: story.now,
         };
         let expires = story.now.plus(200_000_000);

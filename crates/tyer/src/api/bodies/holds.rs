@@ -1,8 +1,9 @@
 //! Holds and their cards, as the API and the pages show them.
 
 use serde::Serialize;
-use tyer_core::hold::{Hold, Standing, State};
+use tyer_core::hold::{Approval, Hold, Standing, State};
 use tyer_core::intent::{Act, Effect, Timestamp};
+use tyer_core::sshsig;
 use tyer_core::verdict::{Approvals, Needs};
 
 use super::{FactsBody, Moment};
@@ -13,13 +14,21 @@ pub(crate) struct NeedsBody {
     pub(crate) controller: bool,
     pub(crate) peers: u32,
     pub(crate) owners: u32,
+    /// People by any key, where that is more than the peers.
+    pub(crate) signers: u32,
+    pub(crate) hardware: u32,
     pub(crate) words: String,
 }
 
 impl NeedsBody {
     pub(crate) fn of(needs: Needs) -> Self {
-        let Needs { controller, peers, owners } = needs;
-        Self { controller, peers, owners, words: needs.in_words() }
+        let Needs { controller, peers, owners, signers, hardware } = needs;
+        Self { controller, peers, owners, signers, hardware, words: needs.in_words() }
+    }
+
+    /// How many people other than the controller are asked for.
+    pub(crate) fn people(&self) -> u32 {
+        self.signers.max(self.peers).max(self.owners)
     }
 }
 
@@ -29,11 +38,14 @@ pub(crate) struct GivenBody {
     pub(crate) controller: bool,
     pub(crate) peers: u32,
     pub(crate) owners: u32,
+    pub(crate) signers: u32,
+    pub(crate) hardware: u32,
 }
 
 impl GivenBody {
     fn of(given: Approvals) -> Self {
-        Self { controller: given.controller, peers: given.peers, owners: given.owners }
+        let Approvals { controller, peers, owners, signers, hardware } = given;
+        Self { controller, peers, owners, signers, hardware }
     }
 }
 
@@ -153,8 +165,26 @@ pub(crate) struct ApprovalBody {
     pub(crate) person: String,
     /// `controller`, `peer` or `owner`.
     pub(crate) standing: &'static str,
+    /// By what kind of key: `software`, `unattested`, `passkey` or `hardware`.
+    pub(crate) assurance: &'static str,
+    /// The same in words.
+    pub(crate) signed_by: String,
     pub(crate) at: Moment,
     pub(crate) comment: String,
+}
+
+impl ApprovalBody {
+    fn of(approval: &Approval) -> Self {
+        let verified = if sshsig::says_verified(&approval.signed) { ", its user verified" } else { "" };
+        Self {
+            person: approval.person.to_string(),
+            standing: standing_word(approval.standing),
+            assurance: approval.assurance.as_str(),
+            signed_by: format!("{}{verified}", approval.assurance.in_words()),
+            at: Moment(approval.at),
+            comment: approval.comment.clone(),
+        }
+    }
 }
 
 impl CardBody {
@@ -171,16 +201,7 @@ impl CardBody {
             policies: card.policies.clone(),
             policy_set: card.policy_set.to_string(),
             taken: Moment(card.taken),
-            approvals: hold
-                .approvals()
-                .iter()
-                .map(|approval| ApprovalBody {
-                    person: approval.person.to_string(),
-                    standing: standing_word(approval.standing),
-                    at: Moment(approval.at),
-                    comment: approval.comment.clone(),
-                })
-                .collect(),
+            approvals: hold.approvals().iter().map(ApprovalBody::of).collect(),
         }
     }
 }

@@ -207,6 +207,13 @@ async function link(form) {
   say(one + " and " + other + " are one human from now on.");
 }
 
+async function addKey(form) {
+  await sign({ add_key: new FormData(form).get("key") });
+  form.reset();
+  await refresh();
+  say("Added. Somebody other than you has to confirm it before it counts.");
+}
+
 const buttons = [
   ["#sign-in", (button) => signIn(button)],
   ["#enrol", (button) => enrol(button)],
@@ -218,6 +225,21 @@ const buttons = [
     await sign({ confirm: name });
     await refresh();
     say("You confirmed " + name + ".");
+  }],
+  ["[data-confirm-key]", async (button) => {
+    const { confirmKey, owner } = button.dataset;
+    await sign({ confirm_key: confirmKey }, "", (statement) => {
+      if (statement.what.person !== owner) throw new Refused("The key is another person's. Look again.");
+    });
+    await refresh();
+    say("You confirmed a key of " + owner + ".");
+  }],
+  ["[data-remove-key]", async (button) => {
+    const { removeKey, owner } = button.dataset;
+    if (!window.confirm("Remove this key of " + owner + " for ever? What it has approved and did not run is taken back.")) return;
+    await sign({ remove_key: removeKey });
+    await refresh();
+    say("You removed a key of " + owner + ".");
   }],
   ["[data-configure]", async (button) => {
     const part = button.dataset.configure;
@@ -248,6 +270,7 @@ const forms = {
   "session-form": newSession,
   "invite-form": invite,
   "link-form": link,
+  "key-form": addKey,
 };
 
 document.addEventListener("submit", (event) => {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use xtask::instance::Shape;
 
 use crate::bed::{Bed, ask, record};
+use crate::ssh;
 
 /// Where Debian keeps the library, whatever the architecture.
 fn library() -> PathBuf {
@@ -78,6 +79,25 @@ async fn a_step_back_lengthens_nothing_and_keeps_the_order() {
     bed.tyer.resume().expect("a restart");
     drop(bed.agent().await);
     moments(&bed);
+    bed.verify();
+}
+
+#[tokio::test]
+async fn a_statement_that_expired_is_signed_in_vain() {
+    let (mut bed, clock) = bed(ssh::shape()).await;
+    let keys = ssh::Keys::new();
+    let file = keys.make("bob", "ed25519");
+    ssh::register(&mut bed.bob, &mut bed.alice, &file).await;
+    let agent = bed.agent().await;
+    let change = "UPDATE customers SET name = name WHERE id = 1";
+    let hold = ask(&agent, change).await.unwrap_err().hold();
+    let (nonce, message) = bed.prepared(&file, &hold, "approve").await;
+    step(&clock, "+6m");
+    let late = bed.hand_in(&nonce, &ssh::sign(&file, "tyer", &[], &message)).await.unwrap_err();
+    assert!(late.contains("took too long"), "{late}");
+    let (nonce, message) = bed.prepared(&file, &hold, "approve").await;
+    bed.hand_in(&nonce, &ssh::sign(&file, "tyer", &[], &message)).await.expect("in time");
+    assert!(ask(&agent, change).await.is_ok());
     bed.verify();
 }
 

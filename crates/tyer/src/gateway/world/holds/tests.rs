@@ -37,7 +37,7 @@ fn hold(id: &str, intent: Intent) -> Hold {
         intent,
         purpose: String::new(),
         facts: Facts::default(),
-        needs: Needs { controller: true, peers: 0, owners: 0 },
+        needs: Needs { controller: true, ..Needs::default() },
         policies: Vec::new(),
         policy_set: Digest::of(b"policies"),
         taken: NOW,

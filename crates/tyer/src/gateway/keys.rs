@@ -1,0 +1,172 @@
+//! SSH keys of people: adding one's own, confirming somebody else's, removing any.
+//!
+//! A person adds a key by a statement that their passkey signs. It counts once another person has confirmed it
+//! the same way, and belongs to that one person for ever. Anybody who counts can remove it: that takes power away
+//! and gives none.
+
+use tyer_core::assurance;
+use tyer_core::hold::Hold;
+use tyer_core::intent::{Digest, PersonId};
+use tyer_core::limits::SSH_KEYS_MAX;
+use tyer_core::record::{PublicKey, Record, What};
+use tyer_core::sshsig::{self, SshError};
+use tyer_core::statement::Decision;
+
+use crate::gateway::Gateway;
+use crate::gateway::people::PeopleError;
+use crate::gateway::statements::Word;
+use crate::gateway::world::{Person, SshKey, World};
+use crate::store::Change;
+
+/// Why something about an SSH key is not done. Texts are for the person at the console.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum KeyError {
+    /// It is none that can be used.
+    #[error("{0}")]
+    Unusable(#[from] SshError),
+    /// It is somebody's already.
+    #[error("this key is somebody's already; a key belongs to one person for ever")]
+    Taken,
+    /// The person has enough of them.
+    #[error("a person has at most {SSH_KEYS_MAX} SSH keys")]
+    TooMany,
+    /// There is nothing to confirm.
+    #[error("no SSH key {0} waits to be confirmed")]
+    NotWaiting(String),
+    /// There is nothing to remove.
+    #[error("there is no SSH key {0}")]
+    Unknown(String),
+    /// Its owner cannot confirm it.
+    #[error("somebody other than {0} has to confirm it")]
+    Own(PersonId),
+    #[error(transparent)]
+    People(#[from] PeopleError),
+}
+
+impl Gateway {
+    /// What a person signs to add a key of theirs.
+    pub(super) fn adding(
+        world: &World,
+        person: Option<&PersonId>,
+        text: &str,
+    ) -> Result<Decision, KeyError> {
+        let key = sshsig::read_key(text)?;
+        addable(world, &key)?;
+        let known = person.and_then(|person| world.people.get(person));
+        if known.is_some_and(|person| person.ssh.len() >= SSH_KEYS_MAX) {
+            return Err(KeyError::TooMany);
+        }
+        Ok(Decision::AddKey { key: key.ssh })
+    }
+
+    /// Adds a key, which does not count yet.
+    pub(super) async fn add_key(
+        &self,
+        world: &mut World,
+        word: Word,
+        text: &str,
+    ) -> Result<(), KeyError> {
+        let Word { signed, by, now, .. } = word;
+        Self::adding(world, Some(&by), text)?;
+        let mut person = counting(world, &by)?;
+        let key = sshsig::read_key(text)?;
+        person.ssh.push(SshKey { key: key.clone(), confirmed_by: None, removed_by: None });
+        let what = What::KeyAdded { person: by, key, signed };
+        let change = Change::default().leaf(&Record::new(now, what));
+        Ok(self.keep_person(world, &person, change).await?)
+    }
+
+    /// What a person signs to confirm the key of that fingerprint.
+    pub(super) fn confirming(world: &World, fingerprint: &str) -> Result<Decision, KeyError> {
+        let found = world.people.values().find_map(|person| {
+            let named = |ssh: &&SshKey| waits(ssh) && ssh.key.credential == fingerprint;
+            Some((person.id.clone(), person.ssh.iter().find(named)?.key.digest()))
+        });
+        let (person, key) = found.ok_or_else(|| KeyError::NotWaiting(fingerprint.to_owned()))?;
+        Ok(Decision::ConfirmKey { person, key })
+    }
+
+    /// Confirms a key, which counts from now on.
+    pub(super) async fn confirm_key(
+        &self,
+        world: &mut World,
+        word: Word,
+        owner: &PersonId,
+        digest: Digest,
+    ) -> Result<(), KeyError> {
+        let Word { signed, by, now, .. } = word;
+        counting(world, &by)?;
+        if world.among().are_one(&by, owner) {
+            return Err(KeyError::Own(by));
+        }
+        let mut person = counting(world, owner)?;
+        let named = |ssh: &&mut SshKey| waits(ssh) && ssh.key.digest() == digest;
+        let Some(ssh) = person.ssh.iter_mut().find(named) else {
+            return Err(KeyError::NotWaiting(format!("of {owner}")));
+        };
+        ssh.confirmed_by = Some(by.clone());
+        let what = What::KeyConfirmed { person: owner.clone(), by, signed };
+        let change = Change::default().leaf(&Record::new(now, what));
+        Ok(self.keep_person(world, &person, change).await?)
+    }
+
+    /// What a person signs to remove the key of that fingerprint.
+    pub(super) fn removing(world: &World, fingerprint: &str) -> Result<Decision, KeyError> {
+        let found = world.people.values().find_map(|person| {
+            let named = |ssh: &&SshKey| ssh.removed_by.is_none() && ssh.key.credential == fingerprint;
+            Some((person.id.clone(), person.ssh.iter().find(named)?.key.digest()))
+        });
+        let (person, key) = found.ok_or_else(|| KeyError::Unknown(fingerprint.to_owned()))?;
+        Ok(Decision::RemoveKey { person, key })
+    }
+
+    /// Makes a key count no more. What it has approved and did not run is taken back first, so that no approval
+    /// outlives its key.
+    pub(super) async fn remove_key(
+        &self,
+        world: &mut World,
+        word: Word,
+        owner: &PersonId,
+        digest: Digest,
+    ) -> Result<(), KeyError> {
+        let Word { signed, by, now, .. } = word;
+        counting(world, &by)?;
+        let unknown = || KeyError::Unknown(format!("of {owner}"));
+        let mut person = world.people.get(owner).cloned().ok_or_else(unknown)?;
+        let named = |ssh: &&mut SshKey| ssh.removed_by.is_none() && ssh.key.digest() == digest;
+        let ssh = person.ssh.iter_mut().find(named).ok_or_else(unknown)?;
+        ssh.removed_by = Some(by.clone());
+        let credential = ssh.key.credential.clone();
+        let by_key =
+            |hold: &Hold| hold.approvals().iter().any(|given| given.signed.credential == credential);
+        self.abandon(world, by_key, now).await.map_err(PeopleError::from)?;
+        let what = What::KeyRemoved { person: owner.clone(), by, signed };
+        let change = Change::default().leaf(&Record::new(now, what));
+        Ok(self.keep_person(world, &person, change).await?)
+    }
+
+    /// Whether an approval's key counts no more: it was removed while the hold's grant was out, which then came back.
+    pub(super) fn has_lost_a_key(&self, world: &World, hold: &Hold) -> bool {
+        hold.approvals().iter().any(|approval| self.approval_record(world, approval).is_none())
+    }
+}
+
+/// Whether nobody has confirmed or removed the key.
+fn waits(ssh: &SshKey) -> bool {
+    ssh.confirmed_by.is_none() && ssh.removed_by.is_none()
+}
+
+/// The person of that name, if their word counts.
+fn counting(world: &World, person: &PersonId) -> Result<Person, PeopleError> {
+    let known = world.people.get(person).filter(|person| person.counts());
+    known.cloned().ok_or_else(|| PeopleError::DoesNotCount(person.clone()))
+}
+
+/// Whether nobody has that key, in whatever form.
+fn addable(world: &World, key: &PublicKey) -> Result<(), KeyError> {
+    let of_person = |person: &Person| {
+        let mut keys = person.keys.iter().chain(person.ssh.iter().map(|ssh| &ssh.key));
+        keys.any(|known| assurance::are_same(known, key))
+    };
+    if world.people.values().any(of_person) { Err(KeyError::Taken) } else { Ok(()) }
+}
