@@ -15,7 +15,7 @@ use crate::intent::{
 };
 use crate::people::Known;
 use crate::statement::{Decision, Statement, Subject};
-use crate::verdict::{Basis, Reason};
+use crate::verdict::{Approvals, Basis, Reason};
 
 const OPEN_MS: i64 = 1000;
 const GRANT_MS: i64 = 100;
