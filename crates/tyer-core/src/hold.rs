@@ -17,7 +17,7 @@ use crate::facts::Card;
 use crate::intent::{Digest, HoldId, PersonId, SessionId, Timestamp};
 use crate::limits::{GRANT_MS_MAX, HOLD_MS_MAX, REJECTED_MS};
 use crate::statement::Signed;
-use crate::verdict::{Grant, Needs, Refusal, Verdict};
+use crate::verdict::{Approvals, Grant, Needs, Refusal, Verdict};
 
 /// How long a hold and its approvals live; both within the limits of the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,6 +194,9 @@ pub enum StepError {
     /// It is not the held request.
     #[error("this is not the request that was held")]
     OtherRequest,
+    /// People still have time to stop it.
+    #[error("it does not run before the time has passed in which people can stop it")]
+    NotYet(Timestamp),
     /// Not enough people have agreed.
     #[error("not approved yet")]
     NotApproved,
@@ -210,7 +213,10 @@ impl Hold {
     #[must_use]
     pub fn open(card: Card, lifetimes: Lifetimes, now: Timestamp) -> Self {
         let expires = now.plus(lifetimes.open_ms);
-        let state = State::Open;
+        // Where nothing but time is asked for, it passes from now on.
+        let is_agreed = card.needs.waited > 0 && card.needs.agreed_by(&Approvals::default());
+        let lapses = now.plus(waited_ms(&card.needs)).plus(lifetimes.grant_ms);
+        let state = if is_agreed { State::Approved { lapses } } else { State::Open };
         Self { card, opened: now, expires, lifetimes, approvals: Vec::new(), state, electorate: None }
     }
 
@@ -284,8 +290,9 @@ impl Hold {
         // Who has become an owner since counts as what they were.
         let standing = self.standing_then(&approval.person).unwrap_or(approval.standing);
         self.approvals.push(Approval { standing: approval.standing.min(standing), ..approval });
-        if self.card.needs.met_by(&self.counted()) {
-            self.state = State::Approved { lapses: now.plus(self.lifetimes.grant_ms) };
+        if self.card.needs.agreed_by(&self.counted()) {
+            let from = now.max(self.not_before());
+            self.state = State::Approved { lapses: from.plus(self.lifetimes.grant_ms) };
         }
         Next::Stays(self, Changed::Yes)
     }
@@ -309,6 +316,10 @@ impl Hold {
         };
         if digest != self.card.intent.digest {
             return Next::Refuses(self, StepError::OtherRequest);
+        }
+        if now < self.not_before() {
+            let error = StepError::NotYet(self.not_before());
+            return Next::Refuses(self, error);
         }
         match verdict {
             Verdict::Deny(refusal) => Next::Refuses(self, StepError::RefusedNow(refusal)),
@@ -445,6 +456,12 @@ impl Hold {
         &self.approvals
     }
 
+    /// When it may run at the earliest, whoever agrees.
+    #[must_use]
+    pub fn not_before(&self) -> Timestamp {
+        self.opened.plus(waited_ms(&self.card.needs))
+    }
+
     /// When it was opened.
     #[must_use]
     pub fn opened(&self) -> Timestamp {
@@ -459,6 +476,10 @@ impl Hold {
             _ => self.expires,
         }
     }
+}
+
+fn waited_ms(needs: &Needs) -> i64 {
+    i64::from(needs.waited).saturating_mul(1000)
 }
 
 #[cfg(test)]

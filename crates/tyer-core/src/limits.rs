@@ -34,6 +34,8 @@ pub const OPEN_HOLDS_PER_SESSION: usize = 20;
 pub const OPEN_HOLDS_PER_CONTROLLER: usize = 50;
 /// The highest count of people that a policy may ask for.
 pub const APPROVALS_MAX: u32 = 8;
+/// The longest time, in seconds, that a policy may ask to pass before something runs: half of what a hold lives.
+pub const WAITED_S_MAX: u32 = 12 * 60 * 60;
 
 /// SSH keys of one person.
 pub const SSH_KEYS_MAX: usize = 16;

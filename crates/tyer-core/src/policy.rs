@@ -331,6 +331,7 @@ fn supposed(needs: &Needs) -> Approvals {
         owners: needs.owners,
         signers: needs.people(),
         hardware: needs.hardware,
+        waited: needs.waited,
     }
 }
 
@@ -343,6 +344,8 @@ fn reachable(situation: &Situation<'_>) -> Approvals {
         owners: given.owners.max(possible.owners),
         signers: given.signers.max(possible.signers),
         hardware: given.hardware.max(possible.hardware),
+        // Time passes.
+        waited: u32::MAX,
     }
 }
 

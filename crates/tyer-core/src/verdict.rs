@@ -41,6 +41,9 @@ pub struct Needs {
     /// Of the peers, how many by an attested hardware key.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hardware: u32,
+    /// Seconds that pass between the question and the execution, in which anybody can stop it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited: u32,
 }
 
 /// Whether a count that was added later is left out of what is stored.
@@ -50,9 +53,15 @@ fn is_zero(count: &u32) -> bool {
 }
 
 impl Needs {
-    /// Whether these approvals are enough.
+    /// Whether these approvals are enough, and the time has passed.
     #[must_use]
     pub fn met_by(&self, given: &Approvals) -> bool {
+        self.agreed_by(given) && given.waited >= self.waited
+    }
+
+    /// Whether these approvals are enough, once the time has passed.
+    #[must_use]
+    pub fn agreed_by(&self, given: &Approvals) -> bool {
         (given.controller || !self.controller)
             && given.peers >= self.peers
             && given.owners >= self.owners
@@ -99,8 +108,20 @@ impl Needs {
             part.push_str(&of_them(self.hardware, people, hardware));
             parts.push(part);
         }
+        if self.waited > 0 {
+            parts.push(format!("{} to think better of it", lasting(self.waited)));
+        }
         if parts.is_empty() { "nobody".to_owned() } else { parts.join(" and ") }
     }
+}
+
+/// A time in words, by its two greatest units.
+fn lasting(seconds: u32) -> String {
+    let units = [(seconds / 3600, "hour"), (seconds / 60 % 60, "minute"), (seconds % 60, "second")];
+    let some = units.into_iter().filter(|(count, _)| *count > 0).take(2);
+    let words =
+        some.map(|(count, unit)| format!("{count} {unit}{}", if count == 1 { "" } else { "s" }));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// How many of the people are something: what that is called of the only one, of one of several, and of more.
@@ -137,6 +158,9 @@ pub struct Approvals {
     pub signers: u32,
     /// Of the peers, how many by an attested hardware key.
     pub hardware: u32,
+    /// Seconds since people were asked.
+    #[serde(default)]
+    pub waited: u32,
 }
 
 impl Approvals {
@@ -424,13 +448,13 @@ mod tests {
 
     /// By any key, by passkey, owners, by hardware.
     fn keys([signers, peers, owners, hardware]: [u32; 4]) -> Needs {
-        Needs { controller: false, peers, owners, signers, hardware }
+        Needs { controller: false, peers, owners, signers, hardware, waited: 0 }
     }
 
     #[test]
     fn needs_are_met_by_enough() {
         let check = |needs: Needs, (controller, peers, owners): (bool, u32, u32), expect: bool| {
-            let given = Approvals { controller, peers, owners, signers: peers, hardware: 0 };
+            let given = Approvals { controller, peers, owners, signers: peers, ..Approvals::default() };
             assert_eq!(needs.met_by(&given), expect, "{needs:?} by {given:?}");
         };
         check(needs(false, 0, 0), (false, 0, 0), true);
@@ -452,7 +476,7 @@ mod tests {
             let counted = given.iter().fold(Approvals::default(), |sum, (standing, assurance)| {
                 sum.with(*standing, *assurance)
             });
-            let expect = Approvals { controller, peers, owners, signers, hardware };
+            let expect = Approvals { controller, peers, owners, signers, hardware, waited: 0 };
             assert_eq!(counted, expect, "{given:?}");
         };
         check(&[], [0, 0, 0, 0], false);
@@ -468,7 +492,7 @@ mod tests {
     #[test]
     fn needs_of_keys_are_met_by_such_keys_and_better() {
         let check = |needs: [u32; 4], [signers, peers, owners, hardware]: [u32; 4], expect: bool| {
-            let given = Approvals { controller: false, peers, owners, signers, hardware };
+            let given = Approvals { controller: false, peers, owners, signers, hardware, waited: 0 };
             assert_eq!(keys(needs).met_by(&given), expect, "{needs:?} by {given:?}");
         };
         check([1, 0, 0, 0], [1, 0, 0, 0], true);
@@ -529,6 +553,12 @@ mod tests {
             keys([3, 2, 1, 0]),
             "three different people other than the controller, by any of their keys, two of them by passkey, \
              one of them an owner",
+        );
+        let waits = |waited: u32, needs: Needs| Needs { waited, ..needs };
+        check(waits(600, needs(false, 0, 0)), "10 minutes to think better of it");
+        check(
+            waits(3661, needs(false, 1, 0)),
+            "one person other than the controller and 1 hour 1 minute to think better of it",
         );
         check(keys([0, 1, 0, 1]), "one person other than the controller, by a hardware key");
         check(

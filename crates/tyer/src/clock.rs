@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tyer_core::intent::Timestamp;
 
@@ -47,6 +47,13 @@ fn steady() -> i64 {
 fn read(ahead: &AtomicI64, machine: i64, steady: i64) -> i64 {
     let seen = machine.saturating_sub(steady);
     steady.saturating_add(ahead.fetch_max(seen, Ordering::Relaxed).max(seen))
+}
+
+/// Waits for a moment; for ever if there is none.
+pub(crate) async fn reaches(at: Option<Timestamp>) {
+    let Some(at) = at else { return std::future::pending().await };
+    let left = u64::try_from(at.0.saturating_sub(now().0)).unwrap_or(0);
+    tokio::time::sleep(Duration::from_millis(left)).await;
 }
 
 /// The moment as people read it, in UTC: `2026-11-23 14:05:09Z`.

@@ -22,6 +22,7 @@ mod sequences;
 pub(crate) mod sessions;
 mod standing;
 pub(crate) mod statements;
+mod told;
 pub(crate) mod world;
 
 use std::collections::BTreeMap;
@@ -162,12 +163,17 @@ impl Gateway {
                 }
                 Attempt::Lapsed(leaf) => return Err(self.lapsed(leaf).await),
                 Attempt::Waits(hold, needs) => {
-                    let refusal = || self.held(&hold, needs);
+                    let until = self.thinks_until(&hold).await;
+                    let refusal = || match until {
+                        Some(until) => self.held_until(&hold, until),
+                        None => self.held(&hold, needs),
+                    };
                     if *patience.gone.borrow() {
                         return Err(refusal());
                     }
                     tokio::select! {
                         () = tokio::time::sleep_until(deadline) => return Err(refusal()),
+                        () = clock::reaches(until) => {}
                         _ = patience.gone.wait_for(|gone| *gone) => return Err(refusal()),
                         () = wait_for_news(&mut news, &hold) => {}
                     }
@@ -309,7 +315,7 @@ impl Gateway {
             return ended.map(|()| Attempt::Again).map_err(|error| unrecorded(&error));
         }
         let among = world.among();
-        let counted = hold.counted_among(&among);
+        let counted = hold.counted_among(&among, now);
         let decision = self.decide(world, intent, (&hold.card().facts, counted), now);
         let (basis, hold_facts) = (decision.basis.clone(), hold.card().facts.clone());
         match hold.step(Event::Present { digest: intent.digest, verdict: decision.verdict }, now) {

@@ -1,7 +1,7 @@
 //! How many have agreed to a hold: humans, each once, and whoever controls it never as another person.
 
 use super::{Approval, Hold, Standing};
-use crate::intent::PersonId;
+use crate::intent::{PersonId, Timestamp};
 use crate::people::People;
 use crate::verdict::Approvals;
 
@@ -12,10 +12,12 @@ impl Hold {
         self.count(&self.approvals.iter().collect::<Vec<_>>())
     }
 
-    /// The same by what is known of these people now.
+    /// The same by what is known of these people now, with the time that has passed.
     #[must_use]
-    pub fn counted_among(&self, people: &People) -> Approvals {
-        self.count(&self.counting(people))
+    pub fn counted_among(&self, people: &People, now: Timestamp) -> Approvals {
+        let seconds = now.0.saturating_sub(self.opened.0) / 1000;
+        let waited = u32::try_from(seconds.max(0)).unwrap_or(u32::MAX);
+        Approvals { waited, ..self.count(&self.counting(people)) }
     }
 
     /// The approvals that count by what is known of these people now: of distinct humans, none barred meanwhile.

@@ -15,7 +15,7 @@ use crate::intent::{
 };
 use crate::people::Known;
 use crate::statement::{Decision, Statement, Subject};
-use crate::verdict::{Approvals, Basis, Reason};
+use crate::verdict::{Basis, Reason};
 
 const OPEN_MS: i64 = 1000;
 const GRANT_MS: i64 = 100;
@@ -149,6 +149,7 @@ fn step(hold: Hold, word: &str, now: Timestamp) -> (Hold, String, Option<Grant>)
                 StepError::OtherCard => "!other-card".to_owned(),
                 StepError::CountsForNothing(..) => "!nothing".to_owned(),
                 StepError::OtherRequest => "!other-request".to_owned(),
+                StepError::NotYet(_) => "!not-yet".to_owned(),
                 StepError::NotApproved => "!not-approved".to_owned(),
                 StepError::RefusedNow(_) => "!refused-now".to_owned(),
                 StepError::NeedsMore(_) => "!needs-more".to_owned(),
@@ -181,6 +182,35 @@ fn check(needs: (bool, u32, u32), script: &str, expect: &str) {
 const ONE: (bool, u32, u32) = (false, 1, 0);
 const TWO: (bool, u32, u32) = (false, 2, 1);
 const OWN: (bool, u32, u32) = (true, 0, 0);
+
+#[test]
+fn it_does_not_run_before_people_had_their_time() {
+    let check = |needs: Needs, script: &str, expect: &str| {
+        let (mut hold, mut now, mut came) = (held(needs), Timestamp(0), Vec::new());
+        for word in script.split_whitespace() {
+            if let Some(time) = word.strip_prefix('@') {
+                now = Timestamp(time.parse().unwrap());
+                continue;
+            }
+            let (next, what, _) = step(hold, word, now);
+            (hold, _) = (next, came.push(what));
+        }
+        assert_eq!(came.join(" "), expect, "{script}");
+    };
+    // Grants live 100 ms, holds a second; times are in whole seconds.
+    let one = Needs { peers: 1, waited: 2, ..Needs::default() };
+    check(one, "+bob ? @1999 ? @2000 ?", "approved !not-yet !not-yet released");
+    check(one, "? +bob @2099 ?", "!not-approved approved released");
+    check(one, "+bob @2100 ?", "approved expired");
+    check(one, "+bob @1500 -olga @2000 ?", "approved rejected !rejected");
+    check(one, "+bob @2050 ? < @2099 ?", "approved released approved released");
+    check(one, "@1000 +bob", "expired");
+    // Nobody is asked, and anybody can stop it.
+    let nobody = Needs { waited: 2, ..Needs::default() };
+    check(nobody, "? @2000 ?", "!not-yet released");
+    check(nobody, "@1 -bob @2000 ?", "rejected !rejected");
+    check(nobody, "@2100 ?", "expired");
+}
 
 #[test]
 fn only_who_counted_when_it_was_opened_counts_and_as_no_more() {
@@ -226,7 +256,7 @@ fn what_is_known_later_of_those_who_agreed_counts_too() {
         let people = [("bob", bob), ("carol", carol), ("alice", known(true, ""))];
         let people = people.into_iter().map(|(name, known)| (PersonId::new(name), known)).collect();
         assert_eq!(hold.counted().peers, 2);
-        assert_eq!(hold.counted_among(&people).peers, expect);
+        assert_eq!(hold.counted_among(&people, Timestamp(0)).peers, expect);
         assert_eq!(hold.counting(&people).len(), expect as usize);
     };
     check(known(true, ""), known(true, ""), 2);
@@ -413,7 +443,8 @@ fn what_was_stored_cannot_make_a_controller_a_peer() {
     let (mut hold, _) = run((false, 8, 8), "+bob +olga*");
     let mut forged = approval(&hold, "alice*", Timestamp(0));
     hold.approvals.push(forged.clone());
-    let counted = Approvals { controller: true, peers: 2, owners: 1, signers: 2, hardware: 0 };
+    let counted =
+        Approvals { controller: true, peers: 2, owners: 1, signers: 2, ..Approvals::default() };
     assert_eq!(hold.counted(), counted);
     forged.person = PersonId::new("bob");
     hold.approvals.push(forged);

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::limits::APPROVALS_MAX;
+use crate::limits::{APPROVALS_MAX, WAITED_S_MAX};
 use crate::verdict::Needs;
 
 /// The approvals that policies ask for, by dimension.
@@ -20,6 +20,7 @@ pub(super) struct Thresholds {
     owners: BTreeSet<u32>,
     signers: BTreeSet<u32>,
     hardware: BTreeSet<u32>,
+    waited: BTreeSet<u32>,
 }
 
 /// How a policy misuses approvals.
@@ -29,6 +30,8 @@ pub(super) enum Misuse {
     Shape,
     /// So many people can't be asked for.
     Count,
+    /// Nor so much time.
+    Time,
 }
 
 impl Thresholds {
@@ -58,17 +61,21 @@ impl Thresholds {
         self.owners.extend(&other.owners);
         self.signers.extend(&other.signers);
         self.hardware.extend(&other.hardware);
+        self.waited.extend(&other.waited);
     }
 
     /// Everybody that is asked for anywhere.
     pub(super) fn most(&self) -> Needs {
         let most = |counts: &BTreeSet<u32>| counts.last().copied().unwrap_or(0);
         let owners_and_hardware = [most(&self.owners), most(&self.hardware)];
-        needs(self.controller, [most(&self.signers), most(&self.peers)], owners_and_hardware)
+        let people =
+            needs(self.controller, [most(&self.signers), most(&self.peers)], owners_and_hardware);
+        Needs { waited: most(&self.waited), ..people }
     }
 
     /// Every combination that the policies can tell apart, the least first: fewest people, owners and hardware
-    /// keys, then without the controller, then fewest people by passkey. An owner is a peer, too.
+    /// keys, then without the controller, then fewest people by passkey, then the shortest time. An owner is a
+    /// peer, too.
     pub(super) fn ascending(&self) -> Vec<Needs> {
         let with_zero = |counts: &BTreeSet<u32>| -> BTreeSet<u32> {
             std::iter::once(0).chain(counts.iter().copied()).collect()
@@ -83,7 +90,10 @@ impl Thresholds {
                 for controller in [false, self.controller] {
                     let needs = needs(controller, [signers, peers], [owners, hardware]);
                     let sum = needs.people().saturating_add(owners).saturating_add(hardware);
-                    all.insert((sum, controller, needs.peers, owners, hardware, needs));
+                    for waited in with_zero(&self.waited) {
+                        let needs = Needs { waited, ..needs };
+                        all.insert((sum, controller, needs.peers, owners, hardware, needs));
+                    }
                 }
             }
         }
@@ -108,8 +118,13 @@ impl Thresholds {
         }
     }
 
-    /// `context.approvals.peers >= N`, or `> N` with one more.
+    /// `context.approvals.peers >= N`, or `> N` with one more; `context.waited` likewise, in seconds.
     fn count(&mut self, sides: &Value, more: i64) -> Result<(), Misuse> {
+        if sides.get("left").is_some_and(is_waited) {
+            let seconds = least(sides, more)?.filter(|seconds| *seconds <= WAITED_S_MAX);
+            self.waited.insert(seconds.ok_or(Misuse::Time)?);
+            return Ok(());
+        }
         let counts = match sides.get("left").and_then(approval) {
             Some("peers") => &mut self.peers,
             Some("owners") => &mut self.owners,
@@ -117,10 +132,8 @@ impl Thresholds {
             Some("hardware") => &mut self.hardware,
             _ => return Err(Misuse::Shape),
         };
-        let least = literal(sides.get("right")).and_then(Value::as_i64).ok_or(Misuse::Shape)?;
-        let least = least.checked_add(more).and_then(|least| u32::try_from(least).ok());
-        let least = least.filter(|least| *least <= APPROVALS_MAX).ok_or(Misuse::Count)?;
-        counts.insert(least);
+        let least = least(sides, more)?.filter(|least| *least <= APPROVALS_MAX);
+        counts.insert(least.ok_or(Misuse::Count)?);
         Ok(())
     }
 
@@ -138,7 +151,18 @@ impl Thresholds {
 /// they are more than those.
 fn needs(controller: bool, [signers, peers]: [u32; 2], [owners, hardware]: [u32; 2]) -> Needs {
     let peers = peers.max(owners).max(hardware);
-    Needs { controller, peers, owners, signers: if signers > peers { signers } else { 0 }, hardware }
+    let signers = if signers > peers { signers } else { 0 };
+    Needs { controller, peers, owners, signers, hardware, waited: 0 }
+}
+
+/// The least of what a comparison asks for, if it can be counted.
+fn least(sides: &Value, more: i64) -> Result<Option<u32>, Misuse> {
+    let least = literal(sides.get("right")).and_then(Value::as_i64).ok_or(Misuse::Shape)?;
+    Ok(least.checked_add(more).and_then(|least| u32::try_from(least).ok()))
+}
+
+fn is_waited(expression: &Value) -> bool {
+    attribute(expression).is_some_and(|(context, attr)| is_context(context) && attr == "waited")
 }
 
 /// The only operator at the top of an expression, with its operands.
@@ -176,7 +200,7 @@ fn mentions(expression: &Value) -> bool {
         && operands.get("left").is_some_and(is_context)
         && let Some(attr) = operands.get("attr").and_then(Value::as_str)
     {
-        return attr == "approvals";
+        return matches!(attr, "approvals" | "waited");
     }
     match expression {
         Value::Array(items) => items.iter().any(mentions),

@@ -14,7 +14,7 @@ use cedar_policy::{
 use super::approvals::{Misuse, Thresholds};
 use super::{Policies, SCHEMA, Slice, Source};
 use crate::intent::{Digest, Effect};
-use crate::limits::{APPROVALS_MAX, NAME_CHARS_MAX};
+use crate::limits::{APPROVALS_MAX, NAME_CHARS_MAX, WAITED_S_MAX};
 
 /// Why policies are not taken: every flaw that was found, in the order of the sources.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,8 +75,8 @@ pub enum FlawKind {
     #[error(
         "policy `{id}` uses approvals where more of them might not help; ask for them only as \
          context.approvals.peers >= N (or > N), likewise owners, signers and hardware, or \
-         context.approvals.controller, joined by && and ||, in the `when` of a permit or the `unless` \
-         of a forbid, and name the context only as context.attribute"
+         context.approvals.controller, or context.waited >= N, joined by && and ||, in the `when` of a permit \
+         or the `unless` of a forbid, and name the context only as context.attribute"
     )]
     Approvals {
         /// The policy.
@@ -85,6 +85,12 @@ pub enum FlawKind {
     /// More people than can be asked for.
     #[error("policy `{id}` asks for a count of people outside 0 to {APPROVALS_MAX}; stay within")]
     TooMany {
+        /// The policy.
+        id: String,
+    },
+    /// More time than a hold has.
+    #[error("policy `{id}` asks for a time outside 0 to {WAITED_S_MAX} seconds; stay within")]
+    TooLong {
         /// The policy.
         id: String,
     },
@@ -215,6 +221,7 @@ impl Loading {
         match Thresholds::of(&json) {
             Err(Misuse::Shape) => vec![source.flaw(offset, FlawKind::Approvals { id })],
             Err(Misuse::Count) => vec![source.flaw(offset, FlawKind::TooMany { id })],
+            Err(Misuse::Time) => vec![source.flaw(offset, FlawKind::TooLong { id })],
             Ok(thresholds) => {
                 let canonical = crate::record::canonical(&json);
                 self.sound.insert(id, Sound { policy, canonical, thresholds });

@@ -103,6 +103,7 @@ impl Question<'_> {
         ])?;
         let mut pairs = vec![
             ("approvals", approvals),
+            ("waited", RestrictedExpression::new_long(i64::from(given.waited))),
             ("freeze", RestrictedExpression::new_bool(circumstances.frozen)),
             ("asked", RestrictedExpression::new_bool(circumstances.asked)),
             ("local", RestrictedExpression::new_bool(self.local)),

@@ -13,12 +13,14 @@ use crate::limits::APPROVALS_MAX;
 const NOW: Timestamp = Timestamp(1_000_000);
 
 /// Enough people for every need in these tests.
-const CROWD: Approvals = Approvals { controller: true, peers: 8, owners: 8, signers: 8, hardware: 8 };
-const NOBODY: Approvals = Approvals { controller: false, peers: 0, owners: 0, signers: 0, hardware: 0 };
+const CROWD: Approvals =
+    Approvals { controller: true, peers: 8, owners: 8, signers: 8, hardware: 8, waited: 0 };
+const NOBODY: Approvals =
+    Approvals { controller: false, peers: 0, owners: 0, signers: 0, hardware: 0, waited: 0 };
 
 /// By passkeys only.
 fn passkeys(controller: bool, peers: u32, owners: u32) -> Approvals {
-    Approvals { controller, peers, owners, signers: peers, hardware: 0 }
+    Approvals { controller, peers, owners, signers: peers, ..NOBODY }
 }
 
 fn act(effect: Effect, name: &str) -> Act {
@@ -101,7 +103,7 @@ fn given(text: &str) -> Approvals {
     let mut counts = counts.split_whitespace().map(|count| count.parse().expect("a count"));
     let mut next = || counts.next().unwrap_or(0);
     let (peers, owners, signers, hardware) = (next(), next(), next(), next());
-    Approvals { controller, peers, owners, signers: signers.max(peers), hardware }
+    Approvals { controller, peers, owners, signers: signers.max(peers), hardware, waited: 0 }
 }
 
 fn words(decision: &Decision) -> String {
@@ -405,6 +407,32 @@ fn the_principal_and_the_resource_as_policies_see_them() {
 }
 
 #[test]
+fn time_is_asked_for_as_people_are() {
+    let check = |when: &str, given: &str, waited: u32, expect: &str| {
+        let set = own(&format!("@id(\"p\") permit (principal, action, resource) when {{ {when} }};"));
+        let asks = intent("production", &[act(Effect::Destroy, "t")]);
+        let given = Approvals { waited, ..self::given(given) };
+        let decision = set.decide(&asks, &Around { given, ..Around::default() }.situation());
+        assert_eq!(words(&decision), expect, "{when}");
+        match decision.verdict {
+            Verdict::Hold(needs) => needs.waited,
+            _ => 0,
+        }
+    };
+    let both = "context.approvals.peers >= 1 && context.waited >= 600";
+    assert_eq!(check(both, "0", 0, "hold 1 0"), 600);
+    assert_eq!(check(both, "1", 599, "hold 1 0"), 600);
+    assert_eq!(check(both, "0", 600, "hold 1 0"), 600);
+    assert_eq!(check(both, "1", 600, "allow"), 0);
+    // Fewest people first, then the shortest time.
+    let either = "context.approvals.peers >= 2 || context.approvals.peers >= 1 && context.waited > 59";
+    assert_eq!(check(either, "0", 0, "hold 1 0"), 60);
+    assert_eq!(check(either, "2", 0, "allow"), 0);
+    assert_eq!(check("context.waited >= 60", "0", 0, "hold 0 0"), 60);
+    assert_eq!(check("context.waited >= 60", "0", 60, "allow"), 0);
+}
+
+#[test]
 fn a_human_session_is_no_agent() {
     let set = own(
         "@id(\"p\") permit (principal is Human, action, resource) when { principal == principal.controller };",
@@ -550,6 +578,11 @@ fn approvals_used_so_that_more_might_not_help() {
     check(&when("context.approvals.signers >= 9"), "outside 0 to 8");
     check(&when("context.approvals.hardware > 8"), "outside 0 to 8");
     check(&when("context.approvals.peers > 9223372036854775807"), "outside 0 to 8");
+    check(&when("context.waited >= 43201"), "outside 0 to 43200 seconds");
+    check(&when("context.waited >= -1"), "outside 0 to 43200 seconds");
+    check(&when("context.waited <= 60"), "might not help");
+    check(&when("context.waited == 60"), "might not help");
+    check(&unless("context.waited < 60"), "might not help");
 }
 
 #[test]
@@ -618,13 +651,14 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 }
 
 fn approvals() -> impl Strategy<Value = Approvals> {
-    (any::<bool>(), 0..=4_u32, 0..=4_u32, 0..=2_u32, 0..=2_u32).prop_map(
-        |(controller, peers, owners, weaker, hardware)| Approvals {
+    (any::<bool>(), 0..=4_u32, 0..=4_u32, 0..=2_u32, 0..=2_u32, 0..=900_u32).prop_map(
+        |(controller, peers, owners, weaker, hardware, waited)| Approvals {
             controller,
             peers,
             owners: owners.min(peers),
             signers: peers + weaker,
             hardware: hardware.min(peers),
+            waited,
         },
     )
 }
@@ -665,12 +699,16 @@ fn sets() -> impl Strategy<Value = String> {
         "when { principal is Agent }",
     ]);
     let count = 0..=APPROVALS_MAX;
-    let ask =
-        (count, prop::sample::select(vec!["peers", "owners", "signers", "hardware"]), any::<bool>())
-            .prop_map(|(count, who, or)| {
-                let also = if or { " || context.approvals.controller" } else { "" };
-                format!("{{ context.approvals.{who} >= {count}{also} }}")
-            });
+    let of = prop::sample::select(vec!["peers", "owners", "signers", "hardware"]);
+    let also = prop::sample::select(vec![
+        "",
+        "",
+        " || context.approvals.controller",
+        " && context.waited >= 600",
+        " || context.waited > 59",
+    ]);
+    let ask = (count, of, also)
+        .prop_map(|(count, who, also)| format!("{{ context.approvals.{who} >= {count}{also} }}"));
     let policy = (any::<bool>(), scope, condition, prop::option::of(ask));
     prop::collection::vec(policy, 1..8).prop_map(|policies| {
         let line =
@@ -763,6 +801,7 @@ proptest! {
             owners: around.given.owners + more.owners,
             signers: around.given.signers + more.signers,
             hardware: around.given.hardware + more.hardware,
+            waited: around.given.waited + more.waited,
         };
         let after = set.decide(&asks, &Around { given, ..around }.situation());
         if words(&before) == "allow" {
@@ -798,6 +837,9 @@ proptest! {
         }
         if needs.signers > 0 {
             prop_assert_ne!(with(Needs { signers: needs.signers - 1, ..needs }), "allow");
+        }
+        if needs.waited > 0 {
+            prop_assert_ne!(with(Needs { waited: needs.waited - 1, ..needs }), "allow");
         }
         if needs.peers > needs.owners.max(needs.hardware) {
             prop_assert_ne!(with(Needs { peers: needs.peers - 1, ..needs }), "allow");

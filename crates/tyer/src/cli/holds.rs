@@ -131,6 +131,9 @@ pub(super) fn card(hold: &Value) -> Result<(), Failure> {
         say("rejected", &format!("{}: {}", of("/rejected/by"), of("/rejected/reason")))?;
     }
     say("opened", &of("/opened"))?;
+    if hold.pointer("/needs/waited").and_then(Value::as_u64).is_some_and(|waited| waited > 0) {
+        say("not before", &of("/not_before"))?;
+    }
     say("ends", &of("/ends"))?;
     say("request", &of("/request_digest"))?;
     print::line("the request, exactly:")?;

@@ -67,6 +67,9 @@ fn head(hold: &HoldBody, now: Timestamp) -> Markup {
                 div { dt { "Session" } dd { code { (hold.session) } } }
                 div { dt { "Asked" } dd { (words::ago(hold.opened, now)) } }
                 @if is_live(hold.state) {
+                    @if hold.not_before.0 > now {
+                        div { dt { "Runs not before" } dd { b { (words::left(hold.not_before, now)) } } }
+                    }
                     div { dt { "Time left" } dd { b { (words::left(hold.ends, now)) } } }
                 }
                 div { dt { "Hold" } dd { code { (hold.hold) } } }
@@ -257,7 +260,14 @@ fn notes(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
             p.notice { "You have approved this." }
         }
         @if hold.state == "approved" {
-            p.notice { "Enough people have approved. It runs once, when the agent presents the same request again." }
+            @if hold.not_before.0 > beholder.now {
+                p.notice {
+                    "Enough people have approved. There are " (words::left(hold.not_before, beholder.now))
+                    " left to think better of it: whoever rejects it stops it."
+                }
+            } @else {
+                p.notice { "Enough people have approved. It runs once, when the agent presents the same request again." }
+            }
         }
     }
 }
@@ -281,6 +291,7 @@ fn ended(hold: &HoldBody, beholder: &Beholder<'_>) -> Markup {
 mod tests {
     use super::super::tests::sample;
     use super::*;
+    use crate::api::bodies::Moment;
 
     fn beholder(me: &str) -> Beholder<'_> {
         Beholder { me, cannot_answer: false, no_peer: None, outcome: None, now: sample::NOW }
@@ -332,6 +343,19 @@ mod tests {
         assert!(page.contains("Your approval does not count"));
         assert!(!page.contains("id=\"approve\""));
         assert!(page.contains("id=\"reject\""));
+    }
+
+    #[test]
+    fn the_time_to_think_better_of_it_is_counted_down() {
+        let mut card = sample::card();
+        card.hold.state = "approved";
+        card.hold.not_before = Moment(sample::NOW.plus(90_000));
+        let page = main(&card, &beholder("carol")).into_string();
+        assert!(page.contains("Runs not before") && page.contains("left to think better of it"));
+        assert!(page.contains("id=\"reject\""));
+        card.hold.not_before = Moment(sample::NOW);
+        let page = main(&card, &beholder("carol")).into_string();
+        assert!(!page.contains("Runs not before") && page.contains("presents the same request again"));
     }
 
     #[test]

@@ -405,16 +405,6 @@ impl Gateway {
         Some((Refusal::new(Reason::Rejected, message, next), basis))
     }
 
-    /// What a requester reads when its request waits for people.
-    pub(super) fn held(&self, id: &HoldId, needs: Needs) -> Refusal {
-        let message = format!("held as {id}: this needs {}", needs.in_words());
-        let next = format!(
-            "nothing was executed. People decide at {}/holds/{id}; present the same request again after approval",
-            self.config.console.origin
-        );
-        Refusal { hold: Some(id.clone()), ..Refusal::new(Reason::Held, message, next) }
-    }
-
     /// What a person signs about a hold.
     pub(super) fn hold_decision(
         world: &World,

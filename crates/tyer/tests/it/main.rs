@@ -65,6 +65,8 @@ mod story;
 #[cfg(test)]
 mod suites;
 #[cfg(test)]
+mod think;
+#[cfg(test)]
 mod tricks;
 #[cfg(test)]
 mod versions;

@@ -73,7 +73,13 @@ fn decide(policies: &Policies, sql: &str, frozen: bool) -> &'static str {
         frozen,
         narrowing: &Narrowing::default(),
         given: Approvals::default(),
-        possible: Approvals { controller: true, peers: 2, owners: 1, signers: 2, hardware: 0 },
+        possible: Approvals {
+            controller: true,
+            peers: 2,
+            owners: 1,
+            signers: 2,
+            ..Approvals::default()
+        },
         asked: false,
         facts: &Facts::default(),
     };

@@ -22,6 +22,7 @@ pub(super) struct Parked {
     principal: Principal,
     upstream: Upstream,
     needs: Needs,
+    opened: Timestamp,
     expires: Timestamp,
     /// Who counted then.
     electorate: BTreeSet<PersonId>,
@@ -35,7 +36,7 @@ impl Holds {
     pub(super) fn open<'a>(
         &mut self,
         card: &CardRecord,
-        expires: Timestamp,
+        (opened, expires): (Timestamp, Timestamp),
         counting: impl Iterator<Item = &'a PersonId>,
     ) -> Result<(), String> {
         let parked = Parked {
@@ -45,6 +46,7 @@ impl Holds {
             principal: card.request.principal.clone(),
             upstream: card.request.upstream.clone(),
             needs: card.needs,
+            opened,
             expires,
             electorate: counting.cloned().collect(),
             approvals: Vec::new(),
@@ -93,6 +95,11 @@ impl Holds {
 }
 
 impl Parked {
+    /// When it could run at the earliest.
+    pub(super) fn not_before(&self) -> Timestamp {
+        self.opened.plus(i64::from(self.needs.waited).saturating_mul(1000))
+    }
+
     /// What must have been signed to answer it.
     pub(super) fn subject(&self, hold: &HoldId) -> Subject {
         Subject {
@@ -156,7 +163,7 @@ impl Parked {
         let given = counted.iter().fold(Approvals::default(), |given, approval| {
             given.with(approval.standing, assurance::of_key(&approval.key))
         });
-        if self.needs.met_by(&given) {
+        if self.needs.agreed_by(&given) {
             return Ok(());
         }
         Err(format!(

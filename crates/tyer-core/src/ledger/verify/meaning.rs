@@ -75,7 +75,7 @@ impl Meaning {
             | What::KeyConfirmed { .. }
             | What::KeyRemoved { .. } => self.person(place, what),
             What::Held { card, expires } => {
-                let opened = self.holds.open(card, *expires, self.people.counting_names());
+                let opened = self.holds.open(card, (place.at, *expires), self.people.counting_names());
                 let late = || "the hold stays open longer than a hold may".to_owned();
                 opened.and_then(|()| in_time(*expires, place.at.plus(HOLD_MS_MAX), late))
             }
@@ -328,15 +328,17 @@ impl Meaning {
         if !parked.matches(request) {
             return Err(format!("it is not the request of hold {hold}"));
         }
-        let enough = parked.enough(counted);
+        let (enough, not_before) = (parked.enough(counted), parked.not_before());
         self.holds.end(hold, "cleared")?;
         enough?;
-        match counted.iter().map(|approval| approval.at).max() {
-            Some(last) if place.at > last.plus(GRANT_MS_MAX + SLACK_MS) => {
-                Err("it ran after its approvals had lapsed".to_owned())
-            }
-            _ => Ok(()),
+        if place.at < not_before {
+            return Err("it ran before people had had the time to stop it".to_owned());
         }
+        let last = counted.iter().map(|approval| approval.at).max().unwrap_or(not_before);
+        if place.at > last.max(not_before).plus(GRANT_MS_MAX + SLACK_MS) {
+            return Err("it ran after its approvals had lapsed".to_owned());
+        }
+        Ok(())
     }
 
     fn settled(&mut self, leaf: LeafIndex, outcome: &Outcome, returned: bool) -> Result<(), String> {

@@ -1088,6 +1088,25 @@ fn one_human_counts_once_and_nobody_for_what_was_held_before() {
 }
 
 #[test]
+fn nothing_runs_before_people_had_their_time() {
+    let ran_after = |seconds: i64| {
+        move |story: &mut Story| {
+            let needs = Needs { peers: 2, owners: 1, waited: 60, ..Needs::default() };
+            story.held_for("H-1", needs);
+            let opened = story.now;
+            let given = vec![story.approve("H-1", "bob", Owner), story.approve("H-1", "carol", Peer)];
+            // A leaf takes a second.
+            story.now = opened.plus((seconds - 1) * 1000);
+            story.clear(Some("H-1"), given);
+        }
+    };
+    check(ran_after(60), &expect![[""]]);
+    check(ran_after(59), &expect!["leaf 9: it ran before people had had the time to stop it"]);
+    check(ran_after(60 + 15 * 60), &expect![[""]]);
+    check(ran_after(60 + 16 * 60), &expect!["leaf 9: it ran after its approvals had lapsed"]);
+}
+
+#[test]
 fn what_runs_was_held() {
     let enough = [("bob", Owner), ("carol", Peer)];
     let another_request = |story: &mut Story| {

@@ -17,13 +17,15 @@ pub(crate) struct NeedsBody {
     /// People by any key, where that is more than the peers.
     pub(crate) signers: u32,
     pub(crate) hardware: u32,
+    /// Seconds between the question and the execution.
+    pub(crate) waited: u32,
     pub(crate) words: String,
 }
 
 impl NeedsBody {
     pub(crate) fn of(needs: Needs) -> Self {
-        let Needs { controller, peers, owners, signers, hardware } = needs;
-        Self { controller, peers, owners, signers, hardware, words: needs.in_words() }
+        let Needs { controller, peers, owners, signers, hardware, waited } = needs;
+        Self { controller, peers, owners, signers, hardware, waited, words: needs.in_words() }
     }
 
     /// How many people other than the controller are asked for.
@@ -44,7 +46,7 @@ pub(crate) struct GivenBody {
 
 impl GivenBody {
     fn of(given: Approvals) -> Self {
-        let Approvals { controller, peers, owners, signers, hardware } = given;
+        let Approvals { controller, peers, owners, signers, hardware, waited: _ } = given;
         Self { controller, peers, owners, signers, hardware }
     }
 }
@@ -71,6 +73,8 @@ pub(crate) struct HoldBody {
     pub(crate) given: GivenBody,
     pub(crate) opened: Moment,
     /// When it ends by itself.
+    /// When it may run at the earliest.
+    pub(crate) not_before: Moment,
     pub(crate) ends: Moment,
     pub(crate) rejected: Option<RejectionBody>,
 }
@@ -110,6 +114,7 @@ impl HoldBody {
             needs: NeedsBody::of(hold.card().needs),
             given: GivenBody::of(hold.counted()),
             opened: Moment(hold.opened()),
+            not_before: Moment(hold.not_before()),
             ends: Moment(hold.ends()),
             rejected: match hold.state() {
                 State::Rejected { by, reason, until } => Some(RejectionBody {

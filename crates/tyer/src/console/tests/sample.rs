@@ -39,10 +39,12 @@ pub(crate) fn hold() -> HoldBody {
             owners: 1,
             signers: 0,
             hardware: 0,
+            waited: 0,
             words: "two different people other than the controller, one of them an owner".to_owned(),
         },
         given: GivenBody { controller: false, peers: 1, owners: 1, signers: 1, hardware: 0 },
         opened: ago(3),
+        not_before: ago(3),
         ends: ago(-1_437),
         rejected: None,
     }
