@@ -111,9 +111,18 @@ impl Approver {
     /// # Errors
     /// When the console refuses.
     pub async fn answer(&mut self, statement: &Value, comment: &str) -> Result<Value, ApproverError> {
+        let body = self.signed(statement, comment)?;
+        self.send(&body).await
+    }
+
+    /// Signs a statement that was asked for: the decision as it would be sent.
+    ///
+    /// # Errors
+    /// When the authenticator has no such passkey.
+    pub fn signed(&self, statement: &Value, comment: &str) -> Result<Value, ApproverError> {
         let (nonce, challenge) = to_sign(statement);
         let made = self.authenticator.assert("localhost", &self.http.origin(), &challenge)?;
-        let body = json!({
+        Ok(json!({
             "nonce": nonce,
             "comment": comment,
             "assertion": {
@@ -122,8 +131,15 @@ impl Approver {
                 "client_data": made.client_data_json,
                 "signature": made.signature,
             },
-        });
-        accepted("decision", self.http.post("/api/v1/decisions", &body).await?)
+        }))
+    }
+
+    /// Sends a decision, whoever signed it.
+    ///
+    /// # Errors
+    /// When the console refuses.
+    pub async fn send(&mut self, decision: &Value) -> Result<Value, ApproverError> {
+        accepted("decision", self.http.post("/api/v1/decisions", decision).await?)
     }
 
     /// The API as this person sees it.

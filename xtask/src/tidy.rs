@@ -5,6 +5,7 @@
 //! our own, so plain test runs include them. The reasons stand in ARCHITECTURE.md.
 
 mod chain;
+mod claims;
 mod graph;
 mod imports;
 mod manifest;
@@ -75,6 +76,7 @@ fn files(root: &Path) -> Vec<Finding> {
     }
     findings.extend(chain::check(&sources));
     findings.extend(manifest::check(&pages));
+    findings.extend(claims::check(&pages, &sources));
     findings
 }
 

@@ -36,6 +36,27 @@ fn our_own_tree_is_tidy() {
 }
 
 #[test]
+fn what_is_said_to_be_tested_is() {
+    let check = |row: &str, expected: &str| {
+        let table = format!("# Tricks\n\n| trick | what | test |\n|---|---|---|\n{row}\n");
+        let found = findings_in(&[
+            ("docs/two-person-rule.md", &table),
+            (
+                "tests/it/x.rs",
+                "//! Why.\n#[test]\nfn it_is_so() {}\n#[tokio::test]\nasync fn so_is_this() {}\n// fn not_this() {}\n",
+            ),
+        ]);
+        assert!(found.contains(expected), "{row}: {found:?}");
+        assert_eq!(found.is_empty(), expected.is_empty(), "{row}: {found:?}");
+    };
+    check("| a | b | `it_is_so`, `so_is_this` |", "");
+    check("| a | b | `it_is_so`, `nothing` |", "docs/two-person-rule.md:5: there is no test `nothing`");
+    check("| a | b | `not_this` |", "there is no test `not_this`");
+    check("| a | b | none yet |", "names no test");
+    check("| a `nothing` | b | `it_is_so` |", "");
+}
+
+#[test]
 fn core_does_no_io() {
     let core = "crates/tyer-core/src/ledger.rs";
     check(core, "use std::fs;", "ledger.rs:2: names std::fs");

@@ -32,6 +32,8 @@ pub(super) enum Misuse {
     Count,
     /// Nor so much time.
     Time,
+    /// Time alone would permit something.
+    Alone,
 }
 
 impl Thresholds {
@@ -43,14 +45,21 @@ impl Thresholds {
             _ => return Err(Misuse::Shape),
         };
         let mut thresholds = Self::default();
+        // What is asked for, each way in which it can be met: people, time.
+        let mut ways = BTreeSet::from([[false, false]]);
         let conditions = policy.get("conditions").and_then(Value::as_array).ok_or(Misuse::Shape)?;
         for condition in conditions {
             let body = condition.get("body").ok_or(Misuse::Shape)?;
             if condition.get("kind").and_then(Value::as_str) == Some(helpful) {
                 thresholds.read(body)?;
+                ways = both(&ways, &ways_of(body));
             } else if mentions(body) {
                 return Err(Misuse::Shape);
             }
+        }
+        // No time-out allows. What is permitted anyway may be put off.
+        if helpful == "when" && ways.contains(&[false, true]) {
+            return Err(Misuse::Alone);
         }
         Ok(thresholds)
     }
@@ -159,6 +168,30 @@ fn needs(controller: bool, [signers, peers]: [u32; 2], [owners, hardware]: [u32;
 fn least(sides: &Value, more: i64) -> Result<Option<u32>, Misuse> {
     let least = literal(sides.get("right")).and_then(Value::as_i64).ok_or(Misuse::Shape)?;
     Ok(least.checked_add(more).and_then(|least| u32::try_from(least).ok()))
+}
+
+/// The ways in which what an expression asks for can be met: whether by people, and whether by time.
+fn ways_of(expression: &Value) -> BTreeSet<[bool; 2]> {
+    let side = |sides: &Value, name: &str| sides.get(name).map(ways_of).unwrap_or_default();
+    match operator(expression) {
+        Some(("&&", sides)) => both(&side(sides, "left"), &side(sides, "right")),
+        Some(("||", sides)) => &side(sides, "left") | &side(sides, "right"),
+        Some((">=" | ">", sides)) if sides.get("left").is_some_and(is_waited) => {
+            BTreeSet::from([[false, true]])
+        }
+        Some((">=", sides)) if literal(sides.get("right")).and_then(Value::as_i64) == Some(0) => {
+            BTreeSet::from([[false, false]])
+        }
+        _ => BTreeSet::from([[mentions(expression), false]]),
+    }
+}
+
+fn both(left: &BTreeSet<[bool; 2]>, right: &BTreeSet<[bool; 2]>) -> BTreeSet<[bool; 2]> {
+    let joined = |one: &[bool; 2]| {
+        let one = *one;
+        right.iter().map(move |other| [one[0] || other[0], one[1] || other[1]])
+    };
+    left.iter().flat_map(joined).collect()
 }
 
 fn is_waited(expression: &Value) -> bool {

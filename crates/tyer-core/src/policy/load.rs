@@ -94,6 +94,15 @@ pub enum FlawKind {
         /// The policy.
         id: String,
     },
+    /// A time-out would allow.
+    #[error(
+        "policy `{id}` lets time alone permit something; join context.waited by && with an approval, or put off \
+         what is permitted anyway by a forbid with `unless {{ context.waited >= N }}`"
+    )]
+    TimeAlone {
+        /// The policy.
+        id: String,
+    },
     /// The shipped schema itself cannot be read, or a policy cannot be sliced by it.
     #[error("the schema that ships with Tyer is broken: {0}; please report it")]
     Broken(String),
@@ -221,6 +230,7 @@ impl Loading {
         match Thresholds::of(&json) {
             Err(Misuse::Shape) => vec![source.flaw(offset, FlawKind::Approvals { id })],
             Err(Misuse::Count) => vec![source.flaw(offset, FlawKind::TooMany { id })],
+            Err(Misuse::Alone) => vec![source.flaw(offset, FlawKind::TimeAlone { id })],
             Err(Misuse::Time) => vec![source.flaw(offset, FlawKind::TooLong { id })],
             Ok(thresholds) => {
                 let canonical = crate::record::canonical(&json);

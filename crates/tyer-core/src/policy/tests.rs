@@ -428,8 +428,11 @@ fn time_is_asked_for_as_people_are() {
     let either = "context.approvals.peers >= 2 || context.approvals.peers >= 1 && context.waited > 59";
     assert_eq!(check(either, "0", 0, "hold 1 0"), 60);
     assert_eq!(check(either, "2", 0, "allow"), 0);
-    assert_eq!(check("context.waited >= 60", "0", 0, "hold 0 0"), 60);
-    assert_eq!(check("context.waited >= 60", "0", 60, "allow"), 0);
+    // What is permitted anyway is put off.
+    let put_off =
+        "true }; @id(\"f\") forbid (principal, action, resource) unless { context.waited >= 60";
+    assert_eq!(check(put_off, "0", 0, "hold 0 0"), 60);
+    assert_eq!(check(put_off, "0", 60, "allow"), 0);
 }
 
 #[test]
@@ -580,6 +583,10 @@ fn approvals_used_so_that_more_might_not_help() {
     check(&when("context.approvals.peers > 9223372036854775807"), "outside 0 to 8");
     check(&when("context.waited >= 43201"), "outside 0 to 43200 seconds");
     check(&when("context.waited >= -1"), "outside 0 to 43200 seconds");
+    check(&when("context.waited >= 60"), "time alone");
+    check(&when("context.approvals.peers >= 1 || context.waited >= 60"), "time alone");
+    check(&when("context.approvals.peers >= 0 && context.waited >= 60"), "time alone");
+    check(&when("context.freeze || context.waited > 60 && resource.production"), "time alone");
     check(&when("context.waited <= 60"), "might not help");
     check(&when("context.waited == 60"), "might not help");
     check(&unless("context.waited < 60"), "might not help");
@@ -715,6 +722,12 @@ fn sets() -> impl Strategy<Value = String> {
             |(number, (permit, scope, condition, ask)): (usize, (bool, &str, &str, Option<String>))| {
                 let (effect, clause) = if permit { ("permit", "when") } else { ("forbid", "unless") };
                 let ask = ask.map(|ask| format!("{clause} {ask}")).unwrap_or_default();
+                // Time alone permits nothing.
+                let ask = if permit {
+                    ask.replace("|| context.waited", "&& context.waited").replace(">= 0 &&", ">= 1 &&")
+                } else {
+                    ask
+                };
                 format!(
                     "@id(\"p{number}\") {effect} (principal, {scope}, resource) {condition} {ask};\n"
                 )

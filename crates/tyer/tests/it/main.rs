@@ -69,6 +69,8 @@ mod think;
 #[cfg(test)]
 mod tricks;
 #[cfg(test)]
+mod two_person;
+#[cfg(test)]
 mod versions;
 #[cfg(test)]
 mod waiting;
