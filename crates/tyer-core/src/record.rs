@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::facts::{Card, Facts};
+use crate::freeze::Freeze;
 use crate::intent::{
-    Act, Digest, Environment, HoldId, Narrowing, PersonId, Principal, SessionId, Timestamp, Upstream,
+    Act, Digest, Environment, FreezeId, HoldId, Narrowing, PersonId, Principal, SessionId, Timestamp,
+    Upstream,
 };
 use crate::statement::Signed;
 use crate::verdict::{Basis, LeafIndex, Needs, Outcome, Reason};
@@ -249,14 +251,26 @@ pub enum What {
         /// The class of the reason.
         reason: Reason,
     },
-    /// Changes were frozen.
+    /// A freeze has begun: nothing that it covers is changed while it holds.
+    FreezeStarted {
+        /// What it says.
+        freeze: Freeze,
+    },
+    /// A freeze was ended early.
+    FreezeEnded {
+        /// Which.
+        freeze: FreezeId,
+        /// The people who ended it.
+        signed: Vec<Signed>,
+    },
+    /// Everything was frozen, as it was recorded when there was one freeze at a time.
     Frozen {
         /// By whom.
         by: String,
         /// Why.
         reason: String,
     },
-    /// A freeze ended.
+    /// That freeze ended.
     Thawed {
         /// By whom.
         by: PersonId,
@@ -357,6 +371,8 @@ impl What {
             Self::Cleared { .. } => "cleared",
             Self::Settled { .. } => "settled",
             Self::Refused { .. } => "refused",
+            Self::FreezeStarted { .. } => "freeze_started",
+            Self::FreezeEnded { .. } => "freeze_ended",
             Self::Frozen { .. } => "frozen",
             Self::Thawed { .. } => "thawed",
             Self::Configured { .. } => "configured",

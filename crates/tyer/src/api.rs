@@ -72,6 +72,7 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/api/v1/holds", Counting, calls::holds),
         get("/api/v1/holds/{id}", Counting, calls::hold),
         get("/api/v1/configuration", Counting, calls::configuration),
+        get("/api/v1/freezes", Counting, calls::freezes),
         post("/api/v1/freeze", SignedIn, calls::freeze),
         post("/api/v1/statements", Paced, ceremonies::statement),
         post("/api/v1/decisions", Paced, ceremonies::decide),

@@ -5,6 +5,7 @@
 //! configuration files and of the environment.
 
 mod agents;
+mod freezes;
 mod power;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tyer_core::assertion::RelyingParty;
+use tyer_core::freeze::Calendar;
 use tyer_core::hold::Lifetimes;
 use tyer_core::intent::{Digest, Environment, PersonId, Upstream};
 use tyer_core::limits::{DRAIN_MS_MAX, LOGIN_MS_MAX};
@@ -21,6 +23,8 @@ use tyer_core::policy::{Policies, Preset, Source};
 use tyer_core::record::canonical;
 
 use self::agents::RawAgent;
+use self::freezes::RawFreeze;
+pub(crate) use self::freezes::{PART as FREEZES_PART, no_freezes, scope};
 pub(crate) use self::power::Power;
 use crate::secret::Secret;
 
@@ -39,7 +43,9 @@ pub(crate) struct Config {
     pub(crate) upstreams: BTreeMap<Upstream, UpstreamConfig>,
     /// The people who own each agent, and so control its sessions.
     pub(crate) agents: BTreeMap<String, BTreeSet<PersonId>>,
-    /// The digest of each security part of the file: `console`, `policy`, `upstream NAME`, `agent NAME`.
+    pub(crate) calendar: Calendar,
+    /// The digest of each security part of the file: `console`, `policy`, `upstream NAME`, `agent NAME`, and
+    /// `freezes` if there are any.
     pub(crate) parts: BTreeMap<String, Digest>,
 }
 
@@ -158,6 +164,8 @@ struct RawConfig {
     upstream: BTreeMap<String, RawUpstream>,
     #[serde(default)]
     agent: BTreeMap<String, RawAgent>,
+    #[serde(default)]
+    freeze: Vec<RawFreeze>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -289,9 +297,13 @@ impl Config {
             raw.agent.iter().map(|(name, agent)| (format!("agent {name}"), part_digest(agent))),
         );
         let agents = raw.agent.into_iter().map(|(name, agent)| (name, agent.owners())).collect();
+        if !raw.freeze.is_empty() {
+            parts.insert(FREEZES_PART.to_owned(), part_digest(&raw.freeze));
+        }
         Ok(Self {
             data: data.to_owned(),
             console: console(path, raw.console)?,
+            calendar: freezes::calendar(path, raw.freeze, &upstreams)?,
             policies,
             holds: holds(&raw.holds),
             limits: limits(path, &raw.limits)?,
@@ -346,7 +358,7 @@ fn located(text: &str, error: &toml::de::Error) -> String {
     format!("line {line}, column {column}: {}", error.message().replace('\n', "; "))
 }
 
-fn part_digest(part: &impl Serialize) -> Digest {
+fn part_digest<T: Serialize>(part: &T) -> Digest {
     let value = serde_json::to_value(part).unwrap_or(serde_json::Value::Null);
     Digest::of(&canonical(&value))
 }
@@ -494,6 +506,8 @@ fn upstream_config(
 
 #[cfg(test)]
 mod tests {
+    use tyer_core::intent::Timestamp;
+
     use super::*;
 
     const GOOD: &str = r#"
@@ -549,6 +563,75 @@ owners = ["alice"]
         assert_eq!(digest(GOOD), digest(&usual));
         let none = GOOD.replace("tls = \"disable\"", "tls = \"disable\"\nallow_role_powers = []");
         assert_eq!(digest(GOOD), digest(&none));
+    }
+
+    const FREEZE: &str = "\n[[freeze]]\nname = \"weekends\"\nreason = \"nobody is there\"\n\
+        zone = \"Europe/Berlin\"\nevery = [\"Fri 16:00 - Mon 08:00\"]\n";
+
+    #[test]
+    fn a_calendar_is_a_security_part() {
+        let good = format!("{GOOD}{FREEZE}");
+        let config = parse(&good).expect("a calendar");
+        let all = config.calendar.within(Timestamp(1_800_000_000_000), Timestamp(1_800_604_800_000));
+        assert_eq!((all.len(), config.calendar.is_empty()), (1, false));
+        let digest = |text: &str| parse(text).expect("a good file").parts.get(FREEZES_PART).copied();
+        assert_eq!(digest(GOOD), None);
+        for (from, to) in [
+            ("weekends", "ends-of-weeks"),
+            ("nobody is there", "nobody"),
+            ("Europe/Berlin", "UTC"),
+            ("Fri 16:00", "Fri 16:01"),
+            ("zone", "environment = \"production\"\nzone"),
+            ("zone", "upstream = \"orders\"\nzone"),
+            (
+                "every = [\"Fri 16:00 - Mon 08:00\"]",
+                "from = \"2026-12-20T18:00\"\nuntil = \"2026-12-21T18:00\"",
+            ),
+        ] {
+            let other = good.replace(from, to);
+            assert!(digest(&other).is_some() && digest(&other) != digest(&good), "{from} -> {to}");
+        }
+        assert_ne!(digest(&good), Some(no_freezes()));
+    }
+
+    #[test]
+    fn a_bad_calendar_is_refused_with_the_place() {
+        let check = |from: &str, to: &str, expect: &str| {
+            let error = parse(&format!("{GOOD}{}", FREEZE.replace(from, to))).expect_err(to);
+            assert!(error.contains(expect), "{to}: {error}");
+        };
+        check("reason", "colour = 1\nreason", "line 19, column 1: unknown field `colour`");
+        check(
+            "Europe/Berlin",
+            "Europe/Atlantis",
+            "line 20, column 8: `Europe/Atlantis` is not the name of a time zone",
+        );
+        check("Mon 08:00", "Mon 8:00", "line 21, column 9: `Fri 16:00 - Mon 8:00` is neither like");
+        check("zone = \"Europe/Berlin\"\n", "", "missing field `zone`");
+        check("nobody is there", " ", "freeze.weekends.reason");
+        check("\"weekends\"", "\"week ends\"", "freeze.week ends.name: names are letters");
+        check(
+            "zone",
+            "environment = \"prodution\"\nzone",
+            "freeze.weekends.environment: no upstream stands in",
+        );
+        check(
+            "zone",
+            "upstream = \"books\"\nzone",
+            "freeze.weekends.upstream: there is no upstream `books`",
+        );
+        check("zone", "upstream = \"orders\"\nenvironment = \"production\"\nzone", "not both");
+        check("every = [\"Fri 16:00 - Mon 08:00\"]", "", "freeze.weekends.every: give either");
+        check("every", "from = \"2026-12-20T18:00\"\nevery", "freeze.weekends.every: give either");
+        let once = |until: &str| format!("from = \"2026-12-20T18:00\"\nuntil = \"{until}\"");
+        let every = "every = [\"Fri 16:00 - Mon 08:00\"]";
+        check(every, &once("2026-12-20T18:00"), "freeze.weekends.until: it does not come after");
+        check(every, &once("2026-12-20"), "line 22, column 9: `2026-12-20` is not a day and a time");
+        check(
+            "\n[[freeze]]",
+            &format!("{FREEZE}[[freeze]]"),
+            "freeze.weekends.name: another freeze has this name",
+        );
     }
 
     #[test]

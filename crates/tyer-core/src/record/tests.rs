@@ -379,6 +379,41 @@ fn executions() {
 }
 
 #[test]
+fn freezes() {
+    let freeze = Freeze::of_everything(NOON, "operator", "incident");
+    check(
+        What::FreezeStarted { freeze: freeze.clone() },
+        &expect![[
+            r#"{"at":1767268800000,"freeze":{"by":"operator","id":"F-1767268800000","reason":"incident","scope":"everything","since":1767268800000},"kind":"freeze_started","v":1}"#
+        ]],
+    );
+    let scope = crate::freeze::Scope::Environment(Environment::production());
+    let (until, zone) = (Some(NOON.plus(1000)), Some("Europe/Berlin".to_owned()));
+    let scoped = Freeze { scope, until, zone, ..freeze.clone() };
+    check(
+        What::FreezeStarted { freeze: scoped },
+        &expect![[
+            r#"{"at":1767268800000,"freeze":{"by":"operator","id":"F-1767268800000","reason":"incident","scope":{"environment":"production"},"since":1767268800000,"until":1767268801000,"zone":"Europe/Berlin"},"kind":"freeze_started","v":1}"#
+        ]],
+    );
+    let scope = crate::freeze::Scope::Upstream(Upstream::new("orders"));
+    let one = Freeze { scope, ..freeze };
+    check(
+        What::FreezeStarted { freeze: one.clone() },
+        &expect![[
+            r#"{"at":1767268800000,"freeze":{"by":"operator","id":"F-1767268800000","reason":"incident","scope":{"upstream":"orders"},"since":1767268800000},"kind":"freeze_started","v":1}"#
+        ]],
+    );
+    let signed = vec![signed(one.ending())];
+    check(
+        What::FreezeEnded { freeze: one.id, signed },
+        &expect![[
+            r#"{"at":1767268800000,"freeze":"F-1767268800000","kind":"freeze_ended","signed":[{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"end_freeze","digest":"a78377e0c18587e561aec8b36022831b6d465bc2be0b383f2d082322818e55fa","freeze":"F-1767268800000"}}}],"v":1}"#
+        ]],
+    );
+}
+
+#[test]
 fn freezes_and_configuration() {
     check(
         What::Frozen { by: "operator".into(), reason: "incident".into() },
@@ -487,6 +522,12 @@ fn canonical_statements() {
         Decision::Confirm { person: person.clone(), credential },
         &expect![[
             r#"{"statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"credential":"0808080808080808080808080808080808080808080808080808080808080808","decision":"confirm","person":"carol"}},"tyer":"statement/v1"}"#
+        ]],
+    );
+    check(
+        Decision::EndFreeze { freeze: FreezeId::new("F-1"), digest: Digest([6; 32]) },
+        &expect![[
+            r#"{"statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"end_freeze","digest":"0606060606060606060606060606060606060606060606060606060606060606","freeze":"F-1"}},"tyer":"statement/v1"}"#
         ]],
     );
     check(

@@ -49,6 +49,11 @@ pub(super) async fn status(State(site): Shared) -> Json<StatusBody> {
 }
 
 #[derive(Debug, Serialize)]
+pub(super) struct FreezesBody {
+    freezes: Vec<FreezeBody>,
+}
+
+#[derive(Debug, Serialize)]
 pub(super) struct People {
     people: Vec<PersonBody>,
 }
@@ -217,23 +222,28 @@ pub(super) async fn freeze(
     Extension(caller): Extension<Caller>,
     Body(body): Body<FreezeRequestBody>,
 ) -> Result<Json<FreezeBody>, ApiError> {
-    freeze_now(&site, &caller, &body.reason).await.map(Json)
+    freeze_now(&site, &caller, body).await.map(Json)
+}
+
+/// The freezes that hold, and those that will within seven days.
+pub(super) async fn freezes(State(site): Shared) -> Json<FreezesBody> {
+    Json(FreezesBody { freezes: site.freezes().await })
 }
 
 /// Freezes. An emergency is not held up by a missing reason.
 pub(crate) async fn freeze_now(
     site: &Site,
     caller: &Caller,
-    reason: &str,
+    body: FreezeRequestBody,
 ) -> Result<FreezeBody, ApiError> {
-    let reason = match reason.trim() {
-        "" => "no reason given",
-        reason => reason,
-    };
-    if reason.chars().count() > COMMENT_CHARS_MAX {
+    let new = body.asked();
+    if new.reason.chars().count() > COMMENT_CHARS_MAX {
         return Err(ApiError::bad("a reason is at most 2,000 characters"));
     }
-    Ok(FreezeBody::of(&site.gateway.freeze(caller.name(), reason).await?))
+    let freeze = site.gateway.freeze(caller.name(), new).await?;
+    let started = site.freezes().await.into_iter().find(|it| it.freeze == freeze.id.as_str());
+    started
+        .ok_or_else(|| ApiError::conflict("not_this_freeze", "the freeze is over already".to_owned()))
 }
 
 #[cfg(test)]
