@@ -168,6 +168,25 @@ pub enum What {
         /// Of those, how many were observed to close.
         closed: u32,
     },
+    /// Sessions were killed together; each has a leaf of its own too.
+    Killed {
+        /// `session s-1`, `agent kiro`, `upstream orders` or `everything`.
+        what: String,
+        /// By whom.
+        by: String,
+        /// How many sessions ran.
+        sessions: u32,
+        /// Connections that were open then.
+        open: u32,
+        /// Of those, how many were observed to close.
+        closed: u32,
+        /// Held requests that were taken back.
+        holds: u32,
+        /// Requests that were under way and whose outcome was observed.
+        seen: u32,
+        /// Those whose outcome was not; bounded.
+        unseen: Vec<LeafIndex>,
+    },
     /// Reads of one shape may run until the lease ends.
     ReadLease {
         /// The request.
@@ -361,6 +380,7 @@ impl What {
             Self::KeyRemoved { .. } => "key_removed",
             Self::SessionOpened { .. } => "session_opened",
             Self::SessionEnded { .. } => "session_ended",
+            Self::Killed { .. } => "killed",
             Self::ReadLease { .. } => "read_lease",
             Self::LeaseClosed { .. } => "lease_closed",
             Self::Misread { .. } => "misread",

@@ -69,6 +69,7 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/api/v1/sessions", Counting, calls::sessions),
         post("/api/v1/sessions", Counting, calls::new_session),
         post("/api/v1/sessions/{id}/end", Counting, calls::end_session),
+        post("/api/v1/kill", Counting, calls::kill),
         get("/api/v1/holds", Counting, calls::holds),
         get("/api/v1/holds/{id}", Counting, calls::hold),
         get("/api/v1/configuration", Counting, calls::configuration),

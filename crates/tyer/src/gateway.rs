@@ -13,6 +13,7 @@ pub(crate) mod exceeded;
 pub(crate) mod freeze;
 pub(crate) mod holds;
 pub(crate) mod keys;
+pub(crate) mod kill;
 pub(crate) mod leases;
 mod outcomes;
 mod owed;

@@ -277,6 +277,22 @@ fn sessions_and_reads() {
             r#"{"at":1767268800000,"by":"operator","kind":"session_opened","narrowing":{"may":["read"],"on":["orders.*"]},"principal":{"agent":"kiro","controller":"alice","human":false,"session":"s-7k2m9q"},"purpose":"clean up","until":1767268800005,"upstream":"orders","v":1}"#
         ]],
     );
+    let killed = What::Killed {
+        what: "agent kiro".into(),
+        by: "bob".into(),
+        sessions: 1,
+        open: 2,
+        closed: 1,
+        holds: 1,
+        seen: 0,
+        unseen: vec![LeafIndex(4)],
+    };
+    check(
+        killed,
+        &expect![[
+            r#"{"at":1767268800000,"by":"bob","closed":1,"holds":1,"kind":"killed","open":2,"seen":0,"sessions":1,"unseen":[4],"v":1,"what":"agent kiro"}"#
+        ]],
+    );
     let ended = What::SessionEnded {
         session: SessionId::new("s-7k2m9q"),
         how: "killed".into(),

@@ -4,6 +4,7 @@
 pub(crate) mod facts;
 pub(crate) mod freezes;
 pub(crate) mod holds;
+pub(crate) mod kill;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
@@ -15,6 +16,7 @@ use tyer_core::statement::Statement;
 pub(crate) use self::facts::{CascadeBody, CountedBody, FactsBody, RelationBody, SafetyBody};
 pub(crate) use self::freezes::{FreezeBody, FreezeRequestBody};
 pub(crate) use self::holds::{ActBody, CardBody, HoldBody, standing_word};
+pub(crate) use self::kill::{KillBody, KillRequestBody};
 use crate::config::Mode;
 use crate::gateway::world::{Person, Session, SshKey};
 

@@ -13,8 +13,8 @@ use tyer_core::intent::{HoldId, Narrowing, PersonId, SessionId, Upstream};
 use tyer_core::limits::COMMENT_CHARS_MAX;
 
 use super::bodies::{
-    CardBody, EndBody, EndingBody, FreezeBody, FreezeRequestBody, HoldBody, How, MintedBody, Moment,
-    NewSessionBody, PartBody, PersonBody, SessionBody, StatusBody,
+    CardBody, EndBody, EndingBody, FreezeBody, FreezeRequestBody, HoldBody, How, KillBody,
+    KillRequestBody, MintedBody, Moment, NewSessionBody, PartBody, PersonBody, SessionBody, StatusBody,
 };
 use super::error::ApiError;
 use super::guard::Caller;
@@ -215,6 +215,15 @@ pub(super) async fn end_session(
     };
     let ending = site.gateway.end_session(&SessionId::new(id), how, caller.name()).await?;
     Ok(Json(EndingBody { open: ending.open, closed: ending.closed }))
+}
+
+pub(super) async fn kill(
+    State(site): Shared,
+    Extension(caller): Extension<Caller>,
+    Body(body): Body<KillRequestBody>,
+) -> Result<Json<KillBody>, ApiError> {
+    let target = body.target().ok_or_else(|| ApiError::bad("say `true` or leave it"))?;
+    Ok(Json(KillBody::of(site.gateway.kill(&target, caller.name()).await?)))
 }
 
 pub(super) async fn freeze(

@@ -127,7 +127,7 @@ impl From<SessionError> for ApiError {
         match error {
             SessionError::Store(error) => Self::stored(&error),
             SessionError::Random(_) => Self::random(),
-            SessionError::NoSession(_) => Self::not_found(error.to_string()),
+            SessionError::NoSession(_) | SessionError::NoAgent(_) => Self::not_found(error.to_string()),
             SessionError::NoUpstream(_)
             | SessionError::NoController(_)
             | SessionError::AgentName

@@ -52,6 +52,11 @@ pub(crate) fn words(what: &What) -> String {
                 "session {session} was {how} by {by}; {closed} of {open} connections were seen to close"
             )
         }
+        What::Killed { what, by, sessions, open, closed, holds, seen, unseen } => format!(
+            "{by} killed {what}: {sessions} sessions, {closed} of {open} connections were seen to close, {holds} holds \
+             taken back; of what was under way {seen} outcomes were seen and {} not",
+            unseen.len()
+        ),
         What::ReadLease { request, .. } => {
             format!("{} may read{}: {}", of(request), observed(request), request.redacted)
         }

@@ -72,6 +72,12 @@ fn command_lines() {
     check("freeze --reason launch", true);
     check("freeze --environment production --until 2026-12-20T18:00 --zone Europe/Berlin", true);
     check("freeze --environment production --upstream orders", false);
+    check("kill s-1", true);
+    check("kill --agent kiro", true);
+    check("kill --upstream orders", true);
+    check("kill --everything", true);
+    check("kill", false);
+    check("kill s-1 --everything", false);
     check("freeze list", true);
     check("freeze list --reason launch", false);
     check("thaw", true);

@@ -108,6 +108,7 @@ impl Meaning {
                 let started = in_time(freeze.since, place.at, early);
                 started.and_then(|()| self.freezes.start(freeze.clone()))
             }
+            What::Killed { open, closed, unseen, .. } => killed(place, (*open, *closed), unseen),
             What::FreezeEnded { freeze, signed } => return self.freeze_ended(place, freeze, signed),
             What::Frozen { by, reason } => {
                 self.freezes.start_everything(place.at, by, reason);
@@ -497,6 +498,16 @@ impl Meaning {
 
 fn in_time(at: Timestamp, end: Timestamp, late: impl Fn() -> String) -> Result<(), String> {
     if at <= end.plus(SLACK_MS) { Ok(()) } else { Err(late()) }
+}
+
+fn killed(place: &Place<'_>, (open, closed): (u32, u32), unseen: &[LeafIndex]) -> Result<(), String> {
+    if closed > open {
+        return Err(format!("{closed} of {open} connections were seen to close"));
+    }
+    match unseen.iter().find(|leaf| leaf.0 >= place.index) {
+        Some(leaf) => Err(format!("leaf {} was under way before it was there", leaf.0)),
+        None => Ok(()),
+    }
 }
 
 fn only_reads(request: &RequestRecord) -> Result<(), String> {

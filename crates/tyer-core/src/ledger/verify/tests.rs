@@ -1469,6 +1469,27 @@ fn a_freeze_of_the_first_form_is_ended_by_two_people_too() {
 }
 
 #[test]
+fn a_kill_saw_no_more_than_there_was() {
+    let killed = |closed: u32, unseen: u64| {
+        move |story: &mut Story| {
+            story.write(What::Killed {
+                what: "everything".into(),
+                by: "operator".into(),
+                sessions: 1,
+                open: 2,
+                closed,
+                holds: 0,
+                seen: 0,
+                unseen: vec![LeafIndex(unseen)],
+            })
+        }
+    };
+    check(killed(2, 5), &expect![[""]]);
+    check(killed(3, 5), &expect!["leaf 6: 3 of 2 connections were seen to close"]);
+    check(killed(2, 6), &expect!["leaf 6: leaf 6 was under way before it was there"]);
+}
+
+#[test]
 fn freezes_start_when_they_say() {
     let started = |story: &mut Story| {
         start(story, |freeze| freeze.until = Some(freeze.since.plus(1)));
