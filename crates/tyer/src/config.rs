@@ -6,6 +6,7 @@
 
 mod agents;
 mod freezes;
+mod limits;
 mod power;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,13 +19,14 @@ use tyer_core::assertion::RelyingParty;
 use tyer_core::freeze::Calendar;
 use tyer_core::hold::Lifetimes;
 use tyer_core::intent::{Digest, Environment, PersonId, Upstream};
-use tyer_core::limits::{DRAIN_MS_MAX, LOGIN_MS_MAX};
 use tyer_core::policy::{Policies, Preset, Source};
 use tyer_core::record::canonical;
 
 use self::agents::RawAgent;
 use self::freezes::RawFreeze;
 pub(crate) use self::freezes::{PART as FREEZES_PART, no_freezes, scope};
+pub(crate) use self::limits::Limits;
+use self::limits::RawLimits;
 pub(crate) use self::power::Power;
 use crate::secret::Secret;
 
@@ -83,19 +85,6 @@ pub(crate) struct Holds {
     /// How long a door waits for people before it says "come again".
     pub(crate) wait: Duration,
     pub(crate) lifetimes: Lifetimes,
-}
-
-/// What connections may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// At each door at once.
-    pub(crate) connections: usize,
-    /// Of one session at once.
-    pub(crate) connections_per_session: u32,
-    /// Until a client has proven who it is.
-    pub(crate) login: Duration,
-    /// Until what runs is ended when the program stops.
-    pub(crate) drain: Duration,
 }
 
 /// One upstream and the door before it.
@@ -205,15 +194,6 @@ struct RawHolds {
     lapse_seconds: Option<u32>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLimits {
-    connections: Option<usize>,
-    connections_per_session: Option<u32>,
-    login_seconds: Option<u32>,
-    drain_seconds: Option<u32>,
-}
-
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct RawUpstream {
@@ -306,7 +286,7 @@ impl Config {
             calendar: freezes::calendar(path, raw.freeze, &upstreams)?,
             policies,
             holds: holds(&raw.holds),
-            limits: limits(path, &raw.limits)?,
+            limits: limits::limits(path, &raw.limits)?,
             upstreams,
             agents,
             parts,
@@ -407,31 +387,6 @@ fn holds(raw: &RawHolds) -> Holds {
             ms(raw.lapse_seconds, tyer_core::limits::GRANT_MS_MAX),
         ),
     }
-}
-
-fn limits(path: &Path, raw: &RawLimits) -> Result<Limits, ConfigError> {
-    let within = |key: &str, value: i64, most: i64| {
-        let message = || format!("{value} is not between 1 and {most}");
-        if (1..=most).contains(&value) {
-            Ok(value.unsigned_abs())
-        } else {
-            let key = format!("limits.{key}");
-            Err(ConfigError::Value { path: path.to_owned(), key, message: message() })
-        }
-    };
-    let most = i64::try_from(tyer_core::limits::CONNECTIONS_MAX).unwrap_or(i64::MAX);
-    let connections = raw.connections.map_or(2_000, |value| i64::try_from(value).unwrap_or(i64::MAX));
-    let of_session = raw.connections_per_session.map_or(200, i64::from);
-    let login = raw.login_seconds.map_or(30, i64::from);
-    let drain = raw.drain_seconds.map_or(30, i64::from);
-    let connections = within("connections", connections, most)?;
-    let of_session = within("connections_per_session", of_session, most)?;
-    Ok(Limits {
-        connections: usize::try_from(connections).unwrap_or(usize::MAX),
-        connections_per_session: u32::try_from(of_session).unwrap_or(u32::MAX),
-        login: Duration::from_secs(within("login_seconds", login, LOGIN_MS_MAX / 1_000)?),
-        drain: Duration::from_secs(within("drain_seconds", drain, DRAIN_MS_MAX / 1_000)?),
-    })
 }
 
 /// How the database is reached, or the key that is wrong and why.

@@ -52,11 +52,6 @@ pub(crate) fn words(what: &What) -> String {
                 "session {session} was {how} by {by}; {closed} of {open} connections were seen to close"
             )
         }
-        What::Killed { what, by, sessions, open, closed, holds, seen, unseen } => format!(
-            "{by} killed {what}: {sessions} sessions, {closed} of {open} connections were seen to close, {holds} holds \
-             taken back; of what was under way {seen} outcomes were seen and {} not",
-            unseen.len()
-        ),
         What::ReadLease { request, .. } => {
             format!("{} may read{}: {}", of(request), observed(request), request.redacted)
         }
@@ -90,16 +85,12 @@ pub(crate) fn words(what: &What) -> String {
         What::Refused { request, reason } => {
             format!("{} was refused ({}): {}", of(request), reason.as_str(), request.redacted)
         }
-        What::FreezeStarted { .. }
+        What::Killed { .. }
+        | What::Configured { .. }
+        | What::FreezeStarted { .. }
         | What::FreezeEnded { .. }
         | What::Frozen { .. }
-        | What::Thawed { .. } => of_freezes(what),
-        What::Configured { part, signed, .. } if signed.is_empty() => {
-            format!("configuration part {part} was taken as the file says")
-        }
-        What::Configured { part, signed, .. } => {
-            format!("configuration part {part} was confirmed by {}", signers(signed))
-        }
+        | What::Thawed { .. } => of_all(what),
     }
 }
 
@@ -139,8 +130,20 @@ fn of_people(what: &What) -> String {
     }
 }
 
-fn of_freezes(what: &What) -> String {
+/// What concerns more than one session or person.
+fn of_all(what: &What) -> String {
     match what {
+        What::Killed { what, by, sessions, open, closed, holds, seen, unseen } => format!(
+            "{by} killed {what}: {sessions} sessions, {closed} of {open} connections were seen to close, {holds} holds \
+             taken back; of what was under way {seen} outcomes were seen and {} not",
+            unseen.len()
+        ),
+        What::Configured { part, signed, .. } if signed.is_empty() => {
+            format!("configuration part {part} was taken as the file says")
+        }
+        What::Configured { part, signed, .. } => {
+            format!("configuration part {part} was confirmed by {}", signers(signed))
+        }
         What::FreezeStarted { freeze } => {
             let Freeze { id, by, reason, scope, .. } = freeze;
             let until =

@@ -48,7 +48,7 @@ pub(crate) enum FreezeError {
 pub(crate) enum ThawError {
     #[error("no freeze `{0}` holds, or another one has this name by now; look again")]
     NotFrozen(FreezeId),
-    #[error("{0} has signed already; it needs a second person")]
+    #[error("{0} has signed already, under whatever name; it needs a second person")]
     Twice(PersonId),
     #[error("{0} does not count and cannot end a freeze")]
     DoesNotCount(PersonId),
@@ -255,12 +255,17 @@ impl Gateway {
         };
         // Whoever has stopped counting since does not count here either.
         started.signed.retain(|earlier| counts(&earlier.statement.person));
-        if started.signed.iter().any(|earlier| earlier.statement.person == by.as_str()) {
+        let among = world.among();
+        let same = |name: &str| among.are_one(&PersonId::new(name), &by);
+        if started.signed.iter().any(|earlier| same(&earlier.statement.person)) {
             return Err(ThawError::Twice(by));
         }
         started.signed.push(signed);
         let mut change = Change::default();
-        if started.signed.len() >= enders(world.counting().count()) {
+        let signers = started.signed.iter().map(|it| PersonId::new(it.statement.person.clone()));
+        let humans = among.humans(&signers.collect::<Vec<_>>());
+        // Names that are one human are one, and make no fewer that are needed.
+        if humans >= enders(world.counting().count()) {
             started.is_ended = true;
             let what = What::FreezeEnded { freeze: id, signed: started.signed.clone() };
             change = change.leaf(&Record::new(now, what));

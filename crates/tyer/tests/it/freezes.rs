@@ -127,6 +127,21 @@ async fn a_freeze_binds_what_it_covers_until_two_people_end_it() {
 }
 
 #[tokio::test]
+async fn one_human_under_two_names_does_not_end_a_freeze() {
+    let mut bed = Bed::new(STAGING).await;
+    let agent = bed.agent().await;
+    bed.alice.decide(&json!({ "link": ["bob", "carol"] }), "").await.expect("alice says so");
+    freeze(&bed, &[]);
+    bed.bob.thaw("F-1").await.expect("bob signs");
+    let refused = bed.carol.thaw("F-1").await.expect_err("bob under another name").to_string();
+    assert!(refused.contains("under whatever name"), "{refused}");
+    assert_eq!(ask(&agent, UPDATE).await.unwrap_err().code, "25006", "one of two");
+    bed.alice.thaw("F-1").await.expect("alice signs");
+    ask(&agent, UPDATE).await.expect("two of two");
+    bed.verify();
+}
+
+#[tokio::test]
 async fn the_calendar_freezes_and_two_people_end_that_time_only() {
     let mut bed = Bed::new(Shape { sections: CALENDAR, ..STAGING }).await;
     let agent = bed.agent().await;

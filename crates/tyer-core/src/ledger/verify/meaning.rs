@@ -385,9 +385,10 @@ impl Meaning {
         };
         let (decision, digest) = (freeze.ending(), freeze.digest());
         let (counted, mut wrong) = self.consenting(place, signed, &decision);
+        // Names that are one human are one, and make no fewer that are needed.
         let needed = enders(self.people.count());
-        if counted.len() < needed {
-            let counted = counted.len();
+        let counted = self.people.among().humans(&counted);
+        if counted < needed {
             wrong.push(format!(
                 "the freeze {id} was ended early by {counted} of the {needed} people it takes"
             ));

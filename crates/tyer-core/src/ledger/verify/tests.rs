@@ -1390,6 +1390,22 @@ fn a_freeze_is_ended_early_by_two_people() {
 }
 
 #[test]
+fn one_human_under_two_names_ends_no_freeze() {
+    let linked = |who: &'static [&'static str]| {
+        move |story: &mut Story| {
+            story.link("bob", "carol", "alice");
+            let freeze = start(story, |_| {});
+            end(story, &freeze, who);
+        }
+    };
+    check(
+        linked(&["bob", "carol"]),
+        &expect!["leaf 8: the freeze F-1 was ended early by 1 of the 2 people it takes"],
+    );
+    check(linked(&["alice", "carol"]), &expect![[""]]);
+}
+
+#[test]
 fn people_sign_against_exactly_one_freeze() {
     let another = |story: &mut Story| {
         let freeze = start(story, |_| {});
