@@ -7,6 +7,7 @@
 mod freezes;
 mod holds;
 mod meaning;
+mod observed;
 mod people;
 
 #[cfg(test)]

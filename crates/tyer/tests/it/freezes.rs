@@ -8,6 +8,7 @@ use crate::bed::{Bed, ask, record};
 const UPDATE: &str = "UPDATE customers SET name = name WHERE id = 1";
 const STAGING: Shape = Shape {
     preset: "guarded",
+    policy: "",
     environment: "staging",
     owners: &["bob"],
     wait_seconds: 0,

@@ -4,8 +4,8 @@
 //! States are the same if their stored form is, and what a witness outside the hold has seen. Invariants are
 //! looked at after every event. Defects that are put in for it show that they would be found.
 //!
-//! Words are those of the scripts, and more: of signatures, `#` names another hold, `$` another request,
-//! `%` another policy set and `/` is one that rejects; `?swapped` presents another request with the grant of this
+//! Words are those of the scripts, and more: of signatures, `#` names another hold, `&` another request,
+//! `:` another policy set and `/` is one that rejects; `?swapped` presents another request with the grant of this
 //! one, `?granted` this one with the grant of another; `r` is a restart.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -15,10 +15,10 @@ use super::*;
 /// The edges of what a hold looks at, and what lies just before them.
 const TIMES: [i64; 6] = [0, GRANT_MS - 1, GRANT_MS, OPEN_MS - 1, OPEN_MS, OPEN_MS + GRANT_MS - 1];
 
-const EVENTS: [&str; 27] = [
-    "+alice", "+alice*", "+alice=", "+bob", "+bob=", "+olga*", "+bob~", "+bob^", "+bob#", "+bob$",
-    "+bob%", "+bob/", "-bob", "-alice", "?", "?deny", "?hold", "?other", "?session", "?lapsed",
-    "?swapped", "?granted", "x", "<", "!", ".", "r",
+const EVENTS: [&str; 28] = [
+    "+alice", "+alice*", "+alice=", "+bob", "+bob=", "+olga*", "+bob~", "+bob^", "+bob#", "+bob&",
+    "+bob$", "+bob:", "+bob/", "-bob", "-alice", "?", "?deny", "?hold", "?other", "?session",
+    "?lapsed", "?swapped", "?granted", "x", "<", "!", ".", "r",
 ];
 
 /// What is explored: the code, or the code with a defect.
@@ -150,8 +150,8 @@ fn agreement(hold: &Hold, word: &str) -> Event {
     let Decision::Approve(subject) = &mut approval.signed.statement.what else { panic!("no subject") };
     match word.chars().last() {
         Some('#') => subject.hold = HoldId::new("H-2"),
-        Some('$') => subject.request = Digest::of(b"other"),
-        Some('%') => subject.policy_set = Digest::of(b"other"),
+        Some('&') => subject.request = Digest::of(b"other"),
+        Some(':') => subject.policy_set = Digest::of(b"other"),
         _ => {}
     }
     if word.ends_with('/') {
@@ -197,7 +197,8 @@ struct Explored {
 
 /// Goes through every order of events, or as far as the first that breaks an invariant: what, and the way there.
 fn explore(needs: (bool, u32, u32), words: &[&str], rules: Rules) -> Result<Explored, String> {
-    let needs = Needs { controller: needs.0, peers: needs.1, owners: needs.2 };
+    let (controller, peers, owners) = needs;
+    let needs = Needs { controller, peers, owners, ..Needs::default() };
     let mut explored = Explored::default();
     let mut known = HashSet::new();
     let mut level = vec![(held(needs), Onlooker::default(), String::new())];

@@ -11,8 +11,12 @@ pub(super) struct Freezes {
 }
 
 impl Freezes {
-    pub(super) fn start(&mut self, freeze: Freeze) -> Result<(), String> {
+    /// Takes a freeze that is said to have started, by then at the latest.
+    pub(super) fn start(&mut self, freeze: Freeze, latest: Timestamp) -> Result<(), String> {
         let at = freeze.since;
+        if at > latest {
+            return Err(format!("the freeze {} is said before it starts", freeze.id));
+        }
         if freeze.is_past(at) {
             return Err(format!("the freeze {} ends before it starts", freeze.id));
         }

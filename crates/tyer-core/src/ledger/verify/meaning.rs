@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Tree;
 use super::freezes::Freezes;
 use super::holds::Holds;
+use super::observed::{killed, only_reads};
 use super::people::People;
 use crate::assertion::{self, RelyingParty};
 use crate::assurance;
@@ -104,11 +105,9 @@ impl Meaning {
             }
             What::Settled { leaf, outcome, returned } => self.settled(*leaf, outcome, *returned),
             What::FreezeStarted { freeze } => {
-                let early = || format!("the freeze {} is said before it starts", freeze.id);
-                let started = in_time(freeze.since, place.at, early);
-                started.and_then(|()| self.freezes.start(freeze.clone()))
+                self.freezes.start(freeze.clone(), place.at.plus(SLACK_MS))
             }
-            What::Killed { open, closed, unseen, .. } => killed(place, (*open, *closed), unseen),
+            What::Killed { open, closed, unseen, .. } => killed(place.index, (*open, *closed), unseen),
             What::FreezeEnded { freeze, signed } => return self.freeze_ended(place, freeze, signed),
             What::Frozen { by, reason } => {
                 self.freezes.start_everything(place.at, by, reason);
@@ -385,13 +384,9 @@ impl Meaning {
         };
         let (decision, digest) = (freeze.ending(), freeze.digest());
         let (counted, mut wrong) = self.consenting(place, signed, &decision);
-        // Names that are one human are one, and make no fewer that are needed.
-        let needed = enders(self.people.count());
-        let counted = self.people.among().humans(&counted);
-        if counted < needed {
-            wrong.push(format!(
-                "the freeze {id} was ended early by {counted} of the {needed} people it takes"
-            ));
+        // Names that are one human are one here, and make no fewer that are needed.
+        if counted.len() < enders(self.people.count()) {
+            wrong.push(format!("the freeze {id} was ended early by {} people of two", counted.len()));
         } else {
             self.freezes.end(digest);
         }
@@ -499,21 +494,4 @@ impl Meaning {
 
 fn in_time(at: Timestamp, end: Timestamp, late: impl Fn() -> String) -> Result<(), String> {
     if at <= end.plus(SLACK_MS) { Ok(()) } else { Err(late()) }
-}
-
-fn killed(place: &Place<'_>, (open, closed): (u32, u32), unseen: &[LeafIndex]) -> Result<(), String> {
-    if closed > open {
-        return Err(format!("{closed} of {open} connections were seen to close"));
-    }
-    match unseen.iter().find(|leaf| leaf.0 >= place.index) {
-        Some(leaf) => Err(format!("leaf {} was under way before it was there", leaf.0)),
-        None => Ok(()),
-    }
-}
-
-fn only_reads(request: &RequestRecord) -> Result<(), String> {
-    match request.acts.iter().find(|act| act.effect.is_write() && !act.local) {
-        None => Ok(()),
-        Some(act) => Err(format!("a read lease carries {} on {}", act.effect, act.resource)),
-    }
 }

@@ -1363,13 +1363,10 @@ fn a_freeze_is_ended_early_by_two_people() {
         }
     }
     check(ended(&["bob", "carol"]), &expect![[""]]);
-    check(
-        ended(&["bob"]),
-        &expect!["leaf 7: the freeze F-1 was ended early by 1 of the 2 people it takes"],
-    );
+    check(ended(&["bob"]), &expect!["leaf 7: the freeze F-1 was ended early by 1 people of two"]);
     check(
         ended(&["bob", "bob"]),
-        &expect!["leaf 7: the freeze F-1 was ended early by 1 of the 2 people it takes"],
+        &expect!["leaf 7: the freeze F-1 was ended early by 1 people of two"],
     );
     check(
         ended(&[]),
@@ -1385,7 +1382,7 @@ fn a_freeze_is_ended_early_by_two_people() {
         by_one_who_does_not_count,
         &expect![[r#"
         leaf 9: dave signed before being confirmed, so it does not count
-        leaf 9: the freeze F-1 was ended early by 1 of the 2 people it takes"#]],
+        leaf 9: the freeze F-1 was ended early by 1 people of two"#]],
     );
 }
 
@@ -1400,7 +1397,7 @@ fn one_human_under_two_names_ends_no_freeze() {
     };
     check(
         linked(&["bob", "carol"]),
-        &expect!["leaf 8: the freeze F-1 was ended early by 1 of the 2 people it takes"],
+        &expect!["leaf 8: the freeze F-1 was ended early by 1 people of two"],
     );
     check(linked(&["alice", "carol"]), &expect![[""]]);
 }
@@ -1426,7 +1423,7 @@ fn people_sign_against_exactly_one_freeze() {
         two_freezes,
         &expect![[r#"
         leaf 8: carol signed another decision
-        leaf 8: the freeze F-1 was ended early by 1 of the 2 people it takes"#]],
+        leaf 8: the freeze F-1 was ended early by 1 people of two"#]],
     );
     let twice = |story: &mut Story| {
         let freeze = start(story, |_| {});
@@ -1452,7 +1449,7 @@ fn people_sign_against_exactly_one_freeze() {
         altered,
         &expect![[r#"
         leaf 7: the signature of carol: the signature does not verify
-        leaf 7: the freeze F-1 was ended early by 1 of the 2 people it takes"#]],
+        leaf 7: the freeze F-1 was ended early by 1 people of two"#]],
     );
     let as_one_did_before = |story: &mut Story| {
         let freeze = start(story, |_| {});
