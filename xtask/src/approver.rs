@@ -81,12 +81,12 @@ impl Approver {
         self.decide(&json!({ "reject": hold }), reason).await.map(drop)
     }
 
-    /// Ends the freeze.
+    /// Signs the early end of a freeze.
     ///
     /// # Errors
     /// When the console refuses.
-    pub async fn thaw(&mut self) -> Result<(), ApproverError> {
-        self.decide(&json!({ "thaw": true }), "").await.map(drop)
+    pub async fn thaw(&mut self, freeze: &str) -> Result<(), ApproverError> {
+        self.decide(&json!({ "thaw": freeze }), "").await.map(drop)
     }
 
     /// Asks for a statement, signs it, and sends the decision.

@@ -249,8 +249,12 @@ async fn frozen(
     let came = ask(agent, "SELECT count(*) FROM executives").await;
     let expected = came.as_ref().is_ok_and(|rows| rows.contains(&EXECUTIVES.to_string()));
     story.check("SELECT count(*) FROM executives", &came.unwrap_or_else(|error| error), expected)?;
-    people.alice.thaw().await?;
-    story.say("  alice ended the freeze with her passkey.")?;
+    people.alice.thaw("F-1").await?;
+    let came = ask(agent, insert).await;
+    let expected = came.as_ref().is_err_and(|error| error.contains("frozen"));
+    story.check("alice signed its end: one of two", &came.unwrap_or_else(|error| error), expected)?;
+    people.bob.thaw("F-1").await?;
+    story.say("  alice and bob ended the freeze with their passkeys.")?;
     Ok(())
 }
 

@@ -52,6 +52,10 @@ name! {
     HoldId
 }
 name! {
+    /// A freeze, such as `F-3`, or `weekends@2026-11-27T16:00` of the calendar.
+    FreezeId
+}
+name! {
     /// A real database, cloud or cluster, by the name the operator gave it.
     Upstream
 }

@@ -8,6 +8,7 @@ pub mod assurance;
 pub mod ceilings;
 pub mod facts;
 pub mod figures;
+pub mod freeze;
 pub mod hold;
 pub mod intent;
 pub mod ledger;

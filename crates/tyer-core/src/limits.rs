@@ -13,6 +13,10 @@ pub const REJECTED_MS: i64 = 24 * 60 * 60 * 1000;
 pub const ENROLMENT_MS: i64 = 15 * 60 * 1000;
 /// How long a signing challenge lives: 5 minutes.
 pub const CHALLENGE_MS: i64 = 5 * 60 * 1000;
+/// How far ahead freezes of the calendar are shown: 7 days.
+pub const FREEZES_SHOWN_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// Freezes that hold at once, beside those of the calendar.
+pub const FREEZES_MAX: usize = 100;
 /// How long a console sign-in lives: 12 hours.
 pub const SIGN_IN_MS: i64 = 12 * 60 * 60 * 1000;
 /// How long a session may live at most: 7 days.

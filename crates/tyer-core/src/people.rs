@@ -79,6 +79,12 @@ impl People {
         one == other || self.human(one).contains(other)
     }
 
+    /// How many different humans are behind these names.
+    #[must_use]
+    pub fn humans<'a>(&self, names: impl IntoIterator<Item = &'a PersonId>) -> usize {
+        names.into_iter().map(|name| self.human(name)).collect::<BTreeSet<_>>().len()
+    }
+
     /// Why a person cannot be another person for what this principal asks, if so.
     #[must_use]
     pub fn barred(&self, person: &PersonId, principal: &Principal) -> Option<Barred> {

@@ -5,12 +5,16 @@
 //! The canonical form is JSON without whitespace, keys sorted by code point at every level, no floating
 //! point numbers (RFC 8785 restricted to what leaves contain).
 
+mod canonical;
+
+pub use canonical::canonical;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::facts::{Card, Facts};
+use crate::freeze::Freeze;
 use crate::intent::{
-    Act, Digest, Environment, HoldId, Narrowing, PersonId, Principal, SessionId, Timestamp, Upstream,
+    Act, Digest, Environment, FreezeId, HoldId, Narrowing, PersonId, Principal, SessionId, Timestamp,
+    Upstream,
 };
 use crate::statement::Signed;
 use crate::verdict::{Basis, LeafIndex, Needs, Outcome, Reason};
@@ -166,6 +170,25 @@ pub enum What {
         /// Of those, how many were observed to close.
         closed: u32,
     },
+    /// Sessions were killed together; each has a leaf of its own too.
+    Killed {
+        /// `session s-1`, `agent kiro`, `upstream orders` or `everything`.
+        what: String,
+        /// By whom.
+        by: String,
+        /// How many sessions ran.
+        sessions: u32,
+        /// Connections that were open then.
+        open: u32,
+        /// Of those, how many were observed to close.
+        closed: u32,
+        /// Held requests that were taken back.
+        holds: u32,
+        /// Requests that were under way and whose outcome was observed.
+        seen: u32,
+        /// Those whose outcome was not; bounded.
+        unseen: Vec<LeafIndex>,
+    },
     /// Reads of one shape may run until the lease ends.
     ReadLease {
         /// The request.
@@ -249,14 +272,26 @@ pub enum What {
         /// The class of the reason.
         reason: Reason,
     },
-    /// Changes were frozen.
+    /// A freeze has begun: nothing that it covers is changed while it holds.
+    FreezeStarted {
+        /// What it says.
+        freeze: Freeze,
+    },
+    /// A freeze was ended early.
+    FreezeEnded {
+        /// Which.
+        freeze: FreezeId,
+        /// The people who ended it.
+        signed: Vec<Signed>,
+    },
+    /// Everything was frozen, as it was recorded when there was one freeze at a time.
     Frozen {
         /// By whom.
         by: String,
         /// Why.
         reason: String,
     },
-    /// A freeze ended.
+    /// That freeze ended.
     Thawed {
         /// By whom.
         by: PersonId,
@@ -347,6 +382,7 @@ impl What {
             Self::KeyRemoved { .. } => "key_removed",
             Self::SessionOpened { .. } => "session_opened",
             Self::SessionEnded { .. } => "session_ended",
+            Self::Killed { .. } => "killed",
             Self::ReadLease { .. } => "read_lease",
             Self::LeaseClosed { .. } => "lease_closed",
             Self::Misread { .. } => "misread",
@@ -357,6 +393,8 @@ impl What {
             Self::Cleared { .. } => "cleared",
             Self::Settled { .. } => "settled",
             Self::Refused { .. } => "refused",
+            Self::FreezeStarted { .. } => "freeze_started",
+            Self::FreezeEnded { .. } => "freeze_ended",
             Self::Frozen { .. } => "frozen",
             Self::Thawed { .. } => "thawed",
             Self::Configured { .. } => "configured",
@@ -424,53 +462,6 @@ impl CardRecord {
 #[must_use]
 pub fn commit(salt: &[u8; 32], text: &str) -> Digest {
     Digest::of_parts(&[b"tyer/commitment/v1", salt, text.as_bytes()])
-}
-
-/// JSON without whitespace and with keys sorted by code point at every level.
-#[must_use]
-pub fn canonical(value: &Value) -> Vec<u8> {
-    let mut out = Vec::new();
-    write_canonical(value, &mut out);
-    out
-}
-
-fn write_canonical(value: &Value, out: &mut Vec<u8>) {
-    match value {
-        Value::Object(map) => {
-            let mut entries: Vec<_> = map.iter().collect();
-            entries.sort_by_key(|(key, _)| *key);
-            out.push(b'{');
-            for (at, (key, value)) in entries.into_iter().enumerate() {
-                if at > 0 {
-                    out.push(b',');
-                }
-                write_text(key, out);
-                out.push(b':');
-                write_canonical(value, out);
-            }
-            out.push(b'}');
-        }
-        Value::Array(items) => {
-            out.push(b'[');
-            for (at, item) in items.iter().enumerate() {
-                if at > 0 {
-                    out.push(b',');
-                }
-                write_canonical(item, out);
-            }
-            out.push(b']');
-        }
-        Value::String(text) => write_text(text, out),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {
-            out.extend_from_slice(value.to_string().as_bytes());
-        }
-    }
-}
-
-/// A text as JSON escapes it.
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    // Neither text nor a vector can refuse; a leaf cut short here would not read back.
-    serde_json::to_writer(out, text).ok();
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::intent::{Digest, PersonId, Timestamp};
+use crate::intent::{Digest, FreezeId, PersonId, Timestamp};
 
 /// What is decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,14 @@ pub enum Decision {
         /// The other.
         other: PersonId,
     },
-    /// End a freeze.
+    /// End a freeze early.
+    EndFreeze {
+        /// Which.
+        freeze: FreezeId,
+        /// The digest of all that it says.
+        digest: Digest,
+    },
+    /// End a freeze, as it was signed when there was one at a time.
     Thaw {
         /// When that freeze began.
         frozen: Timestamp,

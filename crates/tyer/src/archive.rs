@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 use tyer_core::hold::Hold;
-use tyer_core::intent::HoldId;
+use tyer_core::intent::{HoldId, SessionId};
 use tyer_core::ledger;
 use tyer_core::ledger::receipt::Receipt;
 use tyer_core::ledger::verify::{Audit, Report};
@@ -71,6 +71,20 @@ impl Archive {
         count: u64,
     ) -> Result<Vec<(LeafIndex, Vec<u8>)>, ArchiveError> {
         self.read(move |store| Ok(store.leaves(first, count.min(BATCH))?)).await
+    }
+
+    /// The leaves of requests whose outcome is not known, each with its session.
+    pub(crate) async fn unsettled(&self) -> Result<Vec<(LeafIndex, SessionId)>, ArchiveError> {
+        self.read(|store| {
+            let corrupt = |leaf: &str| StoreError::Corrupt(format!("unsettled leaf {leaf}"));
+            let read = |(leaf, session): (String, String)| {
+                let index = leaf.parse().map_err(|_| corrupt(&leaf))?;
+                let session = serde_json::from_str(&session).map_err(|_| corrupt(&leaf))?;
+                Ok((LeafIndex(index), session))
+            };
+            store.documents(Table::Unsettled)?.into_iter().map(read).collect()
+        })
+        .await
     }
 
     /// One leaf.

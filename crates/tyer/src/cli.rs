@@ -12,6 +12,7 @@ mod failure;
 mod freeze;
 mod holds;
 mod init;
+mod kill;
 mod ledger;
 mod measure;
 mod people;
@@ -63,6 +64,7 @@ enum Command {
     Reject(answer::Reject),
     Propose(propose::Propose),
     Ledger(ledger::Ledger),
+    Kill(kill::Kill),
     Freeze(freeze::Freeze),
     Thaw(freeze::Thaw),
     Policy(policy::Policy),
@@ -85,6 +87,7 @@ impl Command {
             Self::Reject(command) => command.run(call),
             Self::Propose(command) => command.run(call),
             Self::Ledger(command) => command.run(call),
+            Self::Kill(command) => command.run(call),
             Self::Freeze(command) => command.run(call),
             Self::Thaw(command) => command.run(call),
             Self::Policy(command) => command.run(call),

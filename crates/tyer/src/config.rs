@@ -5,6 +5,8 @@
 //! configuration files and of the environment.
 
 mod agents;
+mod freezes;
+mod limits;
 mod power;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,13 +16,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tyer_core::assertion::RelyingParty;
+use tyer_core::freeze::Calendar;
 use tyer_core::hold::Lifetimes;
 use tyer_core::intent::{Digest, Environment, PersonId, Upstream};
-use tyer_core::limits::{DRAIN_MS_MAX, LOGIN_MS_MAX};
 use tyer_core::policy::{Policies, Preset, Source};
 use tyer_core::record::canonical;
 
 use self::agents::RawAgent;
+use self::freezes::RawFreeze;
+pub(crate) use self::freezes::{PART as FREEZES_PART, no_freezes, scope};
+pub(crate) use self::limits::Limits;
+use self::limits::RawLimits;
 pub(crate) use self::power::Power;
 use crate::secret::Secret;
 
@@ -39,7 +45,9 @@ pub(crate) struct Config {
     pub(crate) upstreams: BTreeMap<Upstream, UpstreamConfig>,
     /// The people who own each agent, and so control its sessions.
     pub(crate) agents: BTreeMap<String, BTreeSet<PersonId>>,
-    /// The digest of each security part of the file: `console`, `policy`, `upstream NAME`, `agent NAME`.
+    pub(crate) calendar: Calendar,
+    /// The digest of each security part of the file: `console`, `policy`, `upstream NAME`, `agent NAME`, and
+    /// `freezes` if there are any.
     pub(crate) parts: BTreeMap<String, Digest>,
 }
 
@@ -77,19 +85,6 @@ pub(crate) struct Holds {
     /// How long a door waits for people before it says "come again".
     pub(crate) wait: Duration,
     pub(crate) lifetimes: Lifetimes,
-}
-
-/// What connections may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// At each door at once.
-    pub(crate) connections: usize,
-    /// Of one session at once.
-    pub(crate) connections_per_session: u32,
-    /// Until a client has proven who it is.
-    pub(crate) login: Duration,
-    /// Until what runs is ended when the program stops.
-    pub(crate) drain: Duration,
 }
 
 /// One upstream and the door before it.
@@ -158,6 +153,8 @@ struct RawConfig {
     upstream: BTreeMap<String, RawUpstream>,
     #[serde(default)]
     agent: BTreeMap<String, RawAgent>,
+    #[serde(default)]
+    freeze: Vec<RawFreeze>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -195,15 +192,6 @@ struct RawHolds {
     wait_seconds: Option<u64>,
     expire_seconds: Option<u32>,
     lapse_seconds: Option<u32>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLimits {
-    connections: Option<usize>,
-    connections_per_session: Option<u32>,
-    login_seconds: Option<u32>,
-    drain_seconds: Option<u32>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -289,12 +277,16 @@ impl Config {
             raw.agent.iter().map(|(name, agent)| (format!("agent {name}"), part_digest(agent))),
         );
         let agents = raw.agent.into_iter().map(|(name, agent)| (name, agent.owners())).collect();
+        if !raw.freeze.is_empty() {
+            parts.insert(FREEZES_PART.to_owned(), part_digest(&raw.freeze));
+        }
         Ok(Self {
             data: data.to_owned(),
             console: console(path, raw.console)?,
+            calendar: freezes::calendar(path, raw.freeze, &upstreams)?,
             policies,
             holds: holds(&raw.holds),
-            limits: limits(path, &raw.limits)?,
+            limits: limits::limits(path, &raw.limits)?,
             upstreams,
             agents,
             parts,
@@ -346,7 +338,7 @@ fn located(text: &str, error: &toml::de::Error) -> String {
     format!("line {line}, column {column}: {}", error.message().replace('\n', "; "))
 }
 
-fn part_digest(part: &impl Serialize) -> Digest {
+fn part_digest<T: Serialize>(part: &T) -> Digest {
     let value = serde_json::to_value(part).unwrap_or(serde_json::Value::Null);
     Digest::of(&canonical(&value))
 }
@@ -395,31 +387,6 @@ fn holds(raw: &RawHolds) -> Holds {
             ms(raw.lapse_seconds, tyer_core::limits::GRANT_MS_MAX),
         ),
     }
-}
-
-fn limits(path: &Path, raw: &RawLimits) -> Result<Limits, ConfigError> {
-    let within = |key: &str, value: i64, most: i64| {
-        let message = || format!("{value} is not between 1 and {most}");
-        if (1..=most).contains(&value) {
-            Ok(value.unsigned_abs())
-        } else {
-            let key = format!("limits.{key}");
-            Err(ConfigError::Value { path: path.to_owned(), key, message: message() })
-        }
-    };
-    let most = i64::try_from(tyer_core::limits::CONNECTIONS_MAX).unwrap_or(i64::MAX);
-    let connections = raw.connections.map_or(2_000, |value| i64::try_from(value).unwrap_or(i64::MAX));
-    let of_session = raw.connections_per_session.map_or(200, i64::from);
-    let login = raw.login_seconds.map_or(30, i64::from);
-    let drain = raw.drain_seconds.map_or(30, i64::from);
-    let connections = within("connections", connections, most)?;
-    let of_session = within("connections_per_session", of_session, most)?;
-    Ok(Limits {
-        connections: usize::try_from(connections).unwrap_or(usize::MAX),
-        connections_per_session: u32::try_from(of_session).unwrap_or(u32::MAX),
-        login: Duration::from_secs(within("login_seconds", login, LOGIN_MS_MAX / 1_000)?),
-        drain: Duration::from_secs(within("drain_seconds", drain, DRAIN_MS_MAX / 1_000)?),
-    })
 }
 
 /// How the database is reached, or the key that is wrong and why.
@@ -494,6 +461,8 @@ fn upstream_config(
 
 #[cfg(test)]
 mod tests {
+    use tyer_core::intent::Timestamp;
+
     use super::*;
 
     const GOOD: &str = r#"
@@ -549,6 +518,75 @@ owners = ["alice"]
         assert_eq!(digest(GOOD), digest(&usual));
         let none = GOOD.replace("tls = \"disable\"", "tls = \"disable\"\nallow_role_powers = []");
         assert_eq!(digest(GOOD), digest(&none));
+    }
+
+    const FREEZE: &str = "\n[[freeze]]\nname = \"weekends\"\nreason = \"nobody is there\"\n\
+        zone = \"Europe/Berlin\"\nevery = [\"Fri 16:00 - Mon 08:00\"]\n";
+
+    #[test]
+    fn a_calendar_is_a_security_part() {
+        let good = format!("{GOOD}{FREEZE}");
+        let config = parse(&good).expect("a calendar");
+        let all = config.calendar.within(Timestamp(1_800_000_000_000), Timestamp(1_800_604_800_000));
+        assert_eq!((all.len(), config.calendar.is_empty()), (1, false));
+        let digest = |text: &str| parse(text).expect("a good file").parts.get(FREEZES_PART).copied();
+        assert_eq!(digest(GOOD), None);
+        for (from, to) in [
+            ("weekends", "ends-of-weeks"),
+            ("nobody is there", "nobody"),
+            ("Europe/Berlin", "UTC"),
+            ("Fri 16:00", "Fri 16:01"),
+            ("zone", "environment = \"production\"\nzone"),
+            ("zone", "upstream = \"orders\"\nzone"),
+            (
+                "every = [\"Fri 16:00 - Mon 08:00\"]",
+                "from = \"2026-12-20T18:00\"\nuntil = \"2026-12-21T18:00\"",
+            ),
+        ] {
+            let other = good.replace(from, to);
+            assert!(digest(&other).is_some() && digest(&other) != digest(&good), "{from} -> {to}");
+        }
+        assert_ne!(digest(&good), Some(no_freezes()));
+    }
+
+    #[test]
+    fn a_bad_calendar_is_refused_with_the_place() {
+        let check = |from: &str, to: &str, expect: &str| {
+            let error = parse(&format!("{GOOD}{}", FREEZE.replace(from, to))).expect_err(to);
+            assert!(error.contains(expect), "{to}: {error}");
+        };
+        check("reason", "colour = 1\nreason", "line 19, column 1: unknown field `colour`");
+        check(
+            "Europe/Berlin",
+            "Europe/Atlantis",
+            "line 20, column 8: `Europe/Atlantis` is not the name of a time zone",
+        );
+        check("Mon 08:00", "Mon 8:00", "line 21, column 9: `Fri 16:00 - Mon 8:00` is neither like");
+        check("zone = \"Europe/Berlin\"\n", "", "missing field `zone`");
+        check("nobody is there", " ", "freeze.weekends.reason");
+        check("\"weekends\"", "\"week ends\"", "freeze.week ends.name: names are letters");
+        check(
+            "zone",
+            "environment = \"prodution\"\nzone",
+            "freeze.weekends.environment: no upstream stands in",
+        );
+        check(
+            "zone",
+            "upstream = \"books\"\nzone",
+            "freeze.weekends.upstream: there is no upstream `books`",
+        );
+        check("zone", "upstream = \"orders\"\nenvironment = \"production\"\nzone", "not both");
+        check("every = [\"Fri 16:00 - Mon 08:00\"]", "", "freeze.weekends.every: give either");
+        check("every", "from = \"2026-12-20T18:00\"\nevery", "freeze.weekends.every: give either");
+        let once = |until: &str| format!("from = \"2026-12-20T18:00\"\nuntil = \"{until}\"");
+        let every = "every = [\"Fri 16:00 - Mon 08:00\"]";
+        check(every, &once("2026-12-20T18:00"), "freeze.weekends.until: it does not come after");
+        check(every, &once("2026-12-20"), "line 22, column 9: `2026-12-20` is not a day and a time");
+        check(
+            "\n[[freeze]]",
+            &format!("{FREEZE}[[freeze]]"),
+            "freeze.weekends.name: another freeze has this name",
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod card;
 mod configuration;
 mod connections;
 mod escape;
+mod freezes;
 mod layout;
 mod ledger;
 mod listen;

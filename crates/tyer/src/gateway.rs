@@ -13,6 +13,7 @@ pub(crate) mod exceeded;
 pub(crate) mod freeze;
 pub(crate) mod holds;
 pub(crate) mod keys;
+pub(crate) mod kill;
 pub(crate) mod leases;
 mod outcomes;
 mod owed;
@@ -30,6 +31,7 @@ use std::sync::{Arc, PoisonError};
 
 use tokio::sync::{Mutex, MutexGuard, RwLock, broadcast};
 use tyer_core::facts::Facts;
+use tyer_core::freeze::Spell;
 use tyer_core::hold::{Event, Next, StepError};
 use tyer_core::intent::{HoldId, Intent, SessionId, Timestamp, Upstream};
 use tyer_core::limits::LEASE_TEXT_BYTES_MAX;
@@ -76,6 +78,8 @@ pub(crate) struct Gateway {
     unsettled: std::sync::Mutex<BTreeMap<LeafIndex, Option<Taken>>>,
     owed: owed::Owed,
     sequences: Sequences,
+    /// What the calendar says now.
+    spell: std::sync::Mutex<Option<Spell>>,
     news: broadcast::Sender<News>,
 }
 
@@ -86,7 +90,7 @@ pub(crate) enum News {
     Hold(HoldId),
     /// A session was made or ended.
     Session(SessionId),
-    /// People, the freeze or the configuration changed.
+    /// People, a freeze or the configuration changed.
     Rules,
 }
 
@@ -113,6 +117,7 @@ impl Gateway {
             unsettled: std::sync::Mutex::new(unsettled.iter().map(|leaf| (*leaf, None)).collect()),
             owed: owed::Owed::default(),
             sequences: Sequences::of(history),
+            spell: std::sync::Mutex::default(),
             news,
         };
         for leaf in unsettled {
@@ -188,8 +193,7 @@ impl Gateway {
         let now = clock::now();
         let mut world = self.world.lock().await;
         let intent = self.intent(&world, request, now)?;
-        // During a freeze everything is enforced.
-        let observes = self.observes(&intent.upstream) && world.freeze.is_none();
+        let observes = self.observes_now(&world, &intent, now);
         if let Some((refusal, basis)) = self.rejected(&world, &intent, now).filter(|_| !observes) {
             drop(world);
             return Err(self.refuse((&intent, Facts::default()), &basis, refusal, now).await);
@@ -270,11 +274,12 @@ impl Gateway {
         (facts, given): (&Facts, Approvals),
         now: Timestamp,
     ) -> Decision {
+        let place = (&intent.environment, &intent.upstream);
         let session = world.sessions.get(&intent.principal.session);
         let default = tyer_core::intent::Narrowing::default();
         let situation = Situation {
             now,
-            frozen: world.freeze.is_some(),
+            frozen: self.is_frozen(world, place, now),
             narrowing: session.map_or(&default, |session| &session.narrowing),
             given,
             possible: Approvals::default(),
@@ -287,7 +292,7 @@ impl Gateway {
             return Decision { verdict: Verdict::Allow(grant), basis };
         }
         let situation = Situation { possible: self.possible(world, intent), ..situation };
-        policies.decide_noting(&mut memo, intent, &situation)
+        self.naming(policies.decide_noting(&mut memo, intent, &situation), world, place, now)
     }
 
     fn memo(&self) -> std::sync::MutexGuard<'_, Memo> {

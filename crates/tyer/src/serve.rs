@@ -233,6 +233,7 @@ async fn run_until_signal(gateway: &Gateway) -> Result<(), ServeError> {
             _ = interrupt.recv() => return Ok(()),
             _ = tick.tick() => {
                 let now = clock::now();
+                gateway.note_freezes().await;
                 gateway.tick_holds(now).await;
                 gateway.expire_sessions(now).await;
                 gateway.close_leases(now).await;

@@ -6,6 +6,8 @@
 //! request, decided `allow`, or as `?deny`, `?hold`, `?other` (another request), `?session` (granted to
 //! another session), `?lapsed`; `x` abandons; `.` only looks at the clock; `@5` sets it.
 
+mod explored;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -4,8 +4,10 @@
 //! The audit trusts the verifier key and nothing else. Sixty-four bytes a leaf stay in memory, so that
 //! older checkpoints and the roots inside signed statements can be compared with the copy.
 
+mod freezes;
 mod holds;
 mod meaning;
+mod observed;
 mod people;
 
 #[cfg(test)]

@@ -277,6 +277,22 @@ fn sessions_and_reads() {
             r#"{"at":1767268800000,"by":"operator","kind":"session_opened","narrowing":{"may":["read"],"on":["orders.*"]},"principal":{"agent":"kiro","controller":"alice","human":false,"session":"s-7k2m9q"},"purpose":"clean up","until":1767268800005,"upstream":"orders","v":1}"#
         ]],
     );
+    let killed = What::Killed {
+        what: "agent kiro".into(),
+        by: "bob".into(),
+        sessions: 1,
+        open: 2,
+        closed: 1,
+        holds: 1,
+        seen: 0,
+        unseen: vec![LeafIndex(4)],
+    };
+    check(
+        killed,
+        &expect![[
+            r#"{"at":1767268800000,"by":"bob","closed":1,"holds":1,"kind":"killed","open":2,"seen":0,"sessions":1,"unseen":[4],"v":1,"what":"agent kiro"}"#
+        ]],
+    );
     let ended = What::SessionEnded {
         session: SessionId::new("s-7k2m9q"),
         how: "killed".into(),
@@ -374,6 +390,41 @@ fn executions() {
         What::Refused { request: request(), reason: Reason::NobodyCan },
         &expect![[
             r#"{"at":1767268800000,"kind":"refused","reason":"nobody_can","request":{"acts":[{"effect":"destroy","local":false,"resource":{"kind":"relation","name":"orders"},"reversibility":"recoverable","why":"removes every row — ünïcode\u0001"}],"basis":{"hold":null,"policies":["ask-1"],"policy_set":"0303030303030303030303030303030303030303030303030303030303030303"},"commitment":"e97f93dc34b6e27aa6b947e2705ef89703673d32d57182ae3afa3956c5deeb56","digest":"0202020202020202020202020202020202020202020202020202020202020202","environment":"production","facts":{"relations":[{"bytes":81920,"dependents":["payments (cascade)"],"name":"public.orders","rows":1200,"touched":null}],"unknown":["triggers of \"orders\""]},"principal":{"agent":"kiro","controller":"alice","human":false,"session":"s-7k2m9q"},"redacted":"DELETE FROM orders WHERE id = $1","upstream":"orders"},"v":1}"#
+        ]],
+    );
+}
+
+#[test]
+fn freezes() {
+    let freeze = Freeze::of_everything(NOON, "operator", "incident");
+    check(
+        What::FreezeStarted { freeze: freeze.clone() },
+        &expect![[
+            r#"{"at":1767268800000,"freeze":{"by":"operator","id":"F-1767268800000","reason":"incident","scope":"everything","since":1767268800000},"kind":"freeze_started","v":1}"#
+        ]],
+    );
+    let scope = crate::freeze::Scope::Environment(Environment::production());
+    let (until, zone) = (Some(NOON.plus(1000)), Some("Europe/Berlin".to_owned()));
+    let scoped = Freeze { scope, until, zone, ..freeze.clone() };
+    check(
+        What::FreezeStarted { freeze: scoped },
+        &expect![[
+            r#"{"at":1767268800000,"freeze":{"by":"operator","id":"F-1767268800000","reason":"incident","scope":{"environment":"production"},"since":1767268800000,"until":1767268801000,"zone":"Europe/Berlin"},"kind":"freeze_started","v":1}"#
+        ]],
+    );
+    let scope = crate::freeze::Scope::Upstream(Upstream::new("orders"));
+    let one = Freeze { scope, ..freeze };
+    check(
+        What::FreezeStarted { freeze: one.clone() },
+        &expect![[
+            r#"{"at":1767268800000,"freeze":{"by":"operator","id":"F-1767268800000","reason":"incident","scope":{"upstream":"orders"},"since":1767268800000},"kind":"freeze_started","v":1}"#
+        ]],
+    );
+    let signed = vec![signed(one.ending())];
+    check(
+        What::FreezeEnded { freeze: one.id, signed },
+        &expect![[
+            r#"{"at":1767268800000,"freeze":"F-1767268800000","kind":"freeze_ended","signed":[{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"end_freeze","digest":"a78377e0c18587e561aec8b36022831b6d465bc2be0b383f2d082322818e55fa","freeze":"F-1767268800000"}}}],"v":1}"#
         ]],
     );
 }
@@ -487,6 +538,12 @@ fn canonical_statements() {
         Decision::Confirm { person: person.clone(), credential },
         &expect![[
             r#"{"statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"credential":"0808080808080808080808080808080808080808080808080808080808080808","decision":"confirm","person":"carol"}},"tyer":"statement/v1"}"#
+        ]],
+    );
+    check(
+        Decision::EndFreeze { freeze: FreezeId::new("F-1"), digest: Digest([6; 32]) },
+        &expect![[
+            r#"{"statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"end_freeze","digest":"0606060606060606060606060606060606060606060606060606060606060606","freeze":"F-1"}},"tyer":"statement/v1"}"#
         ]],
     );
     check(

@@ -2,7 +2,9 @@
 //! core's types so that neither can change the other by accident. Pages show the same bodies.
 
 pub(crate) mod facts;
+pub(crate) mod freezes;
 pub(crate) mod holds;
+pub(crate) mod kill;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
@@ -12,9 +14,11 @@ use tyer_core::ledger::verify::Report;
 use tyer_core::statement::Statement;
 
 pub(crate) use self::facts::{CascadeBody, CountedBody, FactsBody, RelationBody, SafetyBody};
+pub(crate) use self::freezes::{FreezeBody, FreezeRequestBody};
 pub(crate) use self::holds::{ActBody, CardBody, HoldBody, standing_word};
+pub(crate) use self::kill::{KillBody, KillRequestBody};
 use crate::config::Mode;
-use crate::gateway::world::{Freeze, Person, Session, SshKey};
+use crate::gateway::world::{Person, Session, SshKey};
 
 /// A moment; RFC 3339 in UTC on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,25 +37,13 @@ impl Serialize for Moment {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct StatusBody {
     pub(crate) version: &'static str,
-    pub(crate) frozen: Option<FreezeBody>,
+    /// The freezes that hold.
+    pub(crate) freezes: Vec<FreezeBody>,
     pub(crate) doors: Vec<DoorBody>,
     pub(crate) ledger: HeadBody,
     /// Words for what is unsafe about how Tyer is set up; empty is good.
     #[serde(rename = "unsafe")]
     pub(crate) posture: Vec<String>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct FreezeBody {
-    pub(crate) since: Moment,
-    pub(crate) by: String,
-    pub(crate) reason: String,
-}
-
-impl FreezeBody {
-    pub(crate) fn of(freeze: &Freeze) -> Self {
-        Self { since: Moment(freeze.since), by: freeze.by.clone(), reason: freeze.reason.clone() }
-    }
 }
 
 /// A door and whether it lets anybody in.
@@ -241,14 +233,7 @@ pub(crate) struct EndingBody {
     pub(crate) closed: u32,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FreezeRequestBody {
-    #[serde(default)]
-    pub(crate) reason: String,
-}
-
-/// What somebody wants to sign: `{"approve": "H-1"}`, `{"thaw": true}` and so on.
+/// What somebody wants to sign: `{"approve": "H-1"}`, `{"thaw": "F-1"}` and so on.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WishBody {
@@ -257,7 +242,7 @@ pub(crate) enum WishBody {
     Invite(String),
     Confirm(String),
     Link([String; 2]),
-    Thaw(bool),
+    Thaw(String),
     Configure(String),
     SignIn(bool),
     AddKey(String),

@@ -13,8 +13,8 @@ use tyer_core::intent::{HoldId, Narrowing, PersonId, SessionId, Upstream};
 use tyer_core::limits::COMMENT_CHARS_MAX;
 
 use super::bodies::{
-    CardBody, EndBody, EndingBody, FreezeBody, FreezeRequestBody, HoldBody, How, MintedBody, Moment,
-    NewSessionBody, PartBody, PersonBody, SessionBody, StatusBody,
+    CardBody, EndBody, EndingBody, FreezeBody, FreezeRequestBody, HoldBody, How, KillBody,
+    KillRequestBody, MintedBody, Moment, NewSessionBody, PartBody, PersonBody, SessionBody, StatusBody,
 };
 use super::error::ApiError;
 use super::guard::Caller;
@@ -46,6 +46,11 @@ pub(super) async fn openapi() -> impl IntoResponse {
 
 pub(super) async fn status(State(site): Shared) -> Json<StatusBody> {
     Json(site.status().await)
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct FreezesBody {
+    freezes: Vec<FreezeBody>,
 }
 
 #[derive(Debug, Serialize)]
@@ -212,28 +217,42 @@ pub(super) async fn end_session(
     Ok(Json(EndingBody { open: ending.open, closed: ending.closed }))
 }
 
+pub(super) async fn kill(
+    State(site): Shared,
+    Extension(caller): Extension<Caller>,
+    Body(body): Body<KillRequestBody>,
+) -> Result<Json<KillBody>, ApiError> {
+    let target = body.target().ok_or_else(|| ApiError::bad("say `true` or leave it"))?;
+    Ok(Json(KillBody::of(site.gateway.kill(&target, caller.name()).await?)))
+}
+
 pub(super) async fn freeze(
     State(site): Shared,
     Extension(caller): Extension<Caller>,
     Body(body): Body<FreezeRequestBody>,
 ) -> Result<Json<FreezeBody>, ApiError> {
-    freeze_now(&site, &caller, &body.reason).await.map(Json)
+    freeze_now(&site, &caller, body).await.map(Json)
+}
+
+/// The freezes that hold, and those that will within seven days.
+pub(super) async fn freezes(State(site): Shared) -> Json<FreezesBody> {
+    Json(FreezesBody { freezes: site.freezes().await })
 }
 
 /// Freezes. An emergency is not held up by a missing reason.
 pub(crate) async fn freeze_now(
     site: &Site,
     caller: &Caller,
-    reason: &str,
+    body: FreezeRequestBody,
 ) -> Result<FreezeBody, ApiError> {
-    let reason = match reason.trim() {
-        "" => "no reason given",
-        reason => reason,
-    };
-    if reason.chars().count() > COMMENT_CHARS_MAX {
+    let new = body.asked();
+    if new.reason.chars().count() > COMMENT_CHARS_MAX {
         return Err(ApiError::bad("a reason is at most 2,000 characters"));
     }
-    Ok(FreezeBody::of(&site.gateway.freeze(caller.name(), reason).await?))
+    let freeze = site.gateway.freeze(caller.name(), new).await?;
+    let started = site.freezes().await.into_iter().find(|it| it.freeze == freeze.id.as_str());
+    started
+        .ok_or_else(|| ApiError::conflict("not_this_freeze", "the freeze is over already".to_owned()))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use tyer_core::assertion::Registration;
-use tyer_core::intent::{Digest, HoldId, PersonId};
+use tyer_core::intent::{Digest, FreezeId, HoldId, PersonId};
 use tyer_core::limits::COMMENT_CHARS_MAX;
 use tyer_core::statement::Decision;
 
@@ -62,13 +62,13 @@ fn wish(body: WishBody) -> Result<Wish, ApiError> {
         }
         WishBody::Confirm(name) => Wish::Confirm(PersonId::new(name)),
         WishBody::Link([person, other]) => Wish::Link(PersonId::new(person), PersonId::new(other)),
-        WishBody::Thaw(true) => Wish::Thaw,
+        WishBody::Thaw(freeze) => Wish::Thaw(FreezeId::new(freeze)),
         WishBody::Configure(part) => Wish::Configure(part),
         WishBody::SignIn(true) => Wish::SignIn,
         WishBody::AddKey(key) => Wish::AddKey(key),
         WishBody::ConfirmKey(fingerprint) => Wish::ConfirmKey(fingerprint),
         WishBody::RemoveKey(fingerprint) => Wish::RemoveKey(fingerprint),
-        WishBody::Thaw(false) | WishBody::SignIn(false) => {
+        WishBody::SignIn(false) => {
             return Err(ApiError::bad("say `true` or leave it"));
         }
     })

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::archive::ArchiveError;
 use crate::gateway::configuration::ConfirmError;
-use crate::gateway::freeze::ThawError;
+use crate::gateway::freeze::{FreezeError, ThawError};
 use crate::gateway::holds::AnswerError;
 use crate::gateway::keys::KeyError;
 use crate::gateway::people::PeopleError;
@@ -54,7 +54,7 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", message, "look at the list again")
     }
 
-    fn conflict(code: &'static str, message: String) -> Self {
+    pub(super) fn conflict(code: &'static str, message: String) -> Self {
         Self::new(
             StatusCode::CONFLICT,
             code,
@@ -127,7 +127,7 @@ impl From<SessionError> for ApiError {
         match error {
             SessionError::Store(error) => Self::stored(&error),
             SessionError::Random(_) => Self::random(),
-            SessionError::NoSession(_) => Self::not_found(error.to_string()),
+            SessionError::NoSession(_) | SessionError::NoAgent(_) => Self::not_found(error.to_string()),
             SessionError::NoUpstream(_)
             | SessionError::NoController(_)
             | SessionError::AgentName
@@ -220,11 +220,22 @@ impl From<KeyError> for ApiError {
     }
 }
 
+impl From<FreezeError> for ApiError {
+    fn from(error: FreezeError) -> Self {
+        let message = error.to_string();
+        match error {
+            FreezeError::Asked(_) => Self::bad(message),
+            FreezeError::TooMany => Self::conflict("too_many", message),
+            FreezeError::Store(error) => Self::stored(&error),
+        }
+    }
+}
+
 impl From<ThawError> for ApiError {
     fn from(error: ThawError) -> Self {
         let message = error.to_string();
         match error {
-            ThawError::NotFrozen | ThawError::Another => Self::conflict("not_this_freeze", message),
+            ThawError::NotFrozen(_) | ThawError::Twice(_) => Self::conflict("not_this_freeze", message),
             ThawError::DoesNotCount(_) => does_not_count(message),
             ThawError::Store(error) => Self::stored(&error),
         }

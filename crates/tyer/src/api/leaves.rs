@@ -1,7 +1,9 @@
 //! Leaves in words: one sentence for each kind of record.
 
 use tyer_core::assurance::{self, Assurance};
+use tyer_core::freeze::Freeze;
 use tyer_core::record::{ApprovalRecord, Record, RequestRecord, What};
+use tyer_core::statement::Signed;
 use tyer_core::verdict::{LeafIndex, Outcome};
 
 use super::bodies::{LeafBody, Moment, standing_word};
@@ -83,15 +85,12 @@ pub(crate) fn words(what: &What) -> String {
         What::Refused { request, reason } => {
             format!("{} was refused ({}): {}", of(request), reason.as_str(), request.redacted)
         }
-        What::Frozen { by, reason } => format!("{by} froze all changes: {reason}"),
-        What::Thawed { by, .. } => format!("{by} ended the freeze"),
-        What::Configured { part, signed, .. } if signed.is_empty() => {
-            format!("configuration part {part} was taken as the file says")
-        }
-        What::Configured { part, signed, .. } => {
-            let who: Vec<&str> = signed.iter().map(|signed| signed.statement.person.as_str()).collect();
-            format!("configuration part {part} was confirmed by {}", who.join(" and "))
-        }
+        What::Killed { .. }
+        | What::Configured { .. }
+        | What::FreezeStarted { .. }
+        | What::FreezeEnded { .. }
+        | What::Frozen { .. }
+        | What::Thawed { .. } => of_all(what),
     }
 }
 
@@ -129,6 +128,40 @@ fn of_people(what: &What) -> String {
         What::KeyAdded { .. } | What::KeyConfirmed { .. } | What::KeyRemoved { .. } => key_words(what),
         _ => String::new(),
     }
+}
+
+/// What concerns more than one session or person.
+fn of_all(what: &What) -> String {
+    match what {
+        What::Killed { what, by, sessions, open, closed, holds, seen, unseen } => format!(
+            "{by} killed {what}: {sessions} sessions, {closed} of {open} connections were seen to close, {holds} holds \
+             taken back; of what was under way {seen} outcomes were seen and {} not",
+            unseen.len()
+        ),
+        What::Configured { part, signed, .. } if signed.is_empty() => {
+            format!("configuration part {part} was taken as the file says")
+        }
+        What::Configured { part, signed, .. } => {
+            format!("configuration part {part} was confirmed by {}", signers(signed))
+        }
+        What::FreezeStarted { freeze } => {
+            let Freeze { id, by, reason, scope, .. } = freeze;
+            let until =
+                freeze.until_in_words().map_or_else(String::new, |until| format!(" until {until}"));
+            format!("{by} froze {}{until} ({id}): {reason}", scope.in_words())
+        }
+        What::FreezeEnded { freeze, signed } => {
+            format!("the freeze {freeze} was ended early by {}", signers(signed))
+        }
+        What::Frozen { by, reason } => format!("{by} froze all changes: {reason}"),
+        What::Thawed { by, .. } => format!("{by} ended the freeze"),
+        _ => String::new(),
+    }
+}
+
+fn signers(signed: &[Signed]) -> String {
+    let who: Vec<&str> = signed.iter().map(|signed| signed.statement.person.as_str()).collect();
+    who.join(" and ")
 }
 
 /// What was observed, in words.

@@ -59,13 +59,14 @@ impl Site {
     /// How everything stands.
     pub(crate) async fn status(&self) -> StatusBody {
         let head = self.gateway.sequencer.head();
-        let (frozen, doors) = {
+        let freezes = self.freezes().await.into_iter().filter(|freeze| freeze.holds).collect();
+        let doors = {
             let world = self.gateway.world().await;
-            (world.freeze.as_ref().map(FreezeBody::of), self.doors(&world))
+            self.doors(&world)
         };
         StatusBody {
             version: env!("CARGO_PKG_VERSION"),
-            frozen,
+            freezes,
             posture: self.posture(&doors),
             doors,
             ledger: HeadBody {
@@ -74,6 +75,22 @@ impl Site {
                 checkpoint: head.map(|head| head.checkpoint),
             },
         }
+    }
+
+    /// The freezes that hold, and those that will within seven days.
+    pub(crate) async fn freezes(&self) -> Vec<FreezeBody> {
+        let world = self.gateway.world().await;
+        self.gateway.freezes(&world, clock::now()).into_iter().map(FreezeBody::of).collect()
+    }
+
+    /// Those of them that cover a hold's request.
+    pub(crate) async fn freezes_over(&self, hold: &HoldBody) -> Vec<FreezeBody> {
+        let place =
+            (Environment::new(hold.environment.as_str()), Upstream::new(hold.upstream.as_str()));
+        let world = self.gateway.world().await;
+        let all = self.gateway.freezes(&world, clock::now()).into_iter();
+        let cover = all.filter(|shown| shown.freeze.scope.covers(&place.0, &place.1));
+        cover.map(FreezeBody::of).collect()
     }
 
     fn doors(&self, world: &World) -> Vec<DoorBody> {

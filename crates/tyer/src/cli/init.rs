@@ -180,6 +180,14 @@ preset = {preset}
 # expire_seconds = 86400  # an unanswered hold
 # lapse_seconds = 900     # approvals that nobody uses
 
+# When nothing is changed, whoever agrees: either `from` and `until`, or `every` week or year, on a zone's clocks.
+# [[freeze]]
+# name = "quiet"
+# reason = "nobody is there to help"
+# environment = "production"           # or upstream = "orders"; without either, everything
+# zone = "Europe/Berlin"
+# every = ["Fri 16:00 - Mon 08:00", "12-24 00:00 - 01-02 08:00"]
+
 # A database, and the door before it. Secrets are references, never values.
 {first}"#,
             listen = Value::from(listen.to_string()),

@@ -70,7 +70,18 @@ fn command_lines() {
     check("ledger receipt 7 --reveal", true);
     check("ledger checkpoint", true);
     check("freeze --reason launch", true);
+    check("freeze --environment production --until 2026-12-20T18:00 --zone Europe/Berlin", true);
+    check("freeze --environment production --upstream orders", false);
+    check("kill s-1", true);
+    check("kill --agent kiro", true);
+    check("kill --upstream orders", true);
+    check("kill --everything", true);
+    check("kill", false);
+    check("kill s-1 --everything", false);
+    check("freeze list", true);
+    check("freeze list --reason launch", false);
     check("thaw", true);
+    check("thaw F-1", true);
     check("policy check a.cedar b.cedar", true);
     check("understand sql --jsonl", true);
     check("understand smoke-signals", false);
@@ -109,6 +120,7 @@ fn without_a_server_commands_end_with_six_and_say_how_to_start_one() {
         "ledger tail",
         "ledger show 1",
         "freeze",
+        "freeze list",
     ] {
         let failure = run(directory.path(), line).expect_err(line);
         assert_eq!(failure.exit(), Exit::Unreachable, "{line}");

@@ -10,8 +10,8 @@ use tyer_core::intent::Timestamp;
 use super::escape::{Block, Line};
 use super::layout::supplied;
 use super::queue::{state, who};
-use super::words;
-use crate::api::bodies::{ActBody, CardBody, HoldBody};
+use super::{freezes, words};
+use crate::api::bodies::{ActBody, CardBody, FreezeBody, HoldBody};
 use crate::api::site::is_live;
 
 /// What the card looks like to the person before it.
@@ -23,6 +23,8 @@ pub(super) struct Beholder<'a> {
     pub(super) no_peer: Option<String>,
     /// The leaf that let the request run, and what came of it, in words.
     pub(super) outcome: Option<(u64, String)>,
+    /// The freezes that cover the request, now or soon.
+    pub(super) freezes: Vec<FreezeBody>,
     pub(super) now: Timestamp,
 }
 
@@ -233,6 +235,7 @@ fn decision(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
 fn notes(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
     let hold = &card.hold;
     html! {
+        (freezes::note(&beholder.freezes))
         @if beholder.cannot_answer {
             p.notice {
                 "This console runs on the agent's own machine, where the agent could reach it as well. "
@@ -294,7 +297,8 @@ mod tests {
     use crate::api::bodies::Moment;
 
     fn beholder(me: &str) -> Beholder<'_> {
-        Beholder { me, cannot_answer: false, no_peer: None, outcome: None, now: sample::NOW }
+        let (no_peer, freezes) = (None, Vec::new());
+        Beholder { me, cannot_answer: false, no_peer, outcome: None, freezes, now: sample::NOW }
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! What every page has around it: where one is, who one is, and the freeze.
+//! What every page has around it: where one is, who one is, and what is frozen.
 
 use maud::{DOCTYPE, Markup, html};
 use tyer_core::intent::Timestamp;
 
 use super::escape::Line;
-use super::words;
-use crate::api::bodies::{FreezeBody, StatusBody};
+use super::{freezes, words};
+use crate::api::bodies::StatusBody;
 use crate::clock;
 
 /// The pages in the navigation.
@@ -53,7 +53,7 @@ pub(super) fn page(frame: &Frame<'_>, main: &Markup) -> Markup {
                 button.quiet type="submit" { "Sign out" }
             }
         }
-        (freeze_bar(frame.status.frozen.as_ref(), frame.now))
+        (freezes::bar(&frame.status.freezes, frame.me, frame.now))
         (posture(&frame.status.posture))
         p #message role="status" aria-live="polite" {}
         (main)
@@ -102,32 +102,6 @@ fn document(title: &str, follow: &str, live: bool, body: &Markup) -> Markup {
 /// The tablet of a single line: one token, held from both ends.
 fn mark() -> Markup {
     html! { img.mark src="/assets/mark.svg" alt="" width="22" height="22"; }
-}
-
-/// The freeze and its switch, on every page.
-fn freeze_bar(frozen: Option<&FreezeBody>, now: Timestamp) -> Markup {
-    html! {
-        section #freeze-bar.frozen[frozen.is_some()] aria-label="Freeze" {
-            @match frozen {
-                Some(freeze) => {
-                    p {
-                        strong { "Frozen" } " by " (Line(&freeze.by)) " since " (words::civil(freeze.since))
-                        " (" (words::ago(freeze.since, now)) "). Nothing is changed anywhere. Reason: "
-                        q { (Line(&freeze.reason)) }
-                    }
-                    button #thaw type="button" { "Thaw with passkey" }
-                }
-                None => {
-                    form #freeze-form method="post" action="/freeze" {
-                        span.state { "Changes flow" }
-                        label for="freeze-reason" { "Reason" }
-                        input #freeze-reason name="reason" type="text" maxlength="2000" autocomplete="off" placeholder="Why";
-                        button #freeze.danger type="submit" { "Freeze all changes" }
-                    }
-                }
-            }
-        }
-    }
 }
 
 fn posture(posture: &[String]) -> Markup {

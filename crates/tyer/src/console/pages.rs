@@ -15,7 +15,7 @@ use tyer_core::verdict::LeafIndex;
 
 use super::card::Beholder;
 use super::layout::{self, Frame, Here, now};
-use super::{assets, card, configuration, ledger, people, queue, sessions, sign_in};
+use super::{assets, card, configuration, freezes, ledger, people, queue, sessions, sign_in};
 use crate::api::bodies::{FreezeRequestBody, StatusBody, VerifyBody};
 use crate::api::calls::freeze_now;
 use crate::api::error::ApiError;
@@ -39,6 +39,7 @@ pub(super) fn router(site: &Arc<Site>) -> Router<Arc<Site>> {
         .route("/ledger", get(ledger_page))
         .route("/ledger/{index}", get(leaf_page))
         .route("/configuration", get(configuration_page))
+        .route("/freezes", get(freezes_page))
         .route_layer(middleware::from_fn(admit));
     let paced = Router::new()
         .route("/enrol/{token}", get(enrol_page))
@@ -121,7 +122,8 @@ async fn hold_page(
     });
     let cannot_answer = site.cannot_answer(&body.hold.environment);
     let no_peer = site.gateway.no_peer(&id, &PersonId::new(caller.name())).await;
-    let beholder = Beholder { me: caller.name(), cannot_answer, no_peer, outcome, now: now() };
+    let freezes = site.freezes_over(&body.hold).await;
+    let beholder = Beholder { me: caller.name(), cannot_answer, no_peer, outcome, freezes, now: now() };
     let main = card::main(&body, &beholder);
     let (title, follow) = (format!("Hold {id}"), format!("hold {id}"));
     let frame = Frame {
@@ -150,6 +152,12 @@ async fn configuration_page(State(site): Shared, Extension(caller): Extension<Ca
     let (status, parts) = (site.status().await, site.parts().await);
     let main = configuration::main(&parts, &status.doors, caller.name());
     framed("Configuration", Here::Configuration, &status, &caller, &main)
+}
+
+async fn freezes_page(State(site): Shared, Extension(caller): Extension<Caller>) -> Markup {
+    let (status, all) = (site.status().await, site.freezes().await);
+    let main = freezes::main(&all, &status.doors, caller.name(), now());
+    framed("Freezes", Here::Elsewhere, &status, &caller, &main)
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -225,7 +233,7 @@ async fn freeze(
     if caller == Caller::Nobody {
         return Ok(Redirect::to("/sign-in"));
     }
-    freeze_now(&site, &caller, &form.reason).await?;
+    freeze_now(&site, &caller, form).await?;
     Ok(Redirect::to("/"))
 }
 

@@ -23,6 +23,7 @@ use crate::api::guard::Access;
 use crate::clock;
 use crate::config::Config;
 use crate::founding::{Plan, found};
+use crate::gateway::freeze::NewFreeze;
 use crate::gateway::world::World;
 use crate::sequencer::Sequencer;
 use crate::store::sqlite::Sqlite;
@@ -236,9 +237,16 @@ async fn every_answer_carries_the_headers() {
 #[tokio::test]
 async fn pages_have_no_inline_script_or_style() {
     let bed = bed().await;
-    for path in
-        ["/", "/holds/H-1", "/sessions", "/people", "/ledger?verify=1", "/ledger/0", "/configuration"]
-    {
+    for path in [
+        "/",
+        "/holds/H-1",
+        "/sessions",
+        "/people",
+        "/ledger?verify=1",
+        "/ledger/0",
+        "/configuration",
+        "/freezes",
+    ] {
         let page = bed.get("alice", path).await;
         assert_eq!(page.status, StatusCode::OK, "{path}: {}", page.text);
         assert_eq!(page.text.matches("<script").count(), 1, "{path}");
@@ -269,7 +277,7 @@ async fn other_hosts_and_origins_are_refused() {
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{origin:?}");
         assert_eq!(answer.json()["error"]["code"], "other_origin");
     }
-    assert!(bed.site.gateway.world().await.freeze.is_none());
+    assert!(bed.site.gateway.world().await.freezes.holding(clock::now()).next().is_none());
 }
 
 #[tokio::test]
@@ -298,6 +306,7 @@ async fn nothing_is_shown_to_strangers() {
         "/ledger",
         "/ledger/0",
         "/configuration",
+        "/freezes",
         "/nothing",
     ] {
         let answer = bed.get("", path).await;
@@ -433,7 +442,7 @@ async fn the_operator_reads_and_freezes_and_decides_nothing() {
     }
     for wish in [
         json!({ "approve": "H-1" }),
-        json!({ "thaw": true }),
+        json!({ "thaw": "F-1" }),
         json!({ "invite": "dave" }),
         json!({ "sign_in": true }),
     ] {
@@ -452,7 +461,52 @@ async fn the_operator_reads_and_freezes_and_decides_nothing() {
         (Some("operator"), Some("no reason given"))
     );
     let page = bed.get("alice", "/people").await.text;
-    assert!(page.contains("id=\"thaw\"") && page.contains("Frozen"));
+    assert!(page.contains("data-thaw=\"F-1\"") && page.contains("Frozen"));
+}
+
+#[tokio::test]
+async fn freezes_are_asked_for_and_shown() {
+    let bed = bed().await;
+    let post = async |body: Value| bed.post("alice", "/api/v1/freeze", &body).await;
+    for (wrong, why) in [
+        (json!({ "environment": "nowhere" }), "no upstream stands in `nowhere`"),
+        (json!({ "upstream": "nothing" }), "there is no upstream `nothing`"),
+        (json!({ "environment": "production", "upstream": "orders" }), "not both"),
+        (json!({ "until": "2020-01-01T00:00" }), "later than now"),
+        (json!({ "until": "tomorrow" }), "`tomorrow` is not a day and a time"),
+        (json!({ "until": "2100-01-01T00:00", "zone": "Nowhere" }), "`Nowhere` is not the name"),
+    ] {
+        let answer = post(wrong).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+        assert!(answer.text.contains(why), "{}", answer.text);
+    }
+    assert_eq!(bed.get("alice", "/api/v1/freezes").await.json()["freezes"], json!([]));
+    let wide = json!({ "environment": "production", "until": "2100-01-01T09:00", "zone": "Europe/Berlin", "reason": "<b>" });
+    let made = post(wide.clone()).await.json();
+    assert_eq!(made["freeze"], "F-1");
+    assert_eq!(made["until"], "2100-01-01T08:00:00Z");
+    assert_eq!(made["until_local"], "Fri 2100-01-01 09:00 (Europe/Berlin)");
+    assert_eq!((&made["enders"], &made["holds"]), (&json!(2), &json!(true)));
+    assert_eq!(
+        post(wide).await.json()["freeze"],
+        "F-1",
+        "what is frozen in just this way stays as it is"
+    );
+    let narrow = post(json!({ "upstream": "orders" })).await.json();
+    assert_eq!((&narrow["freeze"], &narrow["covers"]), (&json!("F-2"), &json!("upstream orders")));
+    let all = bed.get("bob", "/api/v1/freezes").await.json();
+    assert_eq!(all["freezes"].as_array().map(Vec::len), Some(2), "{all}");
+    assert_eq!(bed.get("bob", "/api/v1/status").await.json()["freezes"], all["freezes"]);
+    for path in ["/freezes", "/", "/holds/H-1"] {
+        let page = bed.get("bob", path).await.text;
+        for there in
+            ["&lt;b&gt;", "Fri 2100-01-01 09:00 (Europe/Berlin)", "data-thaw=\"F-2\"", "id=\"freeze\""]
+        {
+            assert!(page.contains(there), "{path} lacks {there}");
+        }
+    }
+    let card = bed.get("bob", "/holds/H-1").await.text;
+    assert!(card.contains("this cannot run before that, whoever approves"), "{card}");
 }
 
 #[tokio::test]
@@ -478,7 +532,7 @@ async fn the_ledger_is_read_and_verified() {
     assert_eq!(frozen.status, StatusCode::OK);
     let leaves = bed.get("alice", "/api/v1/ledger").await.json();
     let last = leaves["leaves"].as_array().expect("leaves").last().expect("a leaf").clone();
-    assert_eq!(last["words"], "alice froze all changes: quiet");
+    assert_eq!(last["words"], "alice froze everything (F-1): quiet");
     let report = bed.get("alice", "/api/v1/ledger/verify").await.json();
     assert_eq!(report["clean"], true, "{report}");
     assert!(report["proves"].as_str().is_some_and(|words| words.contains("self-consistency only")));
@@ -557,7 +611,7 @@ async fn news_reach_whoever_follows_and_end_with_the_server() {
     // The stream follows the news as soon as its task has begun.
     let frozen = async {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        bed.site.gateway.freeze("alice", "quiet").await.expect("a freeze");
+        bed.site.gateway.freeze("alice", NewFreeze::default()).await.expect("a freeze");
     };
     let (frame, ()) = tokio::join!(body.frame(), frozen);
     let frame = frame.expect("a message").expect("a frame").into_data().expect("text");

@@ -48,16 +48,17 @@ impl Gateway {
         if world.holds.concern(read.digest) {
             return None;
         }
+        let environment = &self.config.upstreams.get(&session.upstream)?.environment;
         let asks = Asks {
             principal: &session.principal,
             upstream: &session.upstream,
-            environment: &self.config.upstreams.get(&session.upstream)?.environment,
+            environment,
             acts: read.acts,
             digest: read.digest,
         };
         let situation = Situation {
             now,
-            frozen: world.freeze.is_some(),
+            frozen: self.is_frozen(&world, (environment, &session.upstream), now),
             narrowing: &session.narrowing,
             given: Approvals::default(),
             possible: Approvals::default(),

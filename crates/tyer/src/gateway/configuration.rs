@@ -9,6 +9,7 @@ use tyer_core::record::{Record, What};
 use tyer_core::statement::{Decision, Signed};
 
 use crate::clock;
+use crate::config::{FREEZES_PART, no_freezes};
 use crate::gateway::statements::Word;
 use crate::gateway::world::{PARTS, Part, Person, World};
 use crate::gateway::{Gateway, News};
@@ -39,7 +40,12 @@ impl Gateway {
         let unattended = world.counting().count() < CONFIRMATIONS;
         let mut parts = world.parts.clone();
         let mut change = Change::default();
-        for (name, digest) in &self.config.parts {
+        let mut says = self.config.parts.clone();
+        if parts.contains_key(FREEZES_PART) {
+            // Taking all freezes out of the calendar is a change like any other.
+            says.entry(FREEZES_PART.to_owned()).or_insert_with(no_freezes);
+        }
+        for (name, digest) in &says {
             let part = parts.entry(name.clone()).or_default();
             if part.confirmed == Some(*digest) {
                 *part = Part { confirmed: part.confirmed, ..Part::default() };
@@ -115,7 +121,7 @@ impl Gateway {
     /// The parts whose change keeps this upstream's door closed.
     pub(crate) fn closed_by(parts: &BTreeMap<String, Part>, upstream: &Upstream) -> Vec<String> {
         let own = format!("upstream {upstream}");
-        let touches = |name: &str| name == own || name == "console" || name == "policy";
+        let touches = |name: &str| name == own || ["console", "policy", FREEZES_PART].contains(&name);
         let pending = parts.iter().filter(|(name, part)| touches(name) && part.pending.is_some());
         pending.map(|(name, _)| name.clone()).collect()
     }

@@ -76,7 +76,7 @@ impl Gateway {
         // may be over where the policies are only observed.
         let intent = self.intent(&world, request, now)?;
         let is_rejected = self.rejected(&world, &intent, now).is_some();
-        if is_rejected || (self.observes(&intent.upstream) && world.freeze.is_none()) {
+        if is_rejected || self.observes_now(&world, &intent, now) {
             return Ok(Attempt::Again);
         }
         // What is refused now is refused where it is decided from the start.

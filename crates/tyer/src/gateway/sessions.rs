@@ -64,6 +64,8 @@ pub(crate) enum SessionError {
     Purpose,
     #[error("there is no session `{0}`, or it has ended")]
     NoSession(SessionId),
+    #[error("no session of an agent `{0}` runs")]
+    NoAgent(String),
     #[error("{0}")]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -137,7 +139,8 @@ impl Connections {
         open.by_session.get(session).map_or(0, |all| u32::try_from(all.len()).unwrap_or(u32::MAX))
     }
 
-    fn close_all(&self, session: &SessionId) -> u32 {
+    /// Tells those of a session to end, and says how many there are.
+    pub(super) fn close_all(&self, session: &SessionId) -> u32 {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(connections) = open.by_session.get(session) else { return 0 };
         for close in connections.values() {
@@ -218,26 +221,46 @@ impl Gateway {
         how: &str,
         by: &str,
     ) -> Result<Ending, SessionError> {
-        {
-            let mut world = self.world().await;
-            let session = world.sessions.get(id).filter(|session| session.ended.is_none());
-            let mut session = session.cloned().ok_or_else(|| SessionError::NoSession(id.clone()))?;
-            session.ended = Some(how.to_owned());
-            let change = Change::default().put(Table::Session, id.as_str(), &session);
-            if let Err(error) = self.sequencer.commit(change).await {
-                // Its connections end all the same; that it has ended must be said again.
-                self.connections.close_all(id);
-                return Err(error.into());
-            }
-            world.sessions.insert(id.clone(), session);
-            self.abandon_holds(&mut world, id, clock::now()).await?;
-        }
+        self.stop_session(id, how).await?;
         let open = self.connections.close_all(id);
-        let deadline = tokio::time::Instant::now() + CLOSE_WAIT;
-        while self.connections.count(id) > 0 && tokio::time::Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        self.until_closed(std::slice::from_ref(id)).await;
         let ending = Ending { open, closed: open.saturating_sub(self.connections.count(id)) };
+        Ok(self.note_ended(id, (how, by), ending).await.map(|()| ending)?)
+    }
+
+    /// Nothing new is decided for the session from now on, and its holds are taken back.
+    pub(super) async fn stop_session(&self, id: &SessionId, how: &str) -> Result<(), SessionError> {
+        let mut world = self.world().await;
+        let session = world.sessions.get(id).filter(|session| session.ended.is_none());
+        let mut session = session.cloned().ok_or_else(|| SessionError::NoSession(id.clone()))?;
+        session.ended = Some(how.to_owned());
+        let change = Change::default().put(Table::Session, id.as_str(), &session);
+        if let Err(error) = self.sequencer.commit(change).await {
+            // Its connections end all the same; that it has ended must be said again.
+            self.connections.close_all(id);
+            return Err(error.into());
+        }
+        world.sessions.insert(id.clone(), session);
+        Ok(self.abandon_holds(&mut world, id, clock::now()).await?)
+    }
+
+    /// Waits until the connections of these sessions are seen closed, or for as long as that may take.
+    pub(super) async fn until_closed(&self, ids: &[SessionId]) {
+        let deadline = tokio::time::Instant::now() + CLOSE_WAIT;
+        for id in ids {
+            while self.connections.count(id) > 0 && tokio::time::Instant::now() < deadline {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+
+    /// Records what was seen when a session ended, and the totals of its leases.
+    pub(super) async fn note_ended(
+        &self,
+        id: &SessionId,
+        (how, by): (&str, &str),
+        ending: Ending,
+    ) -> Result<(), StoreError> {
         for closed in self.leases.of_session(id) {
             self.close_lease(closed).await;
         }
@@ -250,7 +273,7 @@ impl Gateway {
         };
         let recorded = self.record(Change::default().leaf(&Record::new(clock::now(), what))).await;
         self.tell(News::Session(id.clone()));
-        Ok(recorded.map(|()| ending)?)
+        recorded
     }
 
     /// Ends the sessions whose time is over; called now and then.

@@ -6,7 +6,7 @@
 //! and for minutes.
 
 use tyer_core::assurance;
-use tyer_core::intent::{Digest, HoldId, PersonId, Timestamp};
+use tyer_core::intent::{Digest, FreezeId, HoldId, PersonId, Timestamp};
 use tyer_core::limits::CHALLENGE_MS;
 use tyer_core::record::PublicKey;
 use tyer_core::sshsig;
@@ -33,7 +33,7 @@ pub(crate) enum Wish {
     Invite(PersonId),
     Confirm(PersonId),
     Link(PersonId, PersonId),
-    Thaw,
+    Thaw(FreezeId),
     Configure(String),
     SignIn,
     /// An SSH key of one's own, as OpenSSH writes it.
@@ -118,7 +118,7 @@ impl Gateway {
             Wish::Invite(person) => Decision::Invite { person },
             Wish::Confirm(person) => Self::confirmation(&world, &person)?,
             Wish::Link(person, other) => Decision::Link { person, other },
-            Wish::Thaw => Self::thawing(&world)?,
+            Wish::Thaw(freeze) => Self::thawing(&world, &freeze)?,
             Wish::Configure(part) => Self::configuring(&world, &part)?,
             Wish::SignIn => Decision::SignIn,
             Wish::AddKey(key) => Self::adding(&world, person, &key)?,
@@ -225,7 +225,9 @@ impl Gateway {
             Decision::Link { person, other } => {
                 self.link_names(world, word, (person, other)).await?;
             }
-            Decision::Thaw { frozen } => self.thaw(world, word, frozen).await?,
+            Decision::EndFreeze { freeze, digest } => {
+                self.thaw(world, word, (freeze, digest)).await?;
+            }
             Decision::Configure { part, digest } => {
                 self.confirm_part(world, word, part, digest).await?
             }
@@ -233,7 +235,7 @@ impl Gateway {
             Decision::AddKey { key } => self.add_key(world, word, &key).await?,
             Decision::ConfirmKey { person, key } => self.confirm_key(world, word, &person, key).await?,
             Decision::RemoveKey { person, key } => self.remove_key(world, word, &person, key).await?,
-            Decision::Enrol { .. } => return Err(DecisionError::Stale),
+            Decision::Enrol { .. } | Decision::Thaw { .. } => return Err(DecisionError::Stale),
         }
         Ok(Effected::Done)
     }

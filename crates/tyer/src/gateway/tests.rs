@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tyer_core::assurance::Assurance;
+use tyer_core::freeze::{Freeze, Zone};
 use tyer_core::hold::{Approval, Hold, Standing};
 use tyer_core::intent::{
-    Act, Acts, Digest, Effect, Kind, Narrowing, PersonId, Resource, Reversibility,
+    Act, Acts, Digest, Effect, Environment, Kind, Narrowing, PersonId, Resource, Reversibility,
 };
 use tyer_core::limits::OPEN_HOLDS_PER_SESSION;
 use tyer_core::record::PublicKey;
@@ -19,8 +20,11 @@ use tyer_core::statement::{Decision as Signing, Signed, Statement, Subject};
 use super::*;
 use crate::archive::Archive;
 use crate::founding::{Plan, found};
+use crate::gateway::freeze::NewFreeze;
 use crate::gateway::sessions::NewSession;
+use crate::gateway::world::FREEZES;
 use crate::gateway::world::Person;
+use crate::gateway::world::freezes::Freezes;
 use crate::store::sqlite::Sqlite;
 
 /// How long approvals last here.
@@ -35,6 +39,11 @@ struct Bed {
 
 /// A heart over which only alice has a word, before an upstream at that address.
 async fn bed(address: &str) -> Bed {
+    bed_with(address, "").await
+}
+
+/// The same with more in the configuration.
+async fn bed_with(address: &str, more: &str) -> Bed {
     let data = tempfile::tempdir().unwrap();
     let config = format!(
         "[console]\nlisten = \"127.0.0.1:7780\"\norigin = \"http://localhost:7780\"\n\
@@ -42,7 +51,7 @@ async fn bed(address: &str) -> Bed {
          [upstream.orders]\nprotocol = \"postgres\"\nlisten = \"127.0.0.1:6432\"\n\
          address = \"{address}\"\ndatabase = \"orders\"\nuser = \"tyer\"\n\
          password = {{ file = \"password\" }}\ntls = \"disable\"\nenvironment = \"staging\"\n\
-         owners = [\"bob\"]\n"
+         owners = [\"bob\"]\n{more}"
     );
     let people = ["alice", "bob"].map(PersonId::new);
     let plan = Plan { people, config, host: "localhost".to_owned(), door_names: Vec::new() };
@@ -139,6 +148,13 @@ impl Bed {
                 _ => None,
             })
             .collect()
+    }
+
+    /// The kinds of all leaves, in order.
+    fn kinds(&self) -> Vec<&'static str> {
+        let store = Sqlite::open_read_only(&self.store).unwrap();
+        let leaves = store.leaves(0, 1_000).unwrap().into_iter();
+        leaves.map(|(_, leaf)| Record::decode(&leaf).unwrap().what.kind()).collect()
     }
 
     /// How many leaves say how a session or a lease ended.
@@ -265,4 +281,139 @@ async fn endings_that_could_not_be_recorded_are_recorded_later() {
     bed.gateway.settle_owed().await;
     assert_eq!(bed.endings(), 2, "the lease's totals and the session's end");
     assert_eq!(bed.settled(), [(done.clone(), false), (done, false)]);
+}
+
+#[tokio::test]
+async fn a_freeze_between_approval_and_release_binds_and_leaves_the_approval() {
+    let bed = bed("127.0.0.1:1").await;
+    bed.submit(1).await.unwrap_err();
+    bed.approve("H-1").await;
+    let reason = "the launch".to_owned();
+    bed.gateway.freeze("bob", NewFreeze { reason, ..NewFreeze::default() }).await.unwrap();
+    let refusal = bed.submit(1).await.unwrap_err();
+    assert_eq!(refusal.reason, Reason::Frozen);
+    let said = "changes to everything are frozen until people end it (F-1, by bob): the launch";
+    assert_eq!(refusal.message, said);
+    assert_eq!(bed.state("H-1").await, "approved");
+    assert!(!bed.kinds().contains(&"cleared"));
+    // As if it had ended by itself.
+    bed.gateway.world().await.freezes = Freezes::default();
+    assert!(bed.submit(1).await.is_ok());
+    assert_eq!(bed.state("H-1").await, "taken");
+}
+
+#[tokio::test]
+async fn nothing_decided_before_a_freeze_is_recorded_after_it() {
+    let bed = Arc::new(bed("127.0.0.1:1").await);
+    bed.submit(1).await.unwrap_err();
+    bed.approve("H-1").await;
+    let stalled = bed.gateway.sequencer.stall();
+    let (again, freezing) = (Arc::clone(&bed), Arc::clone(&bed));
+    let submitted = tokio::spawn(async move { again.submit(1).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let frozen =
+        tokio::spawn(async move { freezing.gateway.freeze("bob", NewFreeze::default()).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!submitted.is_finished() && !frozen.is_finished());
+    drop(stalled);
+    assert!(submitted.await.unwrap().is_ok(), "it was decided before");
+    frozen.await.unwrap().unwrap();
+    let kinds = bed.kinds();
+    let at = |kind: &str| kinds.iter().position(|it| *it == kind).unwrap();
+    assert!(at("cleared") < at("freeze_started"), "{kinds:?}");
+    assert_eq!(bed.submit(2).await.unwrap_err().reason, Reason::Frozen);
+}
+
+#[tokio::test]
+async fn a_kill_between_approval_and_release_lets_nothing_run() {
+    let bed = bed("127.0.0.1:1").await;
+    for number in [1, 2] {
+        bed.submit(number).await.unwrap_err();
+        bed.approve(&format!("H-{number}")).await;
+    }
+    let clearance = bed.submit(2).await.unwrap();
+    bed.gateway.end_session(&bed.session, "killed", "operator").await.unwrap();
+    assert_eq!(bed.state("H-1").await, "abandoned");
+    assert_eq!(bed.submit(1).await.unwrap_err().reason, Reason::Ended);
+    // The grant of what was under way comes back, and is of no use to anybody.
+    bed.gateway.never_left(clearance.leaf());
+    bed.gateway.settle(clearance.leaf(), failed("57P01")).await.unwrap();
+    assert_eq!(bed.submit(2).await.unwrap_err().reason, Reason::Ended);
+    assert_eq!(bed.kinds().iter().filter(|kind| **kind == "cleared").count(), 1);
+}
+
+/// A calendar whose only freeze holds from an hour before the test until an hour after it, or an hour later.
+fn calendar(now: Timestamp, hours: i64) -> String {
+    let local = |hours: i64| {
+        let at = Zone::default().local(now.plus(hours * 60 * 60 * 1000));
+        at.split_once(' ').unwrap().1.replace(' ', "T")
+    };
+    let (from, until) = (local(hours), local(hours + 2));
+    format!(
+        "[[freeze]]\nname = \"books\"\nreason = \"the year's end\"\nenvironment = \"staging\"\nzone = \"UTC\"\n\
+         from = \"{from}\"\nuntil = \"{until}\"\n"
+    )
+}
+
+#[tokio::test]
+async fn the_calendar_binds_before_it_is_recorded_and_is_recorded_once() {
+    let bed = bed_with("127.0.0.1:1", &calendar(clock::now(), -1)).await;
+    let refusal = bed.submit(1).await.unwrap_err();
+    assert_eq!(refusal.reason, Reason::Frozen);
+    assert!(refusal.message.contains("everything in staging are frozen until"), "{refusal:?}");
+    assert!(refusal.message.contains("by calendar): the year's end"), "{refusal:?}");
+    assert!(!bed.kinds().contains(&"freeze_started"));
+    for _ in 0..2 {
+        bed.gateway.note_freezes().await;
+        assert_eq!(bed.kinds().iter().filter(|kind| **kind == "freeze_started").count(), 1);
+        assert_eq!(bed.gateway.freezes(&*bed.gateway.world().await, clock::now()).len(), 1);
+        assert_eq!(bed.submit(1).await.unwrap_err().reason, Reason::Frozen);
+    }
+    // What two people have ended does not begin again.
+    let mut world = bed.gateway.world().await;
+    let freeze = world.freezes.holding(clock::now()).next().unwrap().freeze.clone();
+    world.freezes.find_mut(freeze.digest(), clock::now()).unwrap().is_ended = true;
+    drop(world);
+    bed.gateway.note_freezes().await;
+    assert_eq!(bed.submit(1).await.unwrap_err().reason, Reason::Held);
+    // Long after, nothing of it is kept.
+    let mut freezes = bed.gateway.world().await.freezes.clone();
+    assert!(!freezes.forget_past(clock::now()) && freezes.forget_past(freeze.until.unwrap()));
+    assert!(freezes.known(&freeze).is_none());
+}
+
+#[tokio::test]
+async fn the_calendar_says_what_comes() {
+    let bed = bed_with("127.0.0.1:1", &calendar(clock::now(), 48)).await;
+    assert_eq!(bed.submit(1).await.unwrap_err().reason, Reason::Held);
+    let now = clock::now();
+    let shown = bed.gateway.freezes(&*bed.gateway.world().await, now);
+    assert_eq!((shown.len(), shown[0].holds), (1, false), "{shown:?}");
+    let later = shown[0].freeze.since;
+    let world = bed.gateway.world().await;
+    let place = (&Environment::new("staging"), &Upstream::new("orders"));
+    assert!(!bed.gateway.is_frozen(&world, place, now));
+    assert!(bed.gateway.is_frozen(&world, place, later));
+    assert!(!bed.gateway.is_frozen(&world, (&Environment::production(), place.1), later));
+    let early = Gateway::thawing(&world, &shown[0].freeze.id).unwrap_err().to_string();
+    assert!(early.contains("no freeze `books@"), "nobody ends what has not begun: {early}");
+}
+
+#[tokio::test]
+async fn the_one_freeze_of_an_older_store_goes_on() {
+    let bed = bed("127.0.0.1:1").await;
+    let single = serde_json::json!({ "since": 1_000, "by": "operator", "reason": "launch" });
+    let change = Change::default().put(Table::Setting, "freeze", &single);
+    bed.gateway.sequencer.commit(change).await.unwrap();
+    let load = || World::load(&Sqlite::open_read_only(&bed.store).unwrap()).unwrap();
+    let world = load();
+    let held: Vec<_> = world.freezes.holding(clock::now()).map(|it| it.freeze.clone()).collect();
+    assert_eq!(held, [Freeze::of_everything(Timestamp(1_000), "operator", "launch")]);
+    // Once it was stored anew, what was stored before counts no more.
+    let mut freezes = world.freezes.clone();
+    freezes.find_mut(held[0].digest(), clock::now()).unwrap().is_ended = true;
+    freezes.forget_past(clock::now());
+    let change = Change::default().put(Table::Setting, FREEZES, &freezes);
+    bed.gateway.sequencer.commit(change).await.unwrap();
+    assert_eq!(load().freezes.holding(clock::now()).count(), 0);
 }

@@ -1,6 +1,7 @@
-//! What the gateway knows right now: people, sessions, holds, the freeze. Loaded once from the store;
+//! What the gateway knows right now: people, sessions, holds, freezes. Loaded once from the store;
 //! every change becomes durable before it is seen here.
 
+pub(crate) mod freezes;
 pub(crate) mod holds;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use tyer_core::sequence::Note;
 use tyer_core::statement::{Signed, Statement};
 use tyer_core::verdict::LeafIndex;
 
+use self::freezes::{Freezes, Single};
 use self::holds::{Holds, Rejected};
 use crate::store::sqlite::Sqlite;
 use crate::store::{StoreError, Table};
@@ -115,14 +117,6 @@ pub(crate) struct Session {
     pub(crate) asked: BTreeSet<Digest>,
 }
 
-/// A freeze: until it is lifted, nothing is changed anywhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Freeze {
-    pub(crate) since: Timestamp,
-    pub(crate) by: String,
-    pub(crate) reason: String,
-}
-
 /// A security part of the configuration: what was confirmed, and what the file says now if it differs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Part {
@@ -138,7 +132,7 @@ pub(crate) struct World {
     pub(crate) people: BTreeMap<PersonId, Person>,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     pub(crate) holds: Holds,
-    pub(crate) freeze: Option<Freeze>,
+    pub(crate) freezes: Freezes,
     pub(crate) parts: BTreeMap<String, Part>,
     /// The number that the next hold gets.
     pub(crate) next_hold: u64,
@@ -156,7 +150,9 @@ pub(crate) fn notes(store: &Sqlite) -> Result<BTreeMap<LeafIndex, Note>, StoreEr
 }
 
 /// The names of single values in the store.
-pub(crate) const FREEZE: &str = "freeze";
+pub(crate) const FREEZES: &str = "freezes";
+/// As it was stored when there was one at a time.
+const FREEZE: &str = "freeze";
 pub(crate) const NEXT_HOLD: &str = "next_hold";
 pub(crate) const PARTS: &str = "parts";
 
@@ -176,7 +172,17 @@ impl World {
         for (_, rejected) in read_all::<Rejected>(store, Table::Rejected)? {
             world.holds.reject(rejected);
         }
-        world.freeze = read_setting(store, FREEZE)?.unwrap_or_default();
+        world.freezes = match read_setting(store, FREEZES)? {
+            Some(freezes) => freezes,
+            None => {
+                let mut freezes = Freezes::default();
+                read_setting::<Option<Single>>(store, FREEZE)?
+                    .flatten()
+                    .iter()
+                    .for_each(|it| freezes.adopt(it));
+                freezes
+            }
+        };
         world.parts = read_setting(store, PARTS)?.unwrap_or_default();
         world.next_hold = read_setting(store, NEXT_HOLD)?.unwrap_or(1);
         Ok(world)

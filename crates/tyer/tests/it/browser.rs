@@ -28,10 +28,13 @@ struct Desk {
 
 impl Desk {
     async fn new() -> Self {
+        Self::shaped(&Shape::default()).await
+    }
+
+    async fn shaped(shape: &Shape) -> Self {
         let cluster = Cluster::start().expect("a cluster");
         cluster.load_orders().expect("the orders database");
-        let tyer =
-            Instance::start(program().as_ref(), &cluster, &Shape::default()).expect("an instance");
+        let tyer = Instance::start(program().as_ref(), &cluster, shape).expect("an instance");
         let driver = Driver::start();
         let (alice, bob, carol) = tokio::join!(
             driver.browser(tyer.console),
@@ -232,9 +235,14 @@ async fn a_controller_makes_a_session_and_is_no_peer_of_it() {
     alice.sees("#freeze-bar", "the launch").await;
     assert_eq!(ask(&agent, CLEAN_UP).await.unwrap_err().code, "25006");
     bob.picture("frozen").await;
-    alice.click("#thaw").await;
-    alice.sees("#message", "Changes flow again.").await;
-    bob.sees("#freeze-bar", "Changes flow").await;
+    alice.click("[data-thaw=F-1]").await;
+    alice.sees("#message", "You signed the end of F-1. It goes on").await;
+    bob.sees("#freeze-bar", "Its end was signed by alice").await;
+    assert_eq!(ask(&agent, CLEAN_UP).await.unwrap_err().code, "25006", "one of two");
+    assert!(!alice.has("[data-thaw=F-1]").await, "one human is one word");
+    bob.click("[data-thaw=F-1]").await;
+    bob.sees("#message", "F-1 has ended.").await;
+    alice.sees("#freeze-bar", "Changes flow").await;
     assert_eq!(ask(&agent, CLEAN_UP).await.unwrap_err().hold(), hold);
 
     bob.open("/sessions").await;
@@ -244,6 +252,47 @@ async fn a_controller_makes_a_session_and_is_no_peer_of_it() {
     assert!(ask(&agent, "SELECT 1").await.is_err());
     bob.open("/ledger?verify=1").await;
     bob.picture("ledger").await;
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn two_people_end_a_freeze_in_their_browsers() {
+    // Comes once every week at least.
+    let sections = "[[freeze]]\nname = \"weekends\"\nreason = \"nobody is there\"\nzone = \"Europe/Berlin\"\n\
+        environment = \"production\"\nevery = [\"Sat 00:00 - Sat 00:01\", \"Wed 00:00 - Wed 00:01\"]\n";
+    let desk = Desk::shaped(&Shape { sections, ..Shape::default() }).await;
+    let Desk { alice, bob, .. } = &desk;
+    let agent = desk.agent("carol").await;
+    let hold = ask(&agent, DELETE).await.unwrap_err().hold();
+    alice.open("/").await;
+    alice.click("#freeze-bar a[href='/freezes']").await;
+    alice.sees("h1", "Nothing is frozen").await;
+    alice.sees("#main .cards", "nobody is there").await;
+    alice.sees("#main .cards", "(Europe/Berlin)").await;
+    bob.open(&format!("/holds/{hold}")).await;
+    bob.sees("#decision", "A freeze begins").await;
+    alice.choose("#freeze-upstream", "orders").await;
+    alice.choose("#freeze-until", "2100-06-01T08:00").await;
+    alice.fill("#freeze-zone", "Asia/Tokyo").await;
+    alice.fill("#freeze-why", "the <b>audit</b>").await;
+    alice.click("#freeze-some").await;
+    alice.sees("#message", "Frozen as F-1: nothing is changed in upstream orders.").await;
+    alice.sees("li[data-freeze=F-1]", "Tue 2100-06-01 08:00 (Asia/Tokyo)").await;
+    assert!(ask(&agent, DELETE).await.unwrap_err().message.contains("the <b>audit</b>"));
+    bob.sees("#decision", "this cannot run before that, whoever approves").await;
+    bob.sees("#freeze-bar", "the <b>audit</b>").await;
+    bob.picture("card-frozen").await;
+    alice.click("#freeze-bar [data-thaw=F-1]").await;
+    alice.sees("#message", "You signed the end of F-1. It goes on").await;
+    alice.sees("li[data-freeze=F-1]", "Its end was signed by alice").await;
+    alice.picture("freezes").await;
+    assert_eq!(ask(&agent, DELETE).await.unwrap_err().code, "25006", "one of two");
+    assert!(!alice.has("[data-thaw=F-1]").await, "one human is one word");
+    bob.sees("#freeze-bar", "Its end was signed by alice").await;
+    bob.click("#freeze-bar [data-thaw=F-1]").await;
+    bob.sees("#message", "F-1 has ended.").await;
+    alice.sees("h1", "Nothing is frozen").await;
+    assert_eq!(ask(&agent, DELETE).await.unwrap_err().hold(), hold);
     desk.close().await;
 }
 

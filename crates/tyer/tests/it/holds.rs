@@ -104,9 +104,11 @@ async fn a_freeze_refuses_writes_even_when_they_were_approved() {
     assert_eq!(refused.code, "25006", "{refused:?}");
     assert!(ask(&agent, "SELECT count(*) FROM payments").await.is_ok(), "reads flow");
     // The command line cannot thaw; nor can a statement that somebody else signs.
-    bed.tyer.run(&["thaw"]).ok();
+    bed.tyer.run(&["thaw", "F-1"]).ok();
     assert!(ask(&agent, DELETE).await.unwrap_err().message.contains("frozen"));
-    bed.carol.thaw().await.expect("a person who counts thaws");
+    bed.carol.thaw("F-1").await.expect("carol signs");
+    assert!(ask(&agent, DELETE).await.unwrap_err().message.contains("frozen"), "one of two");
+    bed.bob.thaw("F-1").await.expect("bob signs");
     ask(&agent, DELETE).await.expect("the approval still stands");
     bed.verify();
 }

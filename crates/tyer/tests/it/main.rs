@@ -25,6 +25,8 @@ mod facts;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod freezes;
+#[cfg(test)]
 mod holds;
 #[cfg(test)]
 mod kills;

@@ -198,3 +198,70 @@ fn sessions_in(answer: &Value) -> BTreeSet<String> {
         _ => BTreeSet::new(),
     }
 }
+
+#[tokio::test]
+async fn a_kill_of_an_agent_tells_what_was_seen_of_its_end_and_what_was_not() {
+    let bed = Bed::new(Shape { environment: "staging", ..Shape::default() }).await;
+    let session = |agent: &str| bed.tyer.session(agent, "carol", &[]).expect("a session");
+    let [one, two, other] = ["kiro", "kiro", "devin"].map(session);
+    let (asks, works, keeps) =
+        (bed.connect(&one).await, bed.connect(&two).await, bed.connect(&other).await);
+    let hold = ask(&asks, "SELECT query_to_xml('DELETE FROM payments', true, true, '')")
+        .await
+        .unwrap_err()
+        .hold();
+    let update = "UPDATE customers SET name = name WHERE id = 1";
+    ask(&keeps, "BEGIN").await.expect("a transaction");
+    ask(&keeps, update).await.expect("a lock");
+    // Under way, and waiting for that lock, when the kill comes.
+    let waits = tokio::spawn(async move { ask(&works, update).await });
+    let mut is_under_way = false;
+    for _ in 0..100 {
+        is_under_way = bed.truth("SELECT count(*) FROM pg_locks WHERE NOT granted") != "0";
+        if is_under_way {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(is_under_way, "nobody waits for the lock");
+
+    let output = bed.tyer.output(&["--json", "kill", "--agent", "kiro"]).expect("a kill");
+    let kill: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(waits.await.expect("a task").is_err());
+    let sessions = kill["sessions"].as_array().expect("sessions");
+    let named: BTreeSet<&str> = sessions.iter().filter_map(|it| it["session"].as_str()).collect();
+    assert_eq!(named, BTreeSet::from([one.session.as_str(), two.session.as_str()]), "{kill}");
+    for killed in sessions {
+        assert_eq!((&killed["open"], &killed["closed"]), (&1.into(), &1.into()), "{kill}");
+        assert_eq!(killed["refused"], true, "{kill}");
+    }
+    assert_eq!(kill["holds"], serde_json::json!([hold]), "{kill}");
+    let count = |key: &str| kill[key].as_array().map_or(0, Vec::len);
+    assert_eq!(count("seen") + count("unseen"), 1, "what was under way is in one of them: {kill}");
+    assert_eq!(count("not_seen"), count("unseen"), "{kill}");
+    assert_eq!(output.status.code(), Some(if count("unseen") == 0 { 0 } else { 5 }), "{kill}");
+    let settled = bed.leaves_of("settled");
+    let unknown = settled.iter().filter(|leaf| record(leaf)["outcome"]["is"] == "unknown").count();
+    assert_eq!(count("unseen"), unknown, "what came of it as the ledger has it: {settled:?}");
+
+    for login in [&one, &two] {
+        assert!(connect(bed.tyer.door, &login.session, &login.password).await.is_err());
+    }
+    ask(&keeps, "COMMIT").await.expect("another agent goes on");
+    let leaf = &bed.leaves_of("killed")[0];
+    assert_eq!(
+        (&record(leaf)["what"], &record(leaf)["sessions"]),
+        (&"agent kiro".into(), &2.into()),
+        "{leaf}"
+    );
+    for wrong in [&["--agent", "kiro"][..], &["--upstream", "nothing"], &["s-nothing"]] {
+        let arguments: Vec<&str> = ["kill"].iter().chain(wrong).copied().collect();
+        let refused = bed.tyer.output(&arguments).expect("tyer");
+        assert_eq!(refused.status.code(), Some(1), "{wrong:?}: {refused:?}");
+    }
+    let all = bed.tyer.run(&["--json", "kill", "--everything"]).expect("a kill");
+    let all: Value = serde_json::from_str(&all).expect("JSON");
+    assert_eq!(all["sessions"].as_array().map(Vec::len), Some(1), "{all}");
+    assert!(ask(&keeps, "SELECT 1").await.is_err());
+    bed.verify();
+}

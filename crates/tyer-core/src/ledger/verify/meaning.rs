@@ -5,11 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Tree;
+use super::freezes::Freezes;
 use super::holds::Holds;
+use super::observed::{killed, only_reads};
 use super::people::People;
 use crate::assertion::{self, RelyingParty};
 use crate::assurance;
-use crate::intent::{Digest, HoldId, PersonId, Timestamp};
+use crate::freeze::enders;
+use crate::intent::{Digest, FreezeId, HoldId, PersonId, Timestamp};
 use crate::limits::{GRANT_MS_MAX, HOLD_MS_MAX};
 use crate::record::{ApprovalRecord, PublicKey, RequestRecord, What};
 use crate::sshsig;
@@ -43,8 +46,7 @@ pub(super) struct Meaning {
     leases: BTreeMap<u64, u64>,
     /// Leaves that ever opened one.
     carrying: BTreeSet<u64>,
-    /// When the freezes that hold now began.
-    freezes: Vec<Timestamp>,
+    freezes: Freezes,
     /// The digest of each part of the configuration.
     parts: BTreeMap<String, Digest>,
     signatures: u64,
@@ -84,7 +86,7 @@ impl Meaning {
             What::ReadLease { request, uses, .. } => {
                 self.leases.insert(place.index, *uses);
                 self.carrying.insert(place.index);
-                self.observed(request).and_then(|()| only_reads(request))
+                self.observed(place, request).and_then(|()| only_reads(request))
             }
             What::LeaseClosed { leaf, uses, .. } => match self.leases.remove(&leaf.0) {
                 None => Err(format!(
@@ -102,8 +104,13 @@ impl Meaning {
                 Err(format!("it names leaf {}, which opened no read lease", leaf.0))
             }
             What::Settled { leaf, outcome, returned } => self.settled(*leaf, outcome, *returned),
-            What::Frozen { .. } => {
-                self.freezes.push(place.at);
+            What::FreezeStarted { freeze } => {
+                self.freezes.start(freeze.clone(), place.at.plus(SLACK_MS))
+            }
+            What::Killed { open, closed, unseen, .. } => killed(place.index, (*open, *closed), unseen),
+            What::FreezeEnded { freeze, signed } => return self.freeze_ended(place, freeze, signed),
+            What::Frozen { by, reason } => {
+                self.freezes.start_everything(place.at, by, reason);
                 Ok(())
             }
             What::Thawed { by, signed } => self.thawed(place, by, signed),
@@ -282,7 +289,7 @@ impl Meaning {
         approvals: &[ApprovalRecord],
     ) -> Vec<String> {
         self.running.insert(place.index, request.basis.hold.clone());
-        let mut wrong: Vec<String> = self.observed(request).err().into_iter().collect();
+        let mut wrong: Vec<String> = self.observed(place, request).err().into_iter().collect();
         let Some(hold) = &request.basis.hold else {
             if !approvals.is_empty() {
                 wrong.push("it carries approvals, but names no hold".to_owned());
@@ -305,12 +312,12 @@ impl Meaning {
     }
 
     /// What is only observed needs nobody and comes from no hold, and during a freeze nothing is.
-    fn observed(&self, request: &RequestRecord) -> Result<(), String> {
+    fn observed(&self, place: &Place<'_>, request: &RequestRecord) -> Result<(), String> {
         if request.basis.observed.is_none() {
             Ok(())
         } else if request.basis.hold.is_some() {
             Err("it was only observed, but names a hold".to_owned())
-        } else if !self.freezes.is_empty() {
+        } else if self.freezes.cover(request, place.at) {
             Err("it was only observed, but during a freeze".to_owned())
         } else {
             Ok(())
@@ -362,13 +369,56 @@ impl Meaning {
         let Decision::Thaw { frozen } = signed.statement.what else {
             return Err(format!("{by} signed another decision"));
         };
-        if !self.freezes.contains(&frozen) {
-            return Err("it ends a freeze that did not hold then".to_owned());
-        }
         let decision = Decision::Thaw { frozen };
         self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
-        self.freezes.clear();
-        Ok(())
+        self.freezes.end_everything(frozen)
+    }
+
+    fn freeze_ended(&mut self, place: &Place<'_>, id: &FreezeId, signed: &[Signed]) -> Vec<String> {
+        let meant = signed.iter().find_map(|signed| match signed.statement.what {
+            Decision::EndFreeze { digest, .. } => self.freezes.holding(id, digest, place.at),
+            _ => None,
+        });
+        let Some(freeze) = meant else {
+            return vec![format!(
+                "it ends a freeze {id} that did not hold then, or nobody signed that"
+            )];
+        };
+        let (decision, digest) = (freeze.ending(), freeze.digest());
+        let (counted, mut wrong) = self.consenting(place, signed, &decision);
+        // Names that are one human are one here, and make no fewer that are needed.
+        if counted.len() < enders(self.people.count()) {
+            wrong.push(format!("the freeze {id} was ended early by {} people of two", counted.len()));
+        } else {
+            self.freezes.end(digest);
+        }
+        wrong
+    }
+
+    /// The different people whose signatures over the same decision hold, and what is wrong with the others.
+    fn consenting(
+        &mut self,
+        place: &Place<'_>,
+        signed: &[Signed],
+        decision: &Decision,
+    ) -> (BTreeSet<PersonId>, Vec<String>) {
+        let (mut wrong, mut counted) = (Vec::new(), BTreeSet::<PersonId>::new());
+        let among = self.people.among();
+        // Nobody signs at the moment of the leaf but the last one, so the latest expiry is compared.
+        let last = signed.iter().map(|signed| signed.statement.expires).max();
+        for signed in signed {
+            let person = &PersonId::new(signed.statement.person.clone());
+            let expires = signed.statement.expires;
+            let by = if last == Some(expires) { place.at } else { expires };
+            match self.counted(place, &Claim { person, signed, decision: decision.clone(), by }) {
+                Ok(()) if counted.iter().any(|other| among.are_one(other, person)) => {}
+                Ok(()) => {
+                    counted.insert(person.clone());
+                }
+                Err(why) => wrong.push(why),
+            }
+        }
+        (counted, wrong)
     }
 
     fn configured(
@@ -378,26 +428,8 @@ impl Meaning {
         digest: Digest,
         signed: &[Signed],
     ) -> Vec<String> {
-        let (mut wrong, mut counted) = (Vec::new(), BTreeSet::new());
-        let among = self.people.among();
-        // Nobody signs at the moment of the leaf but the last one, so the latest expiry is compared.
-        let last = signed.iter().map(|signed| signed.statement.expires).max();
-        for signed in signed {
-            let person = &PersonId::new(signed.statement.person.clone());
-            let decision = Decision::Configure { part: part.to_owned(), digest };
-            let by = if last == Some(signed.statement.expires) {
-                place.at
-            } else {
-                signed.statement.expires
-            };
-            match self.counted(place, &Claim { person, signed, decision, by }) {
-                Ok(()) if counted.iter().any(|other| among.are_one(other, person)) => {}
-                Ok(()) => {
-                    counted.insert(person.clone());
-                }
-                Err(why) => wrong.push(why),
-            }
-        }
+        let decision = Decision::Configure { part: part.to_owned(), digest };
+        let (counted, mut wrong) = self.consenting(place, signed, &decision);
         let unchanged = self.parts.get(part) == Some(&digest);
         let needed = if unchanged || self.people.count() < CONFIRMERS { 0 } else { CONFIRMERS };
         if counted.len() < needed {
@@ -464,11 +496,4 @@ impl Meaning {
 
 fn in_time(at: Timestamp, end: Timestamp, late: impl Fn() -> String) -> Result<(), String> {
     if at <= end.plus(SLACK_MS) { Ok(()) } else { Err(late()) }
-}
-
-fn only_reads(request: &RequestRecord) -> Result<(), String> {
-    match request.acts.iter().find(|act| act.effect.is_write() && !act.local) {
-        None => Ok(()),
-        Some(act) => Err(format!("a read lease carries {} on {}", act.effect, act.resource)),
-    }
 }

@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use super::story::{LEDGER, ORIGIN, Story, audit, person, request, subject};
 use super::*;
 use crate::assertion::authenticator::Authenticator;
+use crate::freeze::{Freeze, Scope};
 use crate::hold::Standing::{Controller, Owner, Peer};
-use crate::intent::{Effect, HoldId, Timestamp};
+use crate::intent::{Effect, Environment, FreezeId, HoldId, Timestamp, Upstream};
 use crate::sshsig::signer::Signer;
 use crate::statement::Decision;
 use crate::verdict::{LeafIndex, Needs, Outcome};
@@ -1119,7 +1120,7 @@ fn what_runs_was_held() {
     let another_upstream = |story: &mut Story| {
         let given = approvals(story, &enough);
         let mut request = request(Effect::Destroy, Some("H-1"));
-        request.upstream = crate::intent::Upstream::new("payments");
+        request.upstream = Upstream::new("payments");
         story.write(What::Cleared { request, approvals: given });
     };
     check(another_upstream, &expect!["leaf 9: it is not the request of hold H-1"]);
@@ -1357,6 +1358,230 @@ fn a_freeze_ends_by_a_person() {
         story.write(What::Thawed { by: person("bob"), signed });
     };
     check(thawed_without_saying_so, &expect!["leaf 7: bob signed another decision"]);
+}
+
+fn start(story: &mut Story, change: fn(&mut Freeze)) -> Freeze {
+    let mut freeze = Freeze::of_everything(story.now.plus(1000), "operator", "incident");
+    freeze.id = FreezeId::new("F-1");
+    change(&mut freeze);
+    story.write(What::FreezeStarted { freeze: freeze.clone() });
+    freeze
+}
+
+fn end(story: &mut Story, freeze: &Freeze, who: &[&str]) {
+    let signed = who.iter().map(|who| story.sign(who, freeze.ending())).collect();
+    story.write(What::FreezeEnded { freeze: freeze.id.clone(), signed });
+}
+
+#[test]
+fn a_freeze_is_ended_early_by_two_people() {
+    fn ended(who: &'static [&'static str]) -> impl Fn(&mut Story) {
+        move |story| {
+            let freeze = start(story, |_| {});
+            end(story, &freeze, who);
+        }
+    }
+    check(ended(&["bob", "carol"]), &expect![[""]]);
+    check(ended(&["bob"]), &expect!["leaf 7: the freeze F-1 was ended early by 1 people of two"]);
+    check(
+        ended(&["bob", "bob"]),
+        &expect!["leaf 7: the freeze F-1 was ended early by 1 people of two"],
+    );
+    check(
+        ended(&[]),
+        &expect!["leaf 7: it ends a freeze F-1 that did not hold then, or nobody signed that"],
+    );
+    let by_one_who_does_not_count = |story: &mut Story| {
+        story.invite("dave", "alice");
+        story.enrol("dave", Some("alice"), false);
+        let freeze = start(story, |_| {});
+        end(story, &freeze, &["bob", "dave"]);
+    };
+    check(
+        by_one_who_does_not_count,
+        &expect![[r#"
+        leaf 9: dave signed before being confirmed, so it does not count
+        leaf 9: the freeze F-1 was ended early by 1 people of two"#]],
+    );
+}
+
+#[test]
+fn one_human_under_two_names_ends_no_freeze() {
+    let linked = |who: &'static [&'static str]| {
+        move |story: &mut Story| {
+            story.link("bob", "carol", "alice");
+            let freeze = start(story, |_| {});
+            end(story, &freeze, who);
+        }
+    };
+    check(
+        linked(&["bob", "carol"]),
+        &expect!["leaf 8: the freeze F-1 was ended early by 1 people of two"],
+    );
+    check(linked(&["alice", "carol"]), &expect![[""]]);
+}
+
+#[test]
+fn people_sign_against_exactly_one_freeze() {
+    let another = |story: &mut Story| {
+        let freeze = start(story, |_| {});
+        let other = Freeze { reason: "nothing".to_owned(), ..freeze };
+        end(story, &other, &["bob", "carol"]);
+    };
+    check(
+        another,
+        &expect!["leaf 7: it ends a freeze F-1 that did not hold then, or nobody signed that"],
+    );
+    let two_freezes = |story: &mut Story| {
+        let freeze = start(story, |_| {});
+        let other = start(story, |freeze| freeze.id = FreezeId::new("F-2"));
+        let signed = vec![story.sign("bob", freeze.ending()), story.sign("carol", other.ending())];
+        story.write(What::FreezeEnded { freeze: freeze.id, signed });
+    };
+    check(
+        two_freezes,
+        &expect![[r#"
+        leaf 8: carol signed another decision
+        leaf 8: the freeze F-1 was ended early by 1 people of two"#]],
+    );
+    let twice = |story: &mut Story| {
+        let freeze = start(story, |_| {});
+        end(story, &freeze, &["bob", "carol"]);
+        end(story, &freeze, &["bob", "carol"]);
+    };
+    check(
+        twice,
+        &expect!["leaf 8: it ends a freeze F-1 that did not hold then, or nobody signed that"],
+    );
+    let past = |story: &mut Story| {
+        let freeze = start(story, |freeze| freeze.until = Some(freeze.since.plus(500)));
+        end(story, &freeze, &["bob", "carol"]);
+    };
+    check(past, &expect!["leaf 7: it ends a freeze F-1 that did not hold then, or nobody signed that"]);
+    let altered = |story: &mut Story| {
+        let freeze = start(story, |_| {});
+        let mut signed: Vec<_> = ["bob", "carol"].map(|who| story.sign(who, freeze.ending())).into();
+        signed[1].signature = signed[0].signature.clone();
+        story.write(What::FreezeEnded { freeze: freeze.id, signed });
+    };
+    check(
+        altered,
+        &expect![[r#"
+        leaf 7: the signature of carol: the signature does not verify
+        leaf 7: the freeze F-1 was ended early by 1 people of two"#]],
+    );
+    let as_one_did_before = |story: &mut Story| {
+        let freeze = start(story, |_| {});
+        let signed = story.sign("bob", Decision::Thaw { frozen: freeze.since });
+        story.write(What::Thawed { by: person("bob"), signed });
+    };
+    check(as_one_did_before, &expect!["leaf 7: it ends a freeze that did not hold then"]);
+    let alone = |story: &mut Story| {
+        story.write(What::Founded { origin: LEDGER.to_owned() });
+        story.founder("alice");
+        let freeze = start(story, |_| {});
+        end(story, &freeze, &["alice"]);
+        let freeze = start(story, |_| {});
+        end(story, &freeze, &[]);
+    };
+    check_from_nothing(
+        alone,
+        &expect!["leaf 5: it ends a freeze F-1 that did not hold then, or nobody signed that"],
+    );
+}
+
+#[test]
+fn a_freeze_of_the_first_form_is_ended_by_two_people_too() {
+    let first = |story: &mut Story| {
+        story.write(What::Frozen { by: "operator".into(), reason: "incident".into() });
+        let freeze = Freeze::of_everything(story.now, "operator", "incident");
+        end(story, &freeze, &["bob", "carol"]);
+    };
+    check(first, &expect![[""]]);
+}
+
+#[test]
+fn a_kill_saw_no_more_than_there_was() {
+    let killed = |closed: u32, unseen: u64| {
+        move |story: &mut Story| {
+            story.write(What::Killed {
+                what: "everything".into(),
+                by: "operator".into(),
+                sessions: 1,
+                open: 2,
+                closed,
+                holds: 0,
+                seen: 0,
+                unseen: vec![LeafIndex(unseen)],
+            })
+        }
+    };
+    check(killed(2, 5), &expect![[""]]);
+    check(killed(3, 5), &expect!["leaf 6: 3 of 2 connections were seen to close"]);
+    check(killed(2, 6), &expect!["leaf 6: leaf 6 was under way before it was there"]);
+}
+
+#[test]
+fn freezes_start_when_they_say() {
+    let started = |story: &mut Story| {
+        start(story, |freeze| freeze.until = Some(freeze.since.plus(1)));
+    };
+    check(started, &expect![[""]]);
+    let twice = |story: &mut Story| {
+        let freeze = start(story, |_| {});
+        story.write(What::FreezeStarted { freeze });
+    };
+    check(twice, &expect!["leaf 7: the freeze F-1 had started before"]);
+    let too_early = |story: &mut Story| {
+        start(story, |freeze| freeze.since = freeze.since.plus(3_600_000));
+    };
+    check(too_early, &expect!["leaf 6: the freeze F-1 is said before it starts"]);
+    let backwards = |story: &mut Story| {
+        start(story, |freeze| freeze.until = Some(freeze.since));
+    };
+    check(backwards, &expect!["leaf 6: the freeze F-1 ends before it starts"]);
+}
+
+#[test]
+fn what_is_only_observed_is_bound_by_the_freezes_that_cover_it() {
+    let clear = |story: &mut Story| {
+        let mut request = request(Effect::Destroy, None);
+        request.basis.observed = Some(crate::verdict::Observed::Allow);
+        story.write(What::Cleared { request, approvals: Vec::new() });
+    };
+    let during = |change: fn(&mut Freeze)| {
+        move |story: &mut Story| {
+            start(story, change);
+            clear(story);
+        }
+    };
+    let bound = "leaf 7: it was only observed, but during a freeze";
+    let check_bound = |change: fn(&mut Freeze), is_bound: bool| {
+        let mut story = Story::founded();
+        during(change)(&mut story);
+        let found: Vec<String> = story.audit().findings.iter().map(ToString::to_string).collect();
+        assert_eq!(found, if is_bound { vec![bound.to_owned()] } else { Vec::new() });
+    };
+    check_bound(|_| {}, true);
+    check_bound(|freeze| freeze.scope = Scope::Environment(Environment::production()), true);
+    check_bound(|freeze| freeze.scope = Scope::Environment(Environment::new("staging")), false);
+    check_bound(|freeze| freeze.scope = Scope::Upstream(Upstream::new("orders")), true);
+    check_bound(|freeze| freeze.scope = Scope::Upstream(Upstream::new("other")), false);
+    check_bound(|freeze| freeze.until = Some(freeze.since.plus(1001)), true);
+    check_bound(|freeze| freeze.until = Some(freeze.since.plus(1000)), false);
+    let ended = |story: &mut Story| {
+        let freeze = start(story, |_| {});
+        end(story, &freeze, &["bob", "carol"]);
+        clear(story);
+    };
+    check(ended, &expect![[""]]);
+    let one_of_two = |story: &mut Story| {
+        let freeze = start(story, |_| {});
+        start(story, |freeze| freeze.id = FreezeId::new("F-2"));
+        end(story, &freeze, &["bob", "carol"]);
+        clear(story);
+    };
+    check(one_of_two, &expect!["leaf 9: it was only observed, but during a freeze"]);
 }
 
 #[test]

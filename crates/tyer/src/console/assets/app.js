@@ -190,6 +190,27 @@ async function newSession(form) {
   say("Session " + made.session + " was made. Its password is shown this once.");
 }
 
+async function thaw(button) {
+  const { thaw: freeze, digest, missing } = button.dataset;
+  await sign({ thaw: freeze }, "", (statement) => {
+    // Never sign against another freeze than the one on this page.
+    if (statement.what.freeze !== freeze || statement.what.digest !== digest) {
+      throw new Refused("The freeze has changed. Look again.");
+    }
+  });
+  await refresh();
+  say(Number(missing) > 1
+    ? "You signed the end of " + freeze + ". It goes on until a second person has."
+    : freeze + " has ended.");
+}
+
+async function freezeSome(form) {
+  const made = await call("/api/v1/freeze", Object.fromEntries(new FormData(form)));
+  form.reset();
+  await refresh();
+  say("Frozen as " + made.freeze + ": nothing is changed in " + made.covers + ".");
+}
+
 async function invite(form) {
   const name = new FormData(form).get("name");
   const done = await sign({ invite: name });
@@ -219,7 +240,7 @@ const buttons = [
   ["#enrol", (button) => enrol(button)],
   ["#approve", (button) => answer(button, "approve")],
   ["#reject", (button) => answer(button, "reject")],
-  ["#thaw", async () => { await sign({ thaw: true }); await refresh(); say("Changes flow again."); }],
+  ["[data-thaw]", (button) => thaw(button)],
   ["[data-confirm]", async (button) => {
     const name = button.dataset.confirm;
     await sign({ confirm: name });
@@ -265,8 +286,9 @@ const forms = {
     await call("/api/v1/freeze", { reason: new FormData(form).get("reason") });
     form.reset();
     await refresh();
-    say("Frozen: nothing is changed anywhere until somebody thaws it.");
+    say("Frozen: nothing is changed anywhere until two people end it.");
   },
+  "freeze-some-form": freezeSome,
   "session-form": newSession,
   "invite-form": invite,
   "link-form": link,

@@ -145,6 +145,13 @@ impl Browser {
         field.send_keys(text).await.expect("it takes keys");
     }
 
+    /// Chooses a value of a field that people click together.
+    pub(crate) async fn choose(&self, css: &str, value: &str) {
+        const CHOOSE: &str = "const [css, value] = arguments[0];
+            document.querySelector(css).value = value; return true";
+        self.run(CHOOSE, json!([css, value])).await;
+    }
+
     /// What a part of the page says, as people see it; nothing if it is not there.
     pub(crate) async fn text(&self, css: &str) -> String {
         let said =

@@ -133,3 +133,32 @@ async fn a_step_forth_ends_what_ends_by_time_and_a_step_back_revives_nothing() {
     let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
     assert!(said.contains("stands before the newest leaf"), "{said}");
 }
+
+#[tokio::test]
+async fn a_freeze_ends_by_the_clock_and_a_step_back_neither_lengthens_nor_revives_it() {
+    let (bed, clock) = bed(Shape { environment: "staging", ..Shape::default() }).await;
+    let agent = bed.connect(&bed.session(&["--until", "12h"])).await;
+    let update = "UPDATE customers SET name = name WHERE id = 1";
+    let in_hours = |hours: u64| {
+        let since =
+            std::time::UNIX_EPOCH.elapsed().expect("a time") + Duration::from_secs(hours * 3_600);
+        let said = std::process::Command::new("date")
+            .args(["-u", "+%Y-%m-%dT%H:%M", "-d", &format!("@{}", since.as_secs())])
+            .output()
+            .expect("date");
+        String::from_utf8_lossy(&said.stdout).trim().to_owned()
+    };
+    bed.tyer.run(&["freeze", "--until", &in_hours(1)]).expect("a freeze");
+    assert_eq!(ask(&agent, update).await.unwrap_err().code, "25006");
+    step(&clock, "-3h");
+    ticks().await;
+    assert_eq!(ask(&agent, update).await.unwrap_err().code, "25006", "it is not longer for that");
+    step(&clock, "+2h");
+    ticks().await;
+    ask(&agent, update).await.expect("its end has come");
+    step(&clock, "+0");
+    ticks().await;
+    ask(&agent, update).await.expect("and stays so");
+    moments(&bed);
+    bed.verify();
+}
