@@ -19,7 +19,9 @@ const BELIED_MAX: usize = 256;
 /// Texts of one connection that are found again without a look at their outline.
 const RECENT: usize = 32;
 /// How long they are at most, in bytes.
-const RECENT_BYTES_MAX: usize = 8 * 1024;
+const RECENT_BYTES_MAX: usize = 32 * 1024;
+/// How much of each end of a text is hashed: the whole is compared anyway.
+const HASHED_BYTES: usize = 512;
 
 /// The understandings of one connection's texts; when they are too many, all are forgotten.
 #[derive(Debug, Default)]
@@ -112,7 +114,10 @@ struct Place {
 
 impl Recent {
     fn hash(&self, sql: &str) -> u64 {
-        self.hasher.hash_one(sql)
+        let bytes = sql.as_bytes();
+        let head = bytes.get(..HASHED_BYTES).unwrap_or(bytes);
+        let tail = bytes.len().checked_sub(HASHED_BYTES).and_then(|from| bytes.get(from..));
+        self.hasher.hash_one((bytes.len(), head, tail))
     }
 
     fn find(&self, hash: u64, sql: &str) -> Option<&Arc<Understanding>> {
@@ -174,9 +179,17 @@ mod tests {
             assert_eq!(*understood.of(&sql), understand(&sql), "{sql}");
         }
         assert_eq!(understood.recent.places.len(), RECENT);
+        // They differ only where nothing is hashed.
+        let middle = |name: &str| format!("SELECT 1{0} + {name}{0}", " ".repeat(2 * HASHED_BYTES));
+        for _ in 0..3 {
+            for sql in [middle("a"), middle("b")] {
+                assert_eq!(*understood.of(&sql), understand(&sql));
+            }
+        }
         let long = format!("SELECT '{}'", "x".repeat(RECENT_BYTES_MAX));
         (0..3).for_each(|_| drop(understood.of(&long)));
-        let is_long = |place: &Place| place.known.as_ref().is_some_and(|(text, _)| text.len() > 100);
+        let is_long =
+            |place: &Place| place.known.as_ref().is_some_and(|(text, _)| text.len() > RECENT_BYTES_MAX);
         assert!(!understood.recent.places.iter().any(is_long));
     }
 
