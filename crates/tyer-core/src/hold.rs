@@ -264,11 +264,16 @@ impl Hold {
             Some(StepError::Closed(self.state_word()))
         } else if self.has_approved(&approval.person, approval.assurance) {
             Some(StepError::Twice(approval.person.clone()))
+        } else if now >= self.expires {
+            // What people agreed to in time may run later; nobody agrees later.
+            Some(StepError::Closed("past its time for approvals"))
         } else if self.is_controller(&approval.person)
             && (approval.standing != Standing::Controller || !self.card.needs.controller)
         {
             Some(StepError::Controller(approval.person.clone()))
-        } else if !self.is_controller(&approval.person) && approval.standing == Standing::Controller {
+        } else if approval.standing == Standing::Controller
+            && approval.person != self.card.intent.principal.controller
+        {
             Some(StepError::NotController(approval.person.clone()))
         } else if !self.is_signed_for(&approval) {
             Some(StepError::OtherCard)

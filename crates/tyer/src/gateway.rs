@@ -190,8 +190,9 @@ impl Gateway {
     /// `again`: the facts of a request whose hold is approved, taken just now.
     async fn attempt(&self, request: &Request, again: Option<Gathered>) -> Result<Attempt, Refusal> {
         let gate = self.gate.read().await;
-        let now = clock::now();
         let mut world = self.world.lock().await;
+        // Whatever it waited for, it is decided as of now.
+        let now = clock::now();
         let intent = self.intent(&world, request, now)?;
         let observes = self.observes_now(&world, &intent, now);
         if let Some((refusal, basis)) = self.rejected(&world, &intent, now).filter(|_| !observes) {
@@ -315,11 +316,11 @@ impl Gateway {
         if matches!(hold.state(), tyer_core::hold::State::Open) && now < hold.ends() {
             return Ok(Attempt::Waits(id, needs));
         }
-        if self.has_lost_a_key(world, &hold) {
+        let among = world.among();
+        if self.has_lost_a_key(world, &hold) || hold.has_lapsed_among(&among, now) {
             let ended = self.abandon(world, |other| *other.id() == id, now).await;
             return ended.map(|()| Attempt::Again).map_err(|error| unrecorded(&error));
         }
-        let among = world.among();
         let counted = hold.counted_among(&among, now);
         let decision = self.decide(world, intent, (&hold.card().facts, counted), now);
         let (basis, hold_facts) = (decision.basis.clone(), hold.card().facts.clone());

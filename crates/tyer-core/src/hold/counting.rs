@@ -1,6 +1,6 @@
 //! How many have agreed to a hold: humans, each once, and whoever controls it never as another person.
 
-use super::{Approval, Hold, Standing};
+use super::{Approval, Hold, Standing, State};
 use crate::intent::{PersonId, Timestamp};
 use crate::people::People;
 use crate::verdict::Approvals;
@@ -35,6 +35,14 @@ impl Hold {
         counting
     }
 
+    /// Whether the approvals that count by what is known now have lapsed, whatever lengthened the hold's life since.
+    #[must_use]
+    pub fn has_lapsed_among(&self, people: &People, now: Timestamp) -> bool {
+        let last = self.counting(people).into_iter().map(|approval| approval.at).max();
+        let end = |last: Timestamp| last.max(self.not_before()).plus(self.lifetimes.grant_ms);
+        matches!(self.state, State::Approved { .. }) && last.is_some_and(|last| now >= end(last))
+    }
+
     fn count(&self, approvals: &[&Approval]) -> Approvals {
         let mut counted = Approvals::default();
         let mut seen: Vec<&PersonId> = Vec::new();
@@ -43,11 +51,13 @@ impl Hold {
                 continue;
             }
             seen.push(&approval.person);
-            // Whoever controls the session is never a peer, whatever was stored, and nobody else controls it.
-            let standing = match (self.is_controller(&approval.person), approval.standing) {
-                (true, _) => Standing::Controller,
-                (false, Standing::Controller) => continue,
-                (false, standing) => standing,
+            // Whoever controls the session is never a peer, whatever was stored, and only one agrees as its controller.
+            let is_the_controller = approval.person == self.card.intent.principal.controller;
+            let standing = match approval.standing {
+                _ if is_the_controller => Standing::Controller,
+                _ if self.is_controller(&approval.person) => continue,
+                Standing::Controller => continue,
+                standing => standing,
             };
             counted = counted.with(standing, approval.assurance);
         }

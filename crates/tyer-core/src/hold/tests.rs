@@ -15,7 +15,7 @@ use crate::facts::Facts;
 use crate::intent::{
     Act, Acts, Effect, Environment, Intent, Kind, Principal, Resource, Reversibility, Upstream,
 };
-use crate::people::Known;
+use crate::people::{Known, People};
 use crate::statement::{Decision, Statement, Subject};
 use crate::verdict::{Basis, Reason};
 
@@ -241,6 +241,37 @@ fn whoever_else_controls_it_is_no_peer_either() {
     let (hold, came, _) = step(hold, "+erin=", Timestamp(0));
     assert_eq!(came, "!controller");
     assert_eq!(step(hold, "+bob", Timestamp(0)).1, "approved");
+    // Nor does anybody agree in the controller's place.
+    let mut hold = held(Needs { controller: true, ..Needs::default() });
+    hold.card.intent.principal.also = vec![PersonId::new("erin")];
+    let (hold, came, _) = step(hold, "+erin=", Timestamp(0));
+    assert_eq!(came, "!not-controller");
+    assert_eq!(step(hold, "+alice=", Timestamp(0)).1, "approved");
+}
+
+#[test]
+fn nobody_agrees_late_and_nobody_who_does_not_count_lengthens_it() {
+    let needs = Needs { peers: 1, waited: 2, ..Needs::default() };
+    let hold = step(held(needs), "+bob", Timestamp(OPEN_MS - 1)).0;
+    let (hold, came, _) = step(hold, "+carol", Timestamp(OPEN_MS));
+    assert_eq!(came, "!past its time for approvals");
+    let people = |carol: &str| -> People {
+        let known = |one_with: &str| Known {
+            counts: true,
+            founder: true,
+            one_with: one_with.split_whitespace().map(PersonId::new).collect(),
+            ..Known::default()
+        };
+        let all = [("alice", known("")), ("bob", known("")), ("carol", known(carol))];
+        all.into_iter().map(|(name, known)| (PersonId::new(name), known)).collect()
+    };
+    assert!(!hold.has_lapsed_among(&people(""), Timestamp(2_099)));
+    assert!(hold.has_lapsed_among(&people(""), Timestamp(2_100)));
+    let hold = held(Needs { peers: 1, ..Needs::default() });
+    let hold = step(hold, "+bob", Timestamp(0)).0;
+    let hold = step(hold, "+carol", Timestamp(99)).0;
+    assert!(!hold.has_lapsed_among(&people(""), Timestamp(100)));
+    assert!(hold.has_lapsed_among(&people("alice"), Timestamp(100)), "of bob's alone nothing is left");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod holds;
 mod meaning;
 mod observed;
 mod people;
+mod sessions;
 
 #[cfg(test)]
 mod story;
@@ -23,6 +24,7 @@ use super::{Hash, append, root};
 use crate::intent::Digest;
 use crate::record::{Record, What};
 use meaning::{Meaning, Place};
+use sessions::Sessions;
 
 /// Findings that are kept word by word; more are counted.
 const FINDINGS_MAX: usize = 1000;
@@ -33,6 +35,7 @@ pub struct Audit {
     key: VerifierKey,
     tree: Tree,
     meaning: Meaning,
+    sessions: Sessions,
     findings: Vec<Finding>,
     more: u64,
     kinds: BTreeMap<&'static str, u64>,
@@ -94,6 +97,7 @@ impl Audit {
             key: VerifierKey::parse(vkey)?,
             tree: Tree::default(),
             meaning: Meaning::default(),
+            sessions: Sessions::default(),
             findings: Vec::new(),
             more: 0,
             kinds: BTreeMap::new(),
@@ -160,6 +164,9 @@ impl Audit {
                 self.note(Some(0), "the first leaf does not found the ledger".to_owned());
             }
             _ => {}
+        }
+        if let Err(what) = self.sessions.take(&record.what) {
+            self.note(Some(index), what);
         }
         let place = Place { index, at: record.at, tree: &self.tree };
         for what in self.meaning.take(&place, &record.what) {

@@ -57,8 +57,9 @@ impl Thresholds {
                 return Err(Misuse::Shape);
             }
         }
-        // No time-out allows. What is permitted anyway may be put off.
-        if helpful == "when" && ways.contains(&[false, true]) {
+        // No time-out allows, nor stands in for people. What is permitted anyway may be put off.
+        let instead = helpful == "when" || ways.iter().any(|[people, _]| *people);
+        if instead && ways.contains(&[false, true]) {
             return Err(Misuse::Alone);
         }
         Ok(thresholds)
@@ -179,11 +180,15 @@ fn ways_of(expression: &Value) -> BTreeSet<[bool; 2]> {
         Some((">=" | ">", sides)) if sides.get("left").is_some_and(is_waited) => {
             BTreeSet::from([[false, true]])
         }
-        Some((">=", sides)) if literal(sides.get("right")).and_then(Value::as_i64) == Some(0) => {
-            BTreeSet::from([[false, false]])
-        }
+        Some((">=", sides)) if asks_nobody(sides, 0) => BTreeSet::from([[false, false]]),
+        Some((">", sides)) if asks_nobody(sides, 1) => BTreeSet::from([[false, false]]),
         _ => BTreeSet::from([[mentions(expression), false]]),
     }
+}
+
+/// Whether so many people are none.
+fn asks_nobody(sides: &Value, more: i64) -> bool {
+    matches!(least(sides, more), Ok(Some(0)))
 }
 
 fn both(left: &BTreeSet<[bool; 2]>, right: &BTreeSet<[bool; 2]>) -> BTreeSet<[bool; 2]> {

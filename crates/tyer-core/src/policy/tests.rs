@@ -422,6 +422,8 @@ fn time_used_so_that_it_alone_might_allow() {
     check(&when("context.approvals.peers >= 1 || context.waited >= 60"), "time alone");
     check(&when("context.approvals.peers >= 0 && context.waited >= 60"), "time alone");
     check(&when("context.freeze || context.waited > 60 && resource.production"), "time alone");
+    check(&when("context.approvals.peers > -1 && context.waited >= 60"), "time alone");
+    check(&unless("context.approvals.peers >= 2 || context.waited >= 3600"), "time alone");
     check(&when("context.waited <= 60"), "might not help");
     check(&when("context.waited == 60"), "might not help");
     check(&unless("context.waited < 60"), "might not help");
@@ -724,7 +726,7 @@ fn sets() -> impl Strategy<Value = String> {
         "",
         " || context.approvals.controller",
         " && context.waited >= 600",
-        " || context.waited > 59",
+        " && context.waited > 59",
     ]);
     let ask = (count, of, also)
         .prop_map(|(count, who, also)| format!("{{ context.approvals.{who} >= {count}{also} }}"));

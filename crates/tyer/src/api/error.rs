@@ -134,6 +134,7 @@ impl From<SessionError> for ApiError {
             | SessionError::Human
             | SessionError::Lasts
             | SessionError::Purpose => Self::bad(error.to_string()),
+            SessionError::OwnersPending(_) => Self::conflict("not_confirmed", error.to_string()),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::failure::{Exit, Failure};
 use super::print;
 use crate::config;
 use crate::founding::{self, EnrolmentLink, FoundingError, Plan};
-use crate::gateway::people::is_name;
+use crate::gateway::people::is_person;
 
 /// Make a data directory and print the enrolment links of the two founders
 ///
@@ -137,7 +137,7 @@ impl Init {
         if one == two {
             return Err(Failure::usage("the two founders are different people", next));
         }
-        if let Some(wrong) = [one, two].into_iter().find(|name| !is_name(name)) {
+        if let Some(wrong) = [one, two].into_iter().find(|name| !is_person(name)) {
             let message = format!("`{wrong}` is not a name: up to 64 letters, digits, `-`, `_` or `.`");
             return Err(Failure::usage(message, next));
         }

@@ -195,7 +195,10 @@ fn choice(card: &CardBody, beholder: &Beholder<'_>) -> Choice {
     }
     let controls = is_theirs(hold, beholder);
     let again = has_approved(card, beholder.me);
-    let helps = if controls { hold.needs.controller } else { hold.needs.people() > 0 };
+    let helps = match controls {
+        true => hold.needs.controller && hold.controller == beholder.me,
+        false => hold.needs.people() > 0,
+    };
     Choice { approve: helps && !again && beholder.no_peer.is_none(), reject: true }
 }
 
@@ -248,7 +251,7 @@ fn notes(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
         @if is_theirs(hold, beholder) {
             p.notice {
                 b { "You control this session." } " "
-                @if hold.needs.controller {
+                @if hold.needs.controller && hold.controller == beholder.me {
                     "Your own agreement is asked for. It does not count as another person's."
                 } @else {
                     "Your approval does not count: this needs other people. You can only reject."

@@ -16,6 +16,9 @@ use crate::gateway::{Gateway, News};
 use crate::store::{Change, StoreError, Table};
 use crate::upstream::in_words;
 
+/// What the parts begin with that say who owns an agent.
+const AGENT_PART: &str = "agent ";
+
 /// People who have to confirm a change.
 const CONFIRMATIONS: usize = 2;
 
@@ -44,6 +47,10 @@ impl Gateway {
         if parts.contains_key(FREEZES_PART) {
             // Taking all freezes out of the calendar is a change like any other.
             says.entry(FREEZES_PART.to_owned()).or_insert_with(no_freezes);
+        }
+        // So is taking out who owns an agent.
+        for name in parts.keys().filter(|name| name.starts_with(AGENT_PART)) {
+            says.entry(name.clone()).or_insert_with(|| Digest::of(b"tyer/no-owners/v1"));
         }
         for (name, digest) in &says {
             let part = parts.entry(name.clone()).or_default();
@@ -118,10 +125,19 @@ impl Gateway {
         words
     }
 
+    /// Whether who owns an agent is being changed, and two people have not agreed to it yet.
+    pub(super) fn is_owner_pending(parts: &BTreeMap<String, Part>, agent: &str) -> bool {
+        parts.get(&format!("{AGENT_PART}{agent}")).is_some_and(|part| part.pending.is_some())
+    }
+
     /// The parts whose change keeps this upstream's door closed.
     pub(crate) fn closed_by(parts: &BTreeMap<String, Part>, upstream: &Upstream) -> Vec<String> {
         let own = format!("upstream {upstream}");
-        let touches = |name: &str| name == own || ["console", "policy", FREEZES_PART].contains(&name);
+        let touches = |name: &str| {
+            name == own
+                || ["console", "policy", FREEZES_PART].contains(&name)
+                || name.starts_with(AGENT_PART)
+        };
         let pending = parts.iter().filter(|(name, part)| touches(name) && part.pending.is_some());
         pending.map(|(name, _)| name.clone()).collect()
     }

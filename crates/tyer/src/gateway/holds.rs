@@ -70,8 +70,8 @@ impl Gateway {
         let facts = self.upstreams.facts(&intent.upstream, &request.about, None).await.facts;
         let mut facts = bounded(facts, request);
         let _gate = self.gate.read().await;
-        let now = clock::now();
         let mut world = self.world.lock().await;
+        let now = clock::now();
         // Taking the facts took time: the session may have ended, people may have answered, or a freeze
         // may be over where the policies are only observed.
         let intent = self.intent(&world, request, now)?;

@@ -90,7 +90,9 @@ impl Gateway {
         let (mut open, mut failed) = (Vec::new(), None);
         for ((id, _), told) in ids.iter().zip(told) {
             // Whatever cannot be recorded, the next one is stopped all the same.
-            failed = self.stop_session(id, "killed").await.err().or(failed);
+            // What another kill has stopped meanwhile is stopped.
+            let stopped = self.stop_session(id, "killed").await.err();
+            failed = stopped.filter(|error| !matches!(error, SessionError::NoSession(_))).or(failed);
             open.push(self.connections.close_all(id).max(told));
         }
         // And what was let through until they were stopped.

@@ -27,7 +27,9 @@ pub(crate) enum PeopleError {
     #[error("the passkey could not be enrolled: {0}")]
     Registration(String),
     /// The name cannot be used.
-    #[error("a name is up to 64 letters, digits, `-`, `_` or `.`, and not taken")]
+    #[error(
+        "a name is up to 64 letters, digits, `-`, `_` or `.`, and neither taken, in any case, nor a word of Tyer's own"
+    )]
     Name,
     /// The person's own word does not count yet.
     #[error("{0} does not count yet and cannot vouch for anybody")]
@@ -57,6 +59,14 @@ pub(crate) enum PeopleError {
 pub(crate) fn is_name(text: &str) -> bool {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
     !text.is_empty() && text.len() <= NAME_CHARS_MAX && text.chars().all(plain)
+}
+
+/// Words that leaves use for others than people.
+const RESERVED: [&str; 4] = ["operator", "calendar", "tyer", "nobody"];
+
+/// Whether text can be the name of a new person: none that leaves use otherwise.
+pub(crate) fn is_person(text: &str) -> bool {
+    is_name(text) && !RESERVED.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
 /// A fresh enrolment token and the link that keeps its digest.
@@ -140,7 +150,10 @@ impl Gateway {
         }
         let waiting =
             world.people.get(&guest).is_some_and(|known| known.keys.is_empty() && !known.founder);
-        if !is_name(guest.as_str()) || (world.people.contains_key(&guest) && !waiting) {
+        let alike =
+            |known: &PersonId| *known != guest && known.as_str().eq_ignore_ascii_case(guest.as_str());
+        let is_taken = world.people.contains_key(&guest) && !waiting;
+        if !is_person(guest.as_str()) || is_taken || world.people.keys().any(alike) {
             return Err(PeopleError::Name);
         }
         let (token, link) = link(now)?;

@@ -54,6 +54,10 @@ pub(crate) enum SessionError {
     NoUpstream(Upstream),
     #[error("there is no person `{0}`, and a session acts for a person; see `tyer people list`")]
     NoController(PersonId),
+    #[error(
+        "who owns `{0}` was changed in the configuration, and two people have to confirm that first"
+    )]
+    OwnersPending(String),
     #[error("an agent's name is up to 64 letters, digits, `-`, `_` or `.`")]
     AgentName,
     #[error("a human's session acts for that human alone: give both the same name")]
@@ -184,6 +188,9 @@ impl Gateway {
         let mut world = self.world().await;
         if !world.people.contains_key(&new.controller) {
             return Err(SessionError::NoController(new.controller));
+        }
+        if Self::is_owner_pending(&world.parts, &new.agent) {
+            return Err(SessionError::OwnersPending(new.agent));
         }
         let id = SessionId::new(format!("s-{}", secret::short_word::<8>()?));
         let principal = Principal {

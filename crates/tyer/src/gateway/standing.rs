@@ -14,7 +14,7 @@ use super::world::World;
 impl Gateway {
     /// In which standing a person would count for an intent.
     pub(super) fn standing(&self, person: &PersonId, intent: &Intent) -> Standing {
-        if intent.principal.is_controlled_by(person) {
+        if *person == intent.principal.controller {
             return Standing::Controller;
         }
         let owns =

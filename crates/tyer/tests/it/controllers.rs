@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use xtask::approver::Approver;
 use xtask::instance::Shape;
 
-use crate::bed::{Bed, ask};
+use crate::bed::{Bed, ask, connect};
 
 /// One peer is asked for this, two for the other.
 const UPDATE: &str = "UPDATE customers SET name = name WHERE id = 1";
@@ -43,6 +43,32 @@ async fn whoever_owns_the_agent_is_no_peer_for_it() {
     let hold = ask(&other, UPDATE).await.unwrap_err().hold();
     bed.alice.approve(&hold).await.expect("alice is a peer here");
     bed.verify();
+    // Taking it out of the file closes the doors until two people have agreed to it.
+    bed.tyer.kill();
+    bed.tyer.configure(&bed.cluster, &Shape::default()).expect("a changed configuration");
+    bed.tyer.resume().expect("a restart");
+    let refused = bed.tyer.session("kiro", "carol", &[]).expect_err("two have to agree first");
+    assert!(refused.to_string().contains("two people have to confirm"), "{refused}");
+    let elsewhere = bed.tyer.session("other", "carol", &[]).expect("a session");
+    let (user, password) = (&elsewhere.session, &elsewhere.password);
+    assert!(connect(bed.tyer.door, user, password).await.is_err(), "the door is closed");
+    for person in [&mut bed.alice, &mut bed.bob] {
+        person.sign_in().await.expect("sign-in");
+        person.decide(&json!({ "configure": "agent kiro" }), "").await.expect("a confirmation");
+    }
+    let agent = bed.agent().await;
+    let hold = ask(&agent, UPDATE).await.unwrap_err().hold();
+    bed.alice.approve(&hold).await.expect("alice is a peer now");
+    bed.verify();
+}
+
+#[tokio::test]
+async fn names_of_people_are_nobody_elses() {
+    let mut bed = Bed::new(Shape::default()).await;
+    for name in ["operator", "Calendar", "tyer", "Alice", "BOB", "carol"] {
+        let refused = bed.alice.decide(&json!({ "invite": name }), "").await;
+        assert!(refused.is_err(), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -77,7 +77,8 @@ impl Onlooker {
 
     fn agrees(&mut self, needs: Needs, word: &str, now: i64) {
         let name: String = word.chars().filter(char::is_ascii_alphabetic).collect();
-        if self.yes.contains_key(&name) {
+        // Nobody agrees once its time for that is over, whatever was agreed to in time.
+        if now >= OPEN_MS || self.yes.contains_key(&name) {
             return;
         }
         self.yes.insert(name, word.contains('*'));

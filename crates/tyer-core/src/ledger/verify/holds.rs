@@ -117,7 +117,7 @@ impl Parked {
         if controls && approval.standing != Standing::Controller {
             return Err(format!("{person} controls the session and was counted as a peer"));
         }
-        if !controls && approval.standing == Standing::Controller {
+        if person != controller && approval.standing == Standing::Controller {
             return Err(format!("{person} was counted as the controller, who is {controller}"));
         }
         if !self.electorate.contains(person) {

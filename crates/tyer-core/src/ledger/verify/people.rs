@@ -68,7 +68,9 @@ impl People {
         if self.passkeys.values().flatten().any(known) || self.keys.iter().any(is_ssh_key) {
             return Err(format!("the passkey of {person} was enrolled before"));
         }
-        let founder = self.passkeys.len() < FOUNDERS && !self.passkeys.contains_key(person);
+        let by_themselves = |keys: &&Vec<Passkey>| keys.iter().any(|passkey| passkey.inviter.is_none());
+        let founders = self.passkeys.values().filter(by_themselves).count();
+        let founder = founders < FOUNDERS && !self.passkeys.contains_key(person);
         let valid = match invited_by {
             None if !founder => Err(format!(
                 "{person} enrolled without an invitation, which only the first two people can"

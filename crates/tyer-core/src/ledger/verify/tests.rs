@@ -8,7 +8,7 @@ use super::*;
 use crate::assertion::authenticator::Authenticator;
 use crate::freeze::{Freeze, Scope};
 use crate::hold::Standing::{Controller, Owner, Peer};
-use crate::intent::{Effect, Environment, FreezeId, HoldId, Timestamp, Upstream};
+use crate::intent::{Effect, Environment, FreezeId, HoldId, Narrowing, Timestamp, Upstream};
 use crate::sshsig::signer::Signer;
 use crate::statement::Decision;
 use crate::verdict::{LeafIndex, Needs, Outcome};
@@ -1105,6 +1105,32 @@ fn nothing_runs_before_people_had_their_time() {
     check(ran_after(59), &expect!["leaf 9: it ran before people had had the time to stop it"]);
     check(ran_after(60 + 15 * 60), &expect![[""]]);
     check(ran_after(60 + 16 * 60), &expect!["leaf 9: it ran after its approvals had lapsed"]);
+}
+
+#[test]
+fn a_session_keeps_those_who_control_it() {
+    let opened = |also: &'static [&'static str]| {
+        move |story: &mut Story| {
+            let mut principal = request(Effect::Read, None).principal;
+            principal.also = also.iter().map(|name| person(name)).collect();
+            story.write(What::SessionOpened {
+                principal,
+                upstream: Upstream::new("orders"),
+                narrowing: Narrowing::default(),
+                until: story.now.plus(3_600_000),
+                purpose: String::new(),
+                by: "operator".to_owned(),
+            });
+            story.executed("H-1");
+        }
+    };
+    check(opened(&[]), &expect![[""]]);
+    check(
+        opened(&["bob"]),
+        &expect![[r#"
+        leaf 7: it says of session s-1 that others control it
+        leaf 10: it says of session s-1 that others control it"#]],
+    );
 }
 
 #[test]
