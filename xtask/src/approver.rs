@@ -36,6 +36,16 @@ impl Approver {
     /// # Errors
     /// When the console refuses.
     pub async fn enrol(name: &str, token: &str, console: u16) -> Result<Self, ApproverError> {
+        let mut approver = Self::enrol_only(name, token, console).await?;
+        approver.sign_in().await?;
+        Ok(approver)
+    }
+
+    /// Enrols by a link's token. A passkey beside or in place of others cannot sign in before it is confirmed.
+    ///
+    /// # Errors
+    /// When the console refuses.
+    pub async fn enrol_only(name: &str, token: &str, console: u16) -> Result<Self, ApproverError> {
         let mut approver = Self {
             name: name.to_owned(),
             authenticator: Authenticator::new()?,
@@ -53,7 +63,6 @@ impl Approver {
         });
         let path = format!("/api/v1/enrolments/{token}/finish");
         accepted("enrolment", approver.http.post(&path, &body).await?)?;
-        approver.sign_in().await?;
         Ok(approver)
     }
 

@@ -41,6 +41,10 @@ pub const APPROVALS_MAX: u32 = 8;
 /// The longest time, in seconds, that a policy may ask to pass before something runs: half of what a hold lives.
 pub const WAITED_S_MAX: u32 = 12 * 60 * 60;
 
+/// Passkeys of one person that were not removed.
+pub const PASSKEYS_MAX: usize = 16;
+/// Humans who go on counting, whatever passkey is removed.
+pub const COUNTING_MIN: usize = 2;
 /// SSH keys of one person.
 pub const SSH_KEYS_MAX: usize = 16;
 /// Characters of an SSH public key's text; those of RSA's longest are half as many.

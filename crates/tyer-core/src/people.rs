@@ -15,7 +15,10 @@ pub struct Known {
     pub counts: bool,
     /// One of the first two, whom nobody had to confirm.
     pub founder: bool,
-    /// Who has confirmed them. An invitation vouches for nothing: who used the link is what a confirmation says.
+    /// Whether others have let them enrol anew in place of lost passkeys. Then even a founder is who the last ones say
+    /// who confirmed that.
+    pub recovered: bool,
+    /// Who has confirmed them, since they were recovered if they were. An invitation vouches for nothing: who used the link is what a confirmation says.
     pub confirmed_by: BTreeSet<PersonId>,
     /// Names that were said to be the same human.
     pub one_with: BTreeSet<PersonId>,
@@ -100,24 +103,55 @@ impl People {
         (!is_independent).then(|| Barred::VouchedFor(person.clone()))
     }
 
+    /// How many humans count, or would if that name did not.
+    #[must_use]
+    pub fn humans_without(&self, name: &PersonId) -> usize {
+        let counting = self.0.iter().filter(|(other, known)| known.counts && *other != name);
+        let counting = counting.map(|(other, _)| other);
+        counting.map(|name| self.human(name)).collect::<BTreeSet<_>>().len()
+    }
+
     /// Whom somebody vouches for who has nothing to do with those who control it: founders, and whoever was confirmed
-    /// by one of these.
+    /// by one of these. A founder who was recovered is one only as long as such a person stands behind them.
     fn independent_of(&self, principal: &Principal) -> BTreeSet<PersonId> {
         let controls: BTreeSet<PersonId> =
             principal.controllers().flat_map(|controller| self.human(controller)).collect();
-        let others = || self.0.iter().filter(|(name, known)| known.counts && !controls.contains(*name));
-        let mut found: BTreeSet<PersonId> =
-            others().filter(|(_, known)| known.founder).map(|(name, _)| name.clone()).collect();
+        let others: BTreeMap<&PersonId, &Known> =
+            self.0.iter().filter(|(name, known)| known.counts && !controls.contains(*name)).collect();
+        let mut roots: BTreeSet<PersonId> =
+            others.iter().filter(|(_, known)| known.founder).map(|(name, _)| (*name).clone()).collect();
         loop {
-            let vouched = |(name, known): &(&PersonId, &Known)| {
-                !found.contains(*name) && known.confirmed_by.iter().any(|by| found.contains(by))
+            let found = vouched_for(&others, &roots);
+            let stands = |name: &PersonId| {
+                let backed = |by: &PersonId| by != name && found.contains(by);
+                others.get(name).is_some_and(|it| !it.recovered || it.confirmed_by.iter().any(backed))
             };
-            let more: Vec<PersonId> = others().filter(vouched).map(|(name, _)| name.clone()).collect();
-            if more.is_empty() {
+            let standing: BTreeSet<PersonId> =
+                roots.iter().filter(|name| stands(name)).cloned().collect();
+            if standing == roots {
                 return found;
             }
-            found.extend(more);
+            roots = standing;
         }
+    }
+}
+
+/// The roots, and everybody whom one of them, or of those so found, has confirmed.
+fn vouched_for(among: &BTreeMap<&PersonId, &Known>, roots: &BTreeSet<PersonId>) -> BTreeSet<PersonId> {
+    let mut found = roots.clone();
+    loop {
+        let vouched = |(name, known): &(&&PersonId, &&Known)| {
+            // A founder is a root or nothing.
+            !known.founder
+                && !found.contains(**name)
+                && known.confirmed_by.iter().any(|by| found.contains(by))
+        };
+        let more: Vec<PersonId> =
+            among.iter().filter(vouched).map(|(name, _)| (*name).clone()).collect();
+        if more.is_empty() {
+            return found;
+        }
+        found.extend(more);
     }
 }
 
@@ -130,7 +164,8 @@ mod tests {
         PersonId::new(text)
     }
 
-    /// `ann!` is a founder, `cat<bob,dan` was confirmed by both, `cat=kat` are one human.
+    /// `ann!` is a founder, `ann?bob,dan` one who was recovered since and confirmed by both, `cat<bob,dan` was confirmed by
+    /// both, `cat=kat` are one human.
     fn people(said: &str) -> People {
         let mut all: BTreeMap<PersonId, Known> = BTreeMap::new();
         for word in said.split_whitespace() {
@@ -139,6 +174,10 @@ mod tests {
             } else if let Some((who, by)) = word.split_once('<') {
                 let known = all.entry(name(who)).or_default();
                 (known.counts, known.confirmed_by) = (true, by.split(',').map(name).collect());
+            } else if let Some((who, by)) = word.split_once('?') {
+                let known = all.entry(name(who)).or_default();
+                (known.counts, known.founder, known.recovered) = (true, true, true);
+                known.confirmed_by = by.split(',').map(name).collect();
             } else if let Some(founder) = word.strip_suffix('!') {
                 let known = all.entry(name(founder)).or_default();
                 (known.counts, known.founder) = (true, true);
@@ -190,6 +229,33 @@ mod tests {
         check("ann! bob! cat<bob dan<ann,cat", "ann,cat", &["bob"]);
         // Whoever does not count vouches for nobody.
         check("ann! bob! cat dan<cat", "ann", &["bob"]);
+        // A recovered founder stands on whoever confirmed that, and is no root of their own.
+        check("ann? bob! cat<bob", "cat", &["bob"]);
+        check("ann?cat bob! cat<bob", "cat", &["bob"]);
+        check("ann?cat bob! cat<bob", "bob", &[]);
+        check("ann?cat bob! cat<bob dan<bob", "dan", &["ann", "bob", "cat"]);
+        check("ann?cat,bob bob! cat<bob", "cat", &["ann", "bob"]);
+        check("ann?dan bob! cat<bob dan<cat", "cat", &["bob"]);
+        // All founders were recovered once.
+        check("ann?cat bob?cat cat<bob dan<bob", "dan", &["ann", "bob", "cat"]);
+        check("ann?cat bob?cat cat<bob dan<bob", "cat", &[]);
+        check("ann?cat,dan bob?cat,dan cat<bob dan<bob", "cat", &["ann", "bob", "dan"]);
+        // Two who stand behind each other and nobody else.
+        check("ann?bob bob?ann cat<bob", "cat", &["ann", "bob"]);
+    }
+
+    #[test]
+    fn humans_are_counted_once() {
+        let check = |said: &str, expect: usize| {
+            assert_eq!(people(said).humans_without(&name("ann")), expect, "{said}");
+        };
+        check("", 0);
+        check("ann!", 0);
+        check("ann! bob! cat", 1);
+        check("ann! bob! cat<bob", 2);
+        check("ann! bob! cat<bob ann=cat", 2);
+        check("ann! bob! cat<bob bob=cat", 1);
+        check("ann! bob! cat<bob bob=x x=cat", 1);
     }
 
     #[test]

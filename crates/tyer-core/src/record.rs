@@ -8,6 +8,7 @@
 mod canonical;
 
 pub use canonical::canonical;
+
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{Card, Facts};
@@ -79,7 +80,7 @@ pub enum What {
         person: PersonId,
         /// Their passkey.
         key: PublicKey,
-        /// Who invited them; nobody for the founders.
+        /// Who invited them, or asked for this passkey; nobody for the founders.
         invited_by: Option<PersonId>,
         /// Made with the new passkey itself.
         signed: Option<Signed>,
@@ -140,6 +141,33 @@ pub enum What {
         /// By whom: the owner or another.
         by: PersonId,
         /// Their signature, which names the key's digest.
+        signed: Signed,
+    },
+    /// Somebody may enrol one more passkey: beside those they have, or in place of lost ones.
+    PasskeyAsked {
+        /// Who.
+        person: PersonId,
+        /// By whom: themself for a further one, another for lost ones.
+        by: PersonId,
+        /// Their signature.
+        signed: Signed,
+    },
+    /// A passkey that was asked for was confirmed and counts from now on.
+    PasskeyConfirmed {
+        /// Whose.
+        person: PersonId,
+        /// By whom, other than the owner and whoever asked for it.
+        by: PersonId,
+        /// Their signature, which names the passkey's digest and those of the passkeys that it replaces.
+        signed: Signed,
+    },
+    /// Somebody's passkey counts no more, and never will again.
+    PasskeyRemoved {
+        /// Whose.
+        person: PersonId,
+        /// By whom: the owner or another.
+        by: PersonId,
+        /// Their signature, which names the passkey's digest.
         signed: Signed,
     },
     /// A session was made.
@@ -380,6 +408,9 @@ impl What {
             Self::KeyAdded { .. } => "key_added",
             Self::KeyConfirmed { .. } => "key_confirmed",
             Self::KeyRemoved { .. } => "key_removed",
+            Self::PasskeyAsked { .. } => "passkey_asked",
+            Self::PasskeyConfirmed { .. } => "passkey_confirmed",
+            Self::PasskeyRemoved { .. } => "passkey_removed",
             Self::SessionOpened { .. } => "session_opened",
             Self::SessionEnded { .. } => "session_ended",
             Self::Killed { .. } => "killed",

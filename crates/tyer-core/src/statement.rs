@@ -73,6 +73,29 @@ pub enum Decision {
         /// Its digest.
         key: Digest,
     },
+    /// Enrol a further passkey of one's own.
+    AddPasskey,
+    /// Let somebody who lost theirs enrol a new passkey.
+    Recover {
+        /// Who.
+        person: PersonId,
+    },
+    /// Vouch for a passkey that somebody enrolled beside or in place of others.
+    ConfirmPasskey {
+        /// Whose.
+        person: PersonId,
+        /// Its digest.
+        key: Digest,
+        /// The digests of all their other passkeys, which count no more from then on, if those were lost.
+        replaces: Vec<Digest>,
+    },
+    /// Make a passkey, one's own or another person's, count no more.
+    RemovePasskey {
+        /// Whose.
+        person: PersonId,
+        /// Its digest.
+        key: Digest,
+    },
     /// Make an SSH key, one's own or another person's, count no more.
     RemoveKey {
         /// Whose.

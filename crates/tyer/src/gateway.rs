@@ -17,6 +17,7 @@ pub(crate) mod kill;
 pub(crate) mod leases;
 mod outcomes;
 mod owed;
+pub(crate) mod passkeys;
 pub(crate) mod people;
 pub(crate) mod requests;
 mod sequences;

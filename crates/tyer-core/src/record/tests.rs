@@ -206,6 +206,57 @@ fn signed_by_ssh(what: Decision) -> Signed {
 }
 
 #[test]
+fn further_passkeys() {
+    let digest = key().digest();
+    let (bob, alice) = (person("bob"), person("alice"));
+    let asked = What::PasskeyAsked {
+        person: bob.clone(),
+        by: bob.clone(),
+        signed: signed(Decision::AddPasskey),
+    };
+    check(
+        asked,
+        &expect![[
+            r#"{"at":1767268800000,"by":"bob","kind":"passkey_asked","person":"bob","signed":{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"add_passkey"}}},"v":1}"#
+        ]],
+    );
+    let asked = What::PasskeyAsked {
+        person: bob.clone(),
+        by: alice.clone(),
+        signed: signed(Decision::Recover { person: bob.clone() }),
+    };
+    check(
+        asked,
+        &expect![[
+            r#"{"at":1767268800000,"by":"alice","kind":"passkey_asked","person":"bob","signed":{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"recover","person":"bob"}}},"v":1}"#
+        ]],
+    );
+    let replaces = vec![Digest([2; 32])];
+    let confirmed = What::PasskeyConfirmed {
+        person: bob.clone(),
+        by: alice.clone(),
+        signed: signed(Decision::ConfirmPasskey { person: bob.clone(), key: digest, replaces }),
+    };
+    check(
+        confirmed,
+        &expect![[
+            r#"{"at":1767268800000,"by":"alice","kind":"passkey_confirmed","person":"bob","signed":{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"confirm_passkey","key":"d1dc782160c375d99ce9eecafdffd7912b282ff1c89c79af319381f0c2072808","person":"bob","replaces":["0202020202020202020202020202020202020202020202020202020202020202"]}}},"v":1}"#
+        ]],
+    );
+    let removed = What::PasskeyRemoved {
+        person: bob.clone(),
+        by: alice,
+        signed: signed(Decision::RemovePasskey { person: bob, key: digest }),
+    };
+    check(
+        removed,
+        &expect![[
+            r#"{"at":1767268800000,"by":"alice","kind":"passkey_removed","person":"bob","signed":{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"remove_passkey","key":"d1dc782160c375d99ce9eecafdffd7912b282ff1c89c79af319381f0c2072808","person":"bob"}}},"v":1}"#
+        ]],
+    );
+}
+
+#[test]
 fn ssh_keys() {
     let added = What::KeyAdded {
         person: person("bob"),

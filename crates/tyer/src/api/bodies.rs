@@ -5,10 +5,10 @@ pub(crate) mod facts;
 pub(crate) mod freezes;
 pub(crate) mod holds;
 pub(crate) mod kill;
+pub(crate) mod people;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
-use tyer_core::assurance;
 use tyer_core::intent::Timestamp;
 use tyer_core::ledger::verify::Report;
 use tyer_core::statement::Statement;
@@ -17,8 +17,9 @@ pub(crate) use self::facts::{CascadeBody, CountedBody, FactsBody, RelationBody, 
 pub(crate) use self::freezes::{FreezeBody, FreezeRequestBody};
 pub(crate) use self::holds::{ActBody, CardBody, HoldBody, standing_word};
 pub(crate) use self::kill::{KillBody, KillRequestBody};
+pub(crate) use self::people::{PasskeyBody, PersonBody, SshKeyBody};
 use crate::config::Mode;
-use crate::gateway::world::{Person, Session, SshKey};
+use crate::gateway::world::Session;
 
 /// A moment; RFC 3339 in UTC on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,74 +66,6 @@ pub(crate) struct HeadBody {
     pub(crate) size: u64,
     pub(crate) root: Option<String>,
     pub(crate) checkpoint: Option<String>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct PersonBody {
-    pub(crate) name: String,
-    pub(crate) founder: bool,
-    /// Whether their word counts.
-    pub(crate) counts: bool,
-    /// `enrolment`, `confirmation` or nothing.
-    pub(crate) waiting_for: Option<&'static str>,
-    pub(crate) invited_by: Option<String>,
-    pub(crate) confirmed_by: Option<String>,
-    /// Who else stands behind them.
-    pub(crate) confirmed_also: Vec<String>,
-    /// Other names of the same human.
-    pub(crate) one_with: Vec<String>,
-    pub(crate) passkeys: usize,
-    pub(crate) ssh_keys: Vec<SshKeyBody>,
-}
-
-/// An SSH key of a person.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct SshKeyBody {
-    /// As OpenSSH writes it.
-    pub(crate) fingerprint: String,
-    /// The key itself, as OpenSSH writes it.
-    pub(crate) key: String,
-    /// `software` or `unattested`.
-    pub(crate) assurance: &'static str,
-    /// Whether its signatures count: somebody other than its owner has confirmed it, and nobody removed it.
-    pub(crate) counts: bool,
-    pub(crate) confirmed_by: Option<String>,
-    pub(crate) removed_by: Option<String>,
-}
-
-impl SshKeyBody {
-    fn of(ssh: &SshKey) -> Self {
-        Self {
-            fingerprint: ssh.key.credential.clone(),
-            key: ssh.key.ssh.clone(),
-            assurance: assurance::of_key(&ssh.key).as_str(),
-            counts: ssh.counts(),
-            confirmed_by: ssh.confirmed_by.as_ref().map(ToString::to_string),
-            removed_by: ssh.removed_by.as_ref().map(ToString::to_string),
-        }
-    }
-}
-
-impl PersonBody {
-    pub(crate) fn of(person: &Person) -> Self {
-        let waiting_for = match (person.keys.is_empty(), person.counts()) {
-            (true, _) => Some("enrolment"),
-            (false, false) => Some("confirmation"),
-            (false, true) => None,
-        };
-        Self {
-            name: person.id.to_string(),
-            founder: person.founder,
-            counts: person.counts(),
-            waiting_for,
-            invited_by: person.invited_by.as_ref().map(ToString::to_string),
-            confirmed_by: person.confirmed_by.as_ref().map(ToString::to_string),
-            confirmed_also: person.confirmed_also.iter().map(ToString::to_string).collect(),
-            one_with: person.one_with.iter().map(ToString::to_string).collect(),
-            passkeys: person.keys.len(),
-            ssh_keys: person.ssh.iter().map(SshKeyBody::of).collect(),
-        }
-    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -248,6 +181,10 @@ pub(crate) enum WishBody {
     AddKey(String),
     ConfirmKey(String),
     RemoveKey(String),
+    AddPasskey(bool),
+    Recover(String),
+    ConfirmPasskey(String),
+    RemovePasskey(String),
 }
 
 /// An answer to a hold that an SSH key is to sign.
@@ -354,6 +291,8 @@ pub(crate) struct EnrolmentBody {
     pub(crate) person: String,
     /// Opaque to the authenticator; base64url.
     pub(crate) user_id: String,
+    /// Credential ids of the person's other passkeys, which are not to be made anew.
+    pub(crate) exclude: Vec<String>,
     #[serde(flatten)]
     pub(crate) statement: StatementBody,
 }

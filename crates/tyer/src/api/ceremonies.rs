@@ -23,6 +23,7 @@ use super::site::Site;
 use crate::clock;
 use crate::gateway::people::is_name;
 use crate::gateway::statements::{Assertion, Effected, Wish};
+use crate::gateway::world::Person;
 
 type Shared = State<Arc<Site>>;
 
@@ -68,16 +69,25 @@ fn wish(body: WishBody) -> Result<Wish, ApiError> {
         WishBody::AddKey(key) => Wish::AddKey(key),
         WishBody::ConfirmKey(fingerprint) => Wish::ConfirmKey(fingerprint),
         WishBody::RemoveKey(fingerprint) => Wish::RemoveKey(fingerprint),
-        WishBody::SignIn(false) => {
+        WishBody::AddPasskey(true) => Wish::AddPasskey,
+        WishBody::Recover(name) => Wish::Recover(PersonId::new(name)),
+        WishBody::ConfirmPasskey(digest) => Wish::ConfirmPasskey(passkey(&digest)?),
+        WishBody::RemovePasskey(digest) => Wish::RemovePasskey(passkey(&digest)?),
+        WishBody::SignIn(false) | WishBody::AddPasskey(false) => {
             return Err(ApiError::bad("say `true` or leave it"));
         }
     })
 }
 
+fn passkey(digest: &str) -> Result<Digest, ApiError> {
+    let named = |_| ApiError::bad("a passkey is named by its digest, 64 hexadecimal digits");
+    Digest::try_from(digest.to_owned()).map_err(named)
+}
+
 async fn credentials(site: &Site, person: &PersonId) -> Vec<String> {
     let world = site.gateway.world().await;
-    let keys = world.people.get(person).map(|person| person.keys.as_slice()).unwrap_or_default();
-    keys.iter().map(|key| key.credential.clone()).collect()
+    let person = world.people.get(person).into_iter();
+    person.flat_map(Person::passkeys).map(|key| key.credential.clone()).collect()
 }
 
 /// Does what a signed statement says.
@@ -103,6 +113,10 @@ pub(super) async fn decide(
         Effected::Invited { token } => {
             let url = format!("{}/enrol/{token}", site.gateway.config.console.origin);
             Json(EffectedBody::Invited { url }).into_response()
+        }
+        Effected::Removed(person) => {
+            site.sign_ins.close_of(&person);
+            Json(EffectedBody::Done(true)).into_response()
         }
         Effected::SignedIn(person) => {
             let token = site.sign_ins.open(person.clone(), clock::now())?;
@@ -181,9 +195,11 @@ pub(super) async fn begin_enrolment(
     let user_id =
         base64url(&Digest::of(format!("tyer/{}/{}", statement.origin, statement.person).as_bytes()).0);
     let person = statement.person.clone();
+    // An authenticator keeps one passkey of a user; it would exchange one that is to stay.
+    let exclude = credentials(&site, &PersonId::new(person.clone())).await;
     let statement =
         StatementBody::of(&statement, Vec::new(), site.gateway.config.console.relying_party.id());
-    Ok(Json(EnrolmentBody { person, user_id, statement }))
+    Ok(Json(EnrolmentBody { person, user_id, exclude, statement }))
 }
 
 /// Ends an enrolment with the new passkey.

@@ -10,6 +10,7 @@ use crate::gateway::configuration::ConfirmError;
 use crate::gateway::freeze::{FreezeError, ThawError};
 use crate::gateway::holds::AnswerError;
 use crate::gateway::keys::KeyError;
+use crate::gateway::passkeys::PasskeyError;
 use crate::gateway::people::PeopleError;
 use crate::gateway::sessions::SessionError;
 use crate::gateway::statements::DecisionError;
@@ -152,6 +153,7 @@ impl From<DecisionError> for ApiError {
                 "add it on the console's page of people, and have somebody else confirm it there",
             ),
             DecisionError::Key(error) => error.into(),
+            DecisionError::Passkey(error) => error.into(),
             DecisionError::Answer(error) => error.into(),
             DecisionError::People(error) => error.into(),
             DecisionError::Thaw(error) => error.into(),
@@ -228,6 +230,25 @@ impl From<FreezeError> for ApiError {
             FreezeError::Asked(_) => Self::bad(message),
             FreezeError::TooMany => Self::conflict("too_many", message),
             FreezeError::Store(error) => Self::stored(&error),
+        }
+    }
+}
+
+impl From<PasskeyError> for ApiError {
+    fn from(error: PasskeyError) -> Self {
+        let message = error.to_string();
+        match error {
+            PasskeyError::NotEnrolled(_) => Self::bad(message),
+            PasskeyError::TooMany => Self::conflict("not_added", message),
+            PasskeyError::NotWaiting(_) | PasskeyError::AskerGone(_) | PasskeyError::Changed(_) => {
+                Self::conflict("not_waiting", message)
+            }
+            PasskeyError::Unknown(_) => Self::not_found(message),
+            PasskeyError::LastTwo(_) => Self::conflict("last_two", message),
+            PasskeyError::Oneself(_) | PasskeyError::Own(_) | PasskeyError::Asker(_) => {
+                Self::forbidden(message, "ask another person")
+            }
+            PasskeyError::People(error) => error.into(),
         }
     }
 }

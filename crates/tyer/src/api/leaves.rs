@@ -3,7 +3,7 @@
 use tyer_core::assurance::{self, Assurance};
 use tyer_core::freeze::Freeze;
 use tyer_core::record::{ApprovalRecord, Record, RequestRecord, What};
-use tyer_core::statement::Signed;
+use tyer_core::statement::{Decision, Signed};
 use tyer_core::verdict::{LeafIndex, Outcome};
 
 use super::bodies::{LeafBody, Moment, standing_word};
@@ -39,7 +39,10 @@ pub(crate) fn words(what: &What) -> String {
         | What::Linked { .. }
         | What::KeyAdded { .. }
         | What::KeyConfirmed { .. }
-        | What::KeyRemoved { .. } => of_people(what),
+        | What::KeyRemoved { .. }
+        | What::PasskeyAsked { .. }
+        | What::PasskeyConfirmed { .. }
+        | What::PasskeyRemoved { .. } => of_people(what),
         What::SessionOpened { principal, upstream, by, .. } => format!(
             "{by} made session {} on {upstream}: {} acts for {}{}",
             principal.session,
@@ -94,7 +97,7 @@ pub(crate) fn words(what: &What) -> String {
     }
 }
 
-/// What became of an SSH key.
+/// What became of an SSH key, or of a passkey beyond a person's first.
 fn key_words(what: &What) -> String {
     match what {
         What::KeyAdded { person, key, .. } => {
@@ -105,6 +108,24 @@ fn key_words(what: &What) -> String {
         }
         What::KeyRemoved { person, by, .. } => {
             format!("{by} removed an SSH key of {person}, which counts no more")
+        }
+        What::PasskeyAsked { person, by, .. } if person == by => {
+            format!("{person} may enrol a further passkey")
+        }
+        What::PasskeyAsked { person, by, .. } => {
+            format!("{by} lets {person} enrol a new passkey in place of lost ones")
+        }
+        What::PasskeyConfirmed { person, by, signed } => {
+            let others = match &signed.statement.what {
+                Decision::ConfirmPasskey { replaces, .. } if !replaces.is_empty() => {
+                    ", and none of the others any more"
+                }
+                _ => "",
+            };
+            format!("{by} confirmed a passkey of {person}, which counts from now on{others}")
+        }
+        What::PasskeyRemoved { person, by, .. } => {
+            format!("{by} removed a passkey of {person}, which counts no more")
         }
         _ => String::new(),
     }
@@ -125,8 +146,7 @@ fn of_people(what: &What) -> String {
         What::Linked { person, other, by, .. } => {
             format!("{by} said that {person} and {other} are one human")
         }
-        What::KeyAdded { .. } | What::KeyConfirmed { .. } | What::KeyRemoved { .. } => key_words(what),
-        _ => String::new(),
+        _ => key_words(what),
     }
 }
 

@@ -61,6 +61,12 @@ impl SignIns {
             open.remove(&Digest::of(token.as_bytes()));
         }
     }
+
+    /// Ends every sign-in of a person: a passkey of theirs may be in other hands.
+    pub(crate) fn close_of(&self, person: &PersonId) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|_, sign_in| sign_in.person != *person);
+    }
 }
 
 /// The header that hands out a token.

@@ -187,7 +187,8 @@ fn enrol_everybody(data: &Path) {
     let mut store = crate::store::sqlite::Sqlite::open(&data.join("tyer.db")).expect("the store");
     let mut change = crate::store::Change::default();
     for mut person in crate::founding::people(data).expect("people") {
-        person.keys.push(tyer_core::record::PublicKey::passkey("c", "k"));
+        let key = tyer_core::record::PublicKey::passkey("c", "k");
+        person.keys.push(crate::gateway::world::Passkey::new(key, None));
         let id = person.id.clone();
         change = change.put(crate::store::Table::Person, id.as_str(), &person);
     }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::escape::Line;
 use super::words;
-use crate::api::bodies::{PersonBody, SshKeyBody};
+use crate::api::bodies::{PasskeyBody, PersonBody, SshKeyBody};
 
 pub(super) fn main(people: &[PersonBody], me: &str) -> Markup {
     let counting = people.iter().filter(|person| person.counts).count();
@@ -44,6 +44,7 @@ pub(super) fn main(people: &[PersonBody], me: &str) -> Markup {
                     button #link.primary type="submit" { "Say so with passkey" }
                 }
             }
+            (more_passkeys(people))
             section {
                 h2 { "Add an SSH key of yours" }
                 p.quiet {
@@ -61,8 +62,35 @@ pub(super) fn main(people: &[PersonBody], me: &str) -> Markup {
     }
 }
 
+fn more_passkeys(people: &[PersonBody]) -> Markup {
+    html! {
+        section {
+            h2 { "Add a passkey of yours" }
+            p.quiet {
+                "You get a link for the device or browser that is to have it, which works once, for 15 minutes. "
+                "It counts after somebody other than you has confirmed it. Have two, so that one can be lost."
+            }
+            div.buttons { button #add-passkey.primary type="button" { "Make a link with passkey" } }
+            output #added hidden {}
+        }
+        section {
+            h2 { "Somebody lost their passkeys" }
+            p.quiet {
+                "They get a link to enrol a new one, which counts after yet another person has confirmed it; then all "
+                "their others count no more. Hand it over only to them. If a passkey was stolen, remove it first."
+            }
+            form #recover-form.inline {
+                label for="recover-name" { "Name" }
+                (names("recover-name", people))
+                button #recover.primary type="submit" { "Make a link with passkey" }
+            }
+            output #recovering hidden {}
+        }
+    }
+}
+
 fn names(id: &str, people: &[PersonBody]) -> Markup {
-    let enrolled = people.iter().filter(|person| person.passkeys > 0);
+    let enrolled = people.iter().filter(|person| !person.passkey_list.is_empty());
     html! {
         select id=(id) required {
             option value="" {}
@@ -78,6 +106,7 @@ fn row(person: &PersonBody, me: &str) -> Markup {
                 @if person.counts { span.effect { "counts" } }
                 @if let Some(waiting) = person.waiting_for { span.state-word { "waits for " (waiting) } }
                 @if person.founder { span.state-word { "founder" } }
+                @if person.recovered { span.state-word { "recovered" } }
             }
             h3 { (Line(&person.name)) @if person.name == me { " (you)" } }
             dl.facts {
@@ -89,8 +118,45 @@ fn row(person: &PersonBody, me: &str) -> Markup {
                 @if !person.one_with.is_empty() { div { dt { "Same human as" } dd { (listed(&person.one_with)) } } }
             }
             @if person.waiting_for == Some("confirmation") { (confirm(person, me)) }
-            @else if person.counts && !person.founder { (stand_behind(person, me)) }
+            @else if person.counts && (!person.founder || person.recovered) { (stand_behind(person, me)) }
+            @for key in &person.passkey_list { (passkey(key, person, me)) }
             @for key in &person.ssh_keys { (ssh_key(key, person, me)) }
+        }
+    }
+}
+
+fn passkey(key: &PasskeyBody, person: &PersonBody, me: &str) -> Markup {
+    let asker = key.asked_by.as_deref().filter(|by| *by != person.name);
+    html! {
+        div data-passkey=(key.digest) {
+            p {
+                "Passkey " code { (key.short()) }
+                @if let Some(by) = asker { ", in place of lost ones as " (Line(by)) " asked" }
+                @if let Some(by) = &key.removed_by { ", removed by " (Line(by)) ": it counts no more." }
+                @else if let Some(by) = &key.confirmed_by { ", confirmed by " (Line(by)) "." }
+                @else if key.waits() { ", waits to be confirmed and does not count." }
+                @else { "." }
+            }
+            @if key.waits() && asker == Some(me) {
+                p.notice { "You asked for it, so somebody else has to confirm." }
+            } @else if key.waits() && person.name != me {
+                p {
+                    "Confirm only if " b { (Line(&person.name)) } " has told you these digits by another way than this page."
+                    @if asker.is_some() { " All their other passkeys then count no more." }
+                }
+                div.buttons {
+                    button.primary type="button" data-confirm-passkey=(key.digest) data-owner=(person.name) {
+                        "Confirm passkey with passkey"
+                    }
+                }
+            }
+            @if key.removed_by.is_none() {
+                div.buttons {
+                    button type="button" data-remove-passkey=(key.digest) data-owner=(person.name) {
+                        "Remove passkey with passkey"
+                    }
+                }
+            }
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::founding::{Plan, found};
 use crate::gateway::freeze::NewFreeze;
-use crate::gateway::world::World;
+use crate::gateway::world::{Passkey, World};
 use crate::sequencer::Sequencer;
 use crate::store::sqlite::Sqlite;
 use crate::upstream::Upstreams;
@@ -80,7 +80,8 @@ async fn bed() -> Bed {
         let link = crate::gateway::people::link(clock::now()).expect("a link").1;
         let id = PersonId::new(name);
         let mut person = crate::gateway::world::Person::named(id.clone(), counts, link);
-        person.keys.push(PublicKey::passkey(format!("key-of-{name}"), "AA"));
+        let key = PublicKey::passkey(format!("key-of-{name}"), "AA");
+        person.keys.push(Passkey::new(key, None));
         let link = world.people.get(&id).and_then(|known| known.link.clone());
         person.link = link;
         world.people.insert(id, person);

@@ -13,7 +13,7 @@ use tyer_core::sshsig::{self, SshError};
 use tyer_core::statement::Decision;
 
 use crate::gateway::Gateway;
-use crate::gateway::people::PeopleError;
+use crate::gateway::people::{PeopleError, counting};
 use crate::gateway::statements::Word;
 use crate::gateway::world::{Person, SshKey, World};
 use crate::store::Change;
@@ -145,7 +145,7 @@ impl Gateway {
         Ok(self.keep_person(world, &person, change).await?)
     }
 
-    /// Whether an approval's key counts no more: it was removed while the hold's grant was out, which then came back.
+    /// Whether an approval's key or signer counts no more: it was removed while the hold's grant was out, which then came back.
     pub(super) fn has_lost_a_key(&self, world: &World, hold: &Hold) -> bool {
         hold.approvals().iter().any(|approval| self.approval_record(world, approval).is_none())
     }
@@ -156,17 +156,8 @@ fn waits(ssh: &SshKey) -> bool {
     ssh.confirmed_by.is_none() && ssh.removed_by.is_none()
 }
 
-/// The person of that name, if their word counts.
-fn counting(world: &World, person: &PersonId) -> Result<Person, PeopleError> {
-    let known = world.people.get(person).filter(|person| person.counts());
-    known.cloned().ok_or_else(|| PeopleError::DoesNotCount(person.clone()))
-}
-
 /// Whether nobody has that key, in whatever form.
 fn addable(world: &World, key: &PublicKey) -> Result<(), KeyError> {
-    let of_person = |person: &Person| {
-        let mut keys = person.keys.iter().chain(person.ssh.iter().map(|ssh| &ssh.key));
-        keys.any(|known| assurance::are_same(known, key))
-    };
-    if world.people.values().any(of_person) { Err(KeyError::Taken) } else { Ok(()) }
+    let mut keys = world.people.values().flat_map(Person::all_keys);
+    if keys.any(|known| assurance::are_same(known, key)) { Err(KeyError::Taken) } else { Ok(()) }
 }

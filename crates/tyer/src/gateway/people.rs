@@ -12,7 +12,7 @@ use tyer_core::statement::{Decision, Statement};
 
 use crate::clock;
 use crate::gateway::statements::{DecisionError, Word, remember, take};
-use crate::gateway::world::{Link, Person, World};
+use crate::gateway::world::{Link, Passkey, Person, World};
 use crate::gateway::{Gateway, News};
 use crate::secret::{self, NoRandomness};
 use crate::store::{Change, StoreError, Table};
@@ -73,7 +73,7 @@ pub(crate) fn is_person(text: &str) -> bool {
 pub(crate) fn link(now: Timestamp) -> Result<(String, Link), NoRandomness> {
     let token = secret::token()?;
     let digest = Digest::of(token.as_bytes());
-    Ok((token, Link { token: digest, expires: now.plus(ENROLMENT_MS) }))
+    Ok((token, Link { token: digest, expires: now.plus(ENROLMENT_MS), asked_by: None }))
 }
 
 impl Gateway {
@@ -108,9 +108,8 @@ impl Gateway {
         }
         let key = assertion::register(&self.config.console.relying_party, &statement, registration)
             .map_err(|error| PeopleError::Registration(error.to_string()))?;
-        let ssh = world.people.values().flat_map(|other| &other.ssh).map(|ssh| &ssh.key);
-        let mut taken = world.people.values().flat_map(|other| &other.keys).chain(ssh);
-        if taken.any(|other| assurance::are_same(other, &key)) {
+        let is_it = |other: &PublicKey| assurance::are_same(other, &key);
+        if world.people.values().flat_map(Person::all_keys).any(is_it) {
             return Err(PeopleError::Registration("this passkey is enrolled already".to_owned()).into());
         }
         Ok(self.enrol(&mut world, person, key, now).await?)
@@ -123,14 +122,15 @@ impl Gateway {
         key: PublicKey,
         now: Timestamp,
     ) -> Result<Person, PeopleError> {
-        person.keys.push(key.clone());
-        person.link = None;
+        let asked_by = person.link.take().and_then(|link| link.asked_by);
+        let passkey = Passkey::new(key.clone(), asked_by.clone());
+        person.keys.push(passkey.clone());
         let what = What::Enrolled {
             person: person.id.clone(),
             key,
-            invited_by: person.invited_by.clone(),
+            counts: passkey.counts() && person.counts(),
+            invited_by: asked_by.or_else(|| person.invited_by.clone()),
             signed: None,
-            counts: person.counts(),
         };
         self.keep_person(world, &person, Change::default().leaf(&Record::new(now, what))).await?;
         Ok(person)
@@ -145,9 +145,7 @@ impl Gateway {
         guest: PersonId,
     ) -> Result<String, PeopleError> {
         let Word { signed, by, now, .. } = word;
-        if !world.people.get(&by).is_some_and(Person::counts) {
-            return Err(PeopleError::DoesNotCount(by));
-        }
+        counting(world, &by)?;
         let waiting =
             world.people.get(&guest).is_some_and(|known| known.keys.is_empty() && !known.founder);
         let alike =
@@ -166,8 +164,9 @@ impl Gateway {
 
     /// What a person signs to confirm somebody.
     pub(super) fn confirmation(world: &World, guest: &PersonId) -> Result<Decision, PeopleError> {
-        let person = world.people.get(guest).filter(|person| !person.founder);
-        let key = person.and_then(|person| person.keys.first());
+        let stands = |person: &&Person| person.founder && !person.recovered;
+        let person = world.people.get(guest).filter(|person| !stands(person));
+        let key = person.and_then(|person| person.passkeys().next());
         let key = key.ok_or_else(|| PeopleError::NotWaiting(guest.clone()))?;
         Ok(Decision::Confirm { person: guest.clone(), credential: key.digest() })
     }
@@ -181,9 +180,7 @@ impl Gateway {
         credential: Digest,
     ) -> Result<(), PeopleError> {
         let Word { signed, by, now, .. } = word;
-        if !world.people.get(&by).is_some_and(Person::counts) {
-            return Err(PeopleError::DoesNotCount(by));
-        }
+        counting(world, &by)?;
         let same = Self::confirmation(world, &guest)?;
         if same != (Decision::Confirm { person: guest.clone(), credential }) {
             return Err(PeopleError::NotWaiting(guest));
@@ -218,9 +215,7 @@ impl Gateway {
         (person, other): (PersonId, PersonId),
     ) -> Result<(), PeopleError> {
         let Word { signed, by, now, .. } = word;
-        if !world.people.get(&by).is_some_and(Person::counts) {
-            return Err(PeopleError::DoesNotCount(by));
-        }
+        counting(world, &by)?;
         let enrolled =
             |id: &PersonId| world.people.get(id).filter(|known| !known.keys.is_empty()).cloned();
         let (Some(mut known), true, true) =
@@ -244,6 +239,12 @@ impl Gateway {
         self.tell(News::Rules);
         Ok(())
     }
+}
+
+/// The person of that name, if their word counts.
+pub(super) fn counting(world: &World, person: &PersonId) -> Result<Person, PeopleError> {
+    let known = world.people.get(person).filter(|person| person.counts());
+    known.cloned().ok_or_else(|| PeopleError::DoesNotCount(person.clone()))
 }
 
 fn linked<'a>(world: &'a World, token: &str, now: Timestamp) -> Option<&'a Person> {

@@ -18,6 +18,7 @@ use crate::gateway::configuration::ConfirmError;
 use crate::gateway::freeze::ThawError;
 use crate::gateway::holds::AnswerError;
 use crate::gateway::keys::KeyError;
+use crate::gateway::passkeys::PasskeyError;
 use crate::gateway::people::PeopleError;
 use crate::gateway::world::World;
 use crate::secret::{self, NoRandomness};
@@ -42,6 +43,14 @@ pub(crate) enum Wish {
     ConfirmKey(String),
     /// Anybody's SSH key, by its fingerprint.
     RemoveKey(String),
+    /// A further passkey of one's own.
+    AddPasskey,
+    /// New passkeys for somebody who lost theirs.
+    Recover(PersonId),
+    /// Somebody's passkey, by its digest.
+    ConfirmPasskey(Digest),
+    /// Anybody's passkey, by its digest.
+    RemovePasskey(Digest),
 }
 
 /// A passkey's answer to a statement; byte strings are base64url.
@@ -90,6 +99,8 @@ pub(crate) enum DecisionError {
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error(transparent)]
+    Passkey(#[from] PasskeyError),
+    #[error(transparent)]
     Random(#[from] NoRandomness),
 }
 
@@ -100,6 +111,8 @@ pub(crate) enum Effected {
     Done,
     /// An enrolment link was made; the token is shown once.
     Invited { token: String },
+    /// This person has fewer passkeys now.
+    Removed(PersonId),
     /// This person has signed in.
     SignedIn(PersonId),
 }
@@ -124,6 +137,10 @@ impl Gateway {
             Wish::AddKey(key) => Self::adding(&world, person, &key)?,
             Wish::ConfirmKey(fingerprint) => Self::confirming(&world, &fingerprint)?,
             Wish::RemoveKey(fingerprint) => Self::removing(&world, &fingerprint)?,
+            Wish::AddPasskey => Decision::AddPasskey,
+            Wish::Recover(person) => Decision::Recover { person },
+            Wish::ConfirmPasskey(key) => Self::confirming_passkey(&world, key)?,
+            Wish::RemovePasskey(key) => Self::removing_passkey(&world, key)?,
         };
         let statement = self.statement(person, what)?;
         remember(&mut world, statement.clone());
@@ -212,13 +229,44 @@ impl Gateway {
         let by = self.signer(world, &signed)?;
         let what = signed.statement.what.clone();
         let word = Word { signed, by, comment, now };
+        Ok(match what {
+            Decision::SignIn => Effected::SignedIn(word.by),
+            Decision::Invite { person: guest } => {
+                Effected::Invited { token: self.invite(world, word, guest).await? }
+            }
+            Decision::AddPasskey => {
+                let person = word.by.clone();
+                Effected::Invited { token: self.ask_passkey(world, word, person).await? }
+            }
+            Decision::Recover { person } => {
+                Effected::Invited { token: self.ask_passkey(world, word, person).await? }
+            }
+            Decision::ConfirmPasskey { person, key, replaces } => {
+                let lost = !replaces.is_empty();
+                self.confirm_passkey(world, word, (&person, key), &replaces).await?;
+                if lost { Effected::Removed(person) } else { Effected::Done }
+            }
+            Decision::RemovePasskey { person, key } => {
+                self.remove_passkey(world, word, &person, key).await?;
+                Effected::Removed(person)
+            }
+            other => {
+                self.carry_out_more(world, word, other).await?;
+                Effected::Done
+            }
+        })
+    }
+
+    /// What hands nothing out and takes no sign-in away.
+    async fn carry_out_more(
+        &self,
+        world: &mut World,
+        word: Word,
+        what: Decision,
+    ) -> Result<(), DecisionError> {
         match what {
             Decision::Approve(subject) => self.approve(world, word, &subject).await?,
             Decision::Reject(subject) => self.reject(world, word, &subject).await?,
-            Decision::Invite { person: guest } => {
-                let token = self.invite(world, word, guest).await?;
-                return Ok(Effected::Invited { token });
-            }
             Decision::Confirm { person: guest, credential } => {
                 self.confirm(world, word, guest, credential).await?;
             }
@@ -231,13 +279,19 @@ impl Gateway {
             Decision::Configure { part, digest } => {
                 self.confirm_part(world, word, part, digest).await?
             }
-            Decision::SignIn => return Ok(Effected::SignedIn(word.by)),
             Decision::AddKey { key } => self.add_key(world, word, &key).await?,
             Decision::ConfirmKey { person, key } => self.confirm_key(world, word, &person, key).await?,
             Decision::RemoveKey { person, key } => self.remove_key(world, word, &person, key).await?,
-            Decision::Enrol { .. } | Decision::Thaw { .. } => return Err(DecisionError::Stale),
+            Decision::Enrol { .. }
+            | Decision::Thaw { .. }
+            | Decision::SignIn
+            | Decision::Invite { .. }
+            | Decision::AddPasskey
+            | Decision::Recover { .. }
+            | Decision::ConfirmPasskey { .. }
+            | Decision::RemovePasskey { .. } => return Err(DecisionError::Stale),
         }
-        Ok(Effected::Done)
+        Ok(())
     }
 
     /// The person whose enrolled key signed; must be the person the statement was made for.
@@ -257,14 +311,15 @@ impl Gateway {
         Ok(person)
     }
 
-    /// The key of a person by its id, if its signatures may count.
+    /// The key of a person by its id, if its signatures count.
     pub(super) fn key_of(
         &self,
         world: &World,
         person: &PersonId,
         credential: &str,
     ) -> Option<PublicKey> {
-        world.people.get(person)?.key(credential).cloned()
+        let person = world.people.get(person).filter(|person| person.counts())?;
+        person.key(credential).cloned()
     }
 }
 

@@ -23,8 +23,8 @@ use crate::founding::{Plan, found};
 use crate::gateway::freeze::NewFreeze;
 use crate::gateway::sessions::NewSession;
 use crate::gateway::world::FREEZES;
-use crate::gateway::world::Person;
 use crate::gateway::world::freezes::Freezes;
+use crate::gateway::world::{Passkey, Person};
 use crate::store::sqlite::Sqlite;
 
 /// How long approvals last here.
@@ -63,7 +63,7 @@ async fn bed_with(address: &str, more: &str) -> Bed {
     let store = Sqlite::open(&path.join(crate::serve::STORE)).unwrap();
     let mut world = World::load(&store).unwrap();
     let alice = world.people.get_mut(&PersonId::new("alice")).unwrap();
-    alice.keys.push(PublicKey::passkey("key", "AA"));
+    alice.keys.push(Passkey::new(PublicKey::passkey("key", "AA"), None));
     assert!(Person::counts(alice));
     let signer = crate::serve::signer(&path, &store).unwrap();
     let sequencer = Sequencer::start(store, signer).unwrap();

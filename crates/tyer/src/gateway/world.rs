@@ -34,13 +34,49 @@ pub(crate) struct Person {
     /// Other names of the same human.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) one_with: BTreeSet<PersonId>,
-    /// Their passkeys.
-    pub(crate) keys: Vec<PublicKey>,
+    /// They lost their passkeys, and others have let them enrol anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) recovered: bool,
+    /// Their passkeys, also those that do not count yet or any more.
+    pub(crate) keys: Vec<Passkey>,
     /// Their SSH keys.
     #[serde(default)]
     pub(crate) ssh: Vec<SshKey>,
     /// The enrolment link that was printed for them, by the digest of its token.
     pub(crate) link: Option<Link>,
+}
+
+/// A passkey that a person enrolled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Passkey {
+    #[serde(flatten)]
+    pub(crate) key: PublicKey,
+    /// Who asked for it, if it is not the person's first: themself, or another because they had lost theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) asked_by: Option<PersonId>,
+    /// Who has confirmed it, if it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) confirmed_by: Option<PersonId>,
+    /// It counts no more, and stays so that nobody enrols it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) removed_by: Option<PersonId>,
+}
+
+impl Passkey {
+    /// A passkey as it is enrolled.
+    pub(crate) fn new(key: PublicKey, asked_by: Option<PersonId>) -> Self {
+        Self { key, asked_by, confirmed_by: None, removed_by: None }
+    }
+
+    /// Whether its signatures count, if its owner's do.
+    pub(crate) fn counts(&self) -> bool {
+        self.removed_by.is_none() && (self.asked_by.is_none() || self.confirmed_by.is_some())
+    }
+
+    /// Whether it was asked for, and nobody has confirmed or removed it.
+    pub(crate) fn waits(&self) -> bool {
+        self.removed_by.is_none() && self.asked_by.is_some() && self.confirmed_by.is_none()
+    }
 }
 
 /// An SSH key that a person added. It counts once somebody else has confirmed it.
@@ -64,6 +100,9 @@ impl SshKey {
 pub(crate) struct Link {
     pub(crate) token: Digest,
     pub(crate) expires: Timestamp,
+    /// Who asked for one more passkey, if it is not for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) asked_by: Option<PersonId>,
 }
 
 impl Person {
@@ -76,6 +115,7 @@ impl Person {
             confirmed_by: None,
             confirmed_also: Vec::new(),
             one_with: BTreeSet::new(),
+            recovered: false,
             keys: Vec::new(),
             ssh: Vec::new(),
             link: Some(link),
@@ -87,16 +127,27 @@ impl Person {
         self.confirmed_by.iter().chain(&self.confirmed_also)
     }
 
+    /// Those of their passkeys whose signatures count if theirs do.
+    pub(crate) fn passkeys(&self) -> impl Iterator<Item = &PublicKey> {
+        self.keys.iter().filter(|passkey| passkey.counts()).map(|passkey| &passkey.key)
+    }
+
+    /// Every key that is or was theirs.
+    pub(crate) fn all_keys(&self) -> impl Iterator<Item = &PublicKey> {
+        let passkeys = self.keys.iter().map(|passkey| &passkey.key);
+        passkeys.chain(self.ssh.iter().map(|ssh| &ssh.key))
+    }
+
     /// The key of theirs with that id, if its signatures may count: a passkey, or an SSH key that was confirmed.
     pub(crate) fn key(&self, credential: &str) -> Option<&PublicKey> {
         let confirmed = self.ssh.iter().filter(|ssh| ssh.counts());
-        let mut keys = self.keys.iter().chain(confirmed.map(|ssh| &ssh.key));
+        let mut keys = self.passkeys().chain(confirmed.map(|ssh| &ssh.key));
         keys.find(|key| key.credential == credential)
     }
 
-    /// Whether their word counts: enrolled, and a founder or confirmed by somebody independent.
+    /// Whether their word counts: with a passkey that does, and a founder or confirmed by somebody independent.
     pub(crate) fn counts(&self) -> bool {
-        !self.keys.is_empty() && (self.founder || self.confirmed_by.is_some())
+        self.passkeys().next().is_some() && (self.founder || self.confirmed_by.is_some())
     }
 }
 
@@ -193,6 +244,7 @@ impl World {
         let known = |person: &Person| Known {
             counts: person.counts(),
             founder: person.founder,
+            recovered: person.recovered,
             confirmed_by: person.confirmers().cloned().collect(),
             one_with: person.one_with.clone(),
         };

@@ -355,3 +355,31 @@ async fn an_ssh_key_is_added_confirmed_and_removed() {
     assert!(!bob.has("[data-remove-key]").await);
     desk.close().await;
 }
+
+#[tokio::test]
+async fn a_further_passkey_is_enrolled_by_a_link_and_a_lost_one_replaced() {
+    let desk = Desk::new().await;
+    let Desk { alice, bob, carol, .. } = &desk;
+    tokio::join!(alice.open("/people"), bob.open("/people"));
+    bob.click("#add-passkey").await;
+    bob.sees("#message", "Open the link where the new passkey is to be").await;
+    let row = "li[data-person=bob]";
+    assert!(bob.text("#added code").await.contains("/enrol/"));
+    // Alice asks for bob, who enrols in a browser that has no passkey of his.
+    alice.fill("#recover-name", "bob").await;
+    alice.click("#recover").await;
+    alice.sees("#message", "Somebody other than you confirms").await;
+    let link = alice.text("#recovering code").await;
+    carol.open(&format!("/enrol/{}", link.rsplit('/').next().expect("a token"))).await;
+    carol.click("#enrol").await;
+    carol.sees("#message", "Tell somebody other than alice these digits").await;
+    alice.sees(row, "You asked for it, so somebody else has to confirm").await;
+    alice.picture("passkeys").await;
+    carol.open("/people").await;
+    carol.click("li[data-person=bob] [data-confirm-passkey]").await;
+    carol.sees("#message", "You confirmed a passkey of bob").await;
+    alice.sees(row, "removed by carol: it counts no more").await;
+    bob.open("/people").await;
+    bob.sees("body", "Sign in").await;
+    desk.close().await;
+}

@@ -41,6 +41,7 @@ mod migrations;
 #[cfg(test)]
 mod observe;
 #[cfg(test)]
+mod passkeys;
 mod people;
 #[cfg(test)]
 mod powers;

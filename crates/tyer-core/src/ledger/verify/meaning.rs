@@ -2,6 +2,8 @@
 //!
 //! What is wrong never stops the audit; what a wrong leaf claims does not count for later ones.
 
+mod keys;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Tree;
@@ -9,13 +11,12 @@ use super::freezes::Freezes;
 use super::holds::Holds;
 use super::observed::{killed, only_reads};
 use super::people::People;
-use crate::assertion::{self, RelyingParty};
+use crate::assertion::RelyingParty;
 use crate::assurance;
 use crate::freeze::enders;
 use crate::intent::{Digest, FreezeId, HoldId, PersonId, Timestamp};
 use crate::limits::{GRANT_MS_MAX, HOLD_MS_MAX};
 use crate::record::{ApprovalRecord, PublicKey, RequestRecord, What};
-use crate::sshsig;
 use crate::statement::{Decision, Signed};
 use crate::verdict::{LeafIndex, Outcome};
 
@@ -75,7 +76,10 @@ impl Meaning {
             | What::Linked { .. }
             | What::KeyAdded { .. }
             | What::KeyConfirmed { .. }
-            | What::KeyRemoved { .. } => self.person(place, what),
+            | What::KeyRemoved { .. }
+            | What::PasskeyAsked { .. }
+            | What::PasskeyConfirmed { .. }
+            | What::PasskeyRemoved { .. } => self.person(place, what),
             What::Held { card, expires } => {
                 let opened = self.holds.open(card, (place.at, *expires), self.people.counting_names());
                 let late = || "the hold stays open longer than a hold may".to_owned();
@@ -132,113 +136,6 @@ impl Meaning {
         self.running.keys().copied().collect()
     }
 
-    fn person(&mut self, place: &Place<'_>, what: &What) -> Result<(), String> {
-        match what {
-            What::Enrolled { person, key, invited_by, signed, counts } => {
-                if let Err(why) = assertion::check_key(key) {
-                    return Err(format!("the passkey of {person}: {why}"));
-                }
-                // Checked against the key in the leaf itself, before that key can count. An unproven
-                // passkey is not taken, so nothing that it signs later counts.
-                if let Some(signed) = signed {
-                    let decision = Decision::Enrol { person: person.clone() };
-                    self.verify(place, &Claim { person, signed, decision, by: place.at }, key)?;
-                }
-                self.people.enrol(person, key, invited_by.as_ref(), *counts)
-            }
-            What::Invited { person, by, signed } => {
-                let decision = Decision::Invite { person: person.clone() };
-                self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
-                self.people.invite(person, by);
-                Ok(())
-            }
-            What::Confirmed { person, by, signed } => self.confirmed(place, person, by, signed),
-            What::Linked { person, other, by, signed } => {
-                let decision = Decision::Link { person: person.clone(), other: other.clone() };
-                self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
-                if person == other || !self.people.knows(person) || !self.people.knows(other) {
-                    return Err(format!("{person} and {other} are not two people"));
-                }
-                self.people.link(person, other);
-                Ok(())
-            }
-            What::KeyAdded { .. } | What::KeyConfirmed { .. } | What::KeyRemoved { .. } => {
-                self.ssh_key(place, what)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn ssh_key(&mut self, place: &Place<'_>, what: &What) -> Result<(), String> {
-        match what {
-            What::KeyAdded { person, key, signed } => {
-                sshsig::check_key(key).map_err(|why| format!("the SSH key of {person}: {why}"))?;
-                let decision = Decision::AddKey { key: key.ssh.clone() };
-                self.counted(place, &Claim { person, signed, decision, by: place.at })?;
-                self.people.add_key(person, key)
-            }
-            What::KeyConfirmed { person, by, signed } => {
-                let Decision::ConfirmKey { key, .. } = signed.statement.what else {
-                    return Err(format!("{by} signed another decision"));
-                };
-                if self.people.among().are_one(by, person) {
-                    return Err(format!("{by} confirmed a key of their own"));
-                }
-                if !self.people.key_waits(person, key) {
-                    return Err(format!("{person} has no such SSH key that waits for confirmation"));
-                }
-                let decision = Decision::ConfirmKey { person: person.clone(), key };
-                self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
-                self.people.confirm_key(person, key);
-                Ok(())
-            }
-            What::KeyRemoved { person, by, signed } => {
-                let Decision::RemoveKey { key, .. } = signed.statement.what else {
-                    return Err(format!("{by} signed another decision"));
-                };
-                let decision = Decision::RemoveKey { person: person.clone(), key };
-                self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
-                let removed = self.people.remove_key(person, key);
-                removed.then_some(()).ok_or_else(|| format!("{person} has no such SSH key"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn confirmed(
-        &mut self,
-        place: &Place<'_>,
-        person: &PersonId,
-        by: &PersonId,
-        signed: &Signed,
-    ) -> Result<(), String> {
-        let Decision::Confirm { credential, .. } = signed.statement.what else {
-            return Err(format!("{by} signed another decision"));
-        };
-        let among = self.people.among();
-        if among.are_one(by, person) {
-            return Err(format!("{by} confirmed themself"));
-        }
-        match self.people.inviter(person, credential) {
-            Some(inviter) if among.are_one(by, inviter) => {
-                return Err(format!("{by} invited {person} and cannot also confirm them"));
-            }
-            Some(_) => {}
-            // Whoever counts already may have others stand behind them, too.
-            None if !self.people.is_confirmed(person, credential) => {
-                return Err(format!("{person} has no such passkey that waits for confirmation"));
-            }
-            None if self.people.has_confirmed(by, person) => {
-                return Err(format!("{by} confirmed {person} before"));
-            }
-            None => {}
-        }
-        let decision = Decision::Confirm { person: person.clone(), credential };
-        self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
-        self.people.confirm(person, by, credential);
-        Ok(())
-    }
-
     fn answered(&mut self, place: &Place<'_>, what: &What) -> Result<(), String> {
         match what {
             What::Approved { hold, approval } => {
@@ -269,15 +166,18 @@ impl Meaning {
         approval: &ApprovalRecord,
     ) -> Result<(), String> {
         let ApprovalRecord { person, signed, key, at: by, .. } = approval;
+        let verified = self.holds.get(hold).is_ok_and(|parked| parked.has_verified(approval));
+        if verified {
+            // Its key may have been removed since.
+            self.same_key(person, signed, key)?;
+        }
         let parked = self.holds.get(hold)?;
         parked.admits(approval, &self.people.among())?;
-        let (decision, verified) =
-            (Decision::Approve(parked.subject(hold)), parked.has_verified(approval));
-        // Also of one that was verified: its key may have been removed since.
-        self.same_key(person, signed, key)?;
         if verified {
             return Ok(());
         }
+        let decision = Decision::Approve(parked.subject(hold));
+        self.same_key(person, signed, key)?;
         in_time(*by, place.at, || format!("the approval of {person} is dated after its leaf"))?;
         self.counted(place, &Claim { person, signed, decision, by: *by })
     }

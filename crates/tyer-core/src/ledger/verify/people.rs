@@ -1,8 +1,8 @@
 //! Who is a person of this Tyer, and which of their keys count, as the leaves so far say.
 //!
-//! The first two people found it and count at once. Everybody else, and every further passkey, is
-//! invited by one person that counts and confirmed by another. An SSH key is added by whoever has it, and
-//! confirmed by another.
+//! The first two people found it and count at once. Everybody else is invited by one person that counts and
+//! confirmed by another. A further passkey is asked for by whoever has one, a passkey in place of lost ones by somebody
+//! else; it is confirmed by yet another. An SSH key is added by whoever has it, and confirmed by another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,14 +11,22 @@ use crate::intent::{Digest, PersonId};
 use crate::people::{self, Known};
 use crate::record::PublicKey;
 
+mod passkeys;
+
 /// People who may enrol without an invitation.
 const FOUNDERS: usize = 2;
 
 #[derive(Debug, Default)]
 pub(super) struct People {
     passkeys: BTreeMap<PersonId, Vec<Passkey>>,
+    /// The first two.
+    founders: BTreeSet<PersonId>,
     /// Who was invited, and by whom.
     invited: BTreeMap<PersonId, PersonId>,
+    /// Who may enrol one more passkey, and who asked for it.
+    asked: BTreeMap<PersonId, PersonId>,
+    /// Who enrolled new passkeys in place of lost ones.
+    recovered: BTreeSet<PersonId>,
     /// By whom everybody was confirmed.
     confirmed: BTreeMap<PersonId, BTreeSet<PersonId>>,
     /// Names that are one human.
@@ -39,7 +47,16 @@ struct SshKey {
 struct Passkey {
     key: PublicKey,
     inviter: Option<PersonId>,
+    /// Whether it is one more than the first, which the inviter asked for.
+    asked: bool,
     counts: bool,
+    removed: bool,
+}
+
+impl Passkey {
+    fn waits(&self) -> bool {
+        !self.counts && !self.removed
+    }
 }
 
 impl SshKey {
@@ -68,35 +85,52 @@ impl People {
         if self.passkeys.values().flatten().any(known) || self.keys.iter().any(is_ssh_key) {
             return Err(format!("the passkey of {person} was enrolled before"));
         }
-        let by_themselves = |keys: &&Vec<Passkey>| keys.iter().any(|passkey| passkey.inviter.is_none());
-        let founders = self.passkeys.values().filter(by_themselves).count();
-        let founder = founders < FOUNDERS && !self.passkeys.contains_key(person);
-        let valid = match invited_by {
-            None if !founder => Err(format!(
-                "{person} enrolled without an invitation, which only the first two people can"
-            )),
-            None if !counts => Err(format!("{person} is a founder and counts at once")),
-            None => Ok(()),
-            Some(by) if self.invited.get(person) != Some(by) => {
-                Err(format!("{person} was not invited by {by}"))
-            }
-            Some(_) if counts => {
+        let asked = self.asked.remove(person).filter(|by| invited_by == Some(by)).is_some();
+        let valid = if asked { Ok(()) } else { self.may_enrol(person, invited_by) };
+        let valid = valid.and_then(|()| match (invited_by, counts) {
+            (None, false) => Err(format!("{person} is a founder and counts at once")),
+            (Some(_), true) => {
                 Err(format!("{person} was invited and cannot count before somebody confirmed them"))
             }
-            Some(_) => Ok(()),
-        };
+            _ => Ok(()),
+        });
         // A passkey that should not be there is kept, so that what it signs is seen not to count.
         let inviter = invited_by.cloned();
         let counts = valid.is_ok() && inviter.is_none();
-        let passkey = Passkey { key: key.clone(), inviter, counts };
+        if counts {
+            self.founders.insert(person.clone());
+        }
+        let passkey = Passkey { key: key.clone(), inviter, asked, counts, removed: false };
         self.passkeys.entry(person.clone()).or_default().push(passkey);
         self.invited.remove(person);
         valid
     }
 
+    /// Whether somebody may enrol who was not asked for one more passkey.
+    fn may_enrol(&self, person: &PersonId, invited_by: Option<&PersonId>) -> Result<(), String> {
+        let by_themselves = |keys: &&Vec<Passkey>| keys.iter().any(|passkey| passkey.inviter.is_none());
+        let founders = self.passkeys.values().filter(by_themselves).count();
+        let founder = founders < FOUNDERS && !self.passkeys.contains_key(person);
+        match invited_by {
+            None if !founder => Err(format!(
+                "{person} enrolled without an invitation, which only the first two people can"
+            )),
+            None => Ok(()),
+            Some(by) if self.invited.get(person) != Some(by) => {
+                Err(format!("{person} was not invited by {by}"))
+            }
+            Some(_) if self.passkeys.contains_key(person) => {
+                Err(format!("{person} was invited, but had enrolled before"))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
     /// Who invited the person to enrol the passkey with that digest, which does not count yet.
     pub(super) fn inviter(&self, person: &PersonId, credential: Digest) -> Option<&PersonId> {
-        let waiting = |passkey: &&Passkey| !passkey.counts && passkey.key.digest() == credential;
+        let waiting = |passkey: &&Passkey| {
+            passkey.waits() && !passkey.asked && passkey.key.digest() == credential
+        };
         self.passkeys.get(person)?.iter().find(waiting)?.inviter.as_ref()
     }
 
@@ -114,7 +148,7 @@ impl People {
     pub(super) fn confirm(&mut self, person: &PersonId, by: &PersonId, credential: Digest) {
         self.confirmed.entry(person.clone()).or_default().insert(by.clone());
         for passkey in self.passkeys.get_mut(person).into_iter().flatten() {
-            passkey.counts |= passkey.key.digest() == credential;
+            passkey.counts |= passkey.waits() && !passkey.asked && passkey.key.digest() == credential;
         }
     }
 
@@ -153,7 +187,10 @@ impl People {
     pub(super) fn counting(&self, person: &PersonId, credential: &str) -> Result<&PublicKey, String> {
         let of_person = |ssh: &&SshKey| ssh.person == *person && ssh.key.credential == credential;
         match self.keys.iter().find(of_person) {
-            Some(ssh) if ssh.counts => return Ok(&ssh.key),
+            Some(ssh) if ssh.counts && self.counts(person) => return Ok(&ssh.key),
+            Some(ssh) if ssh.counts => {
+                return Err(format!("{person} signed, but has no passkey that counts"));
+            }
             Some(ssh) if ssh.removed => {
                 return Err(format!("{person} signed with an SSH key that was removed"));
             }
@@ -165,6 +202,12 @@ impl People {
         };
         match passkeys.iter().find(|passkey| passkey.key.credential == credential) {
             None => Err(format!("{person} signed with a passkey that they did not enrol")),
+            Some(passkey) if passkey.removed => {
+                Err(format!("{person} signed with a passkey that was removed"))
+            }
+            Some(passkey) if !passkey.counts && passkey.asked => {
+                Err(format!("{person} signed with a passkey that nobody confirmed"))
+            }
             Some(passkey) if !passkey.counts => {
                 Err(format!("{person} signed before being confirmed, so it does not count"))
             }
@@ -181,6 +224,11 @@ impl People {
         self.passkeys.contains_key(person)
     }
 
+    /// Whether the person counts.
+    pub(super) fn counts(&self, person: &PersonId) -> bool {
+        self.passkeys.get(person).into_iter().flatten().any(|passkey| passkey.counts)
+    }
+
     /// How many people count.
     pub(super) fn count(&self) -> usize {
         self.counting_names().count()
@@ -194,11 +242,11 @@ impl People {
 
     /// Who they are to one another.
     pub(super) fn among(&self) -> people::People {
-        let known = |(name, passkeys): (&PersonId, &Vec<Passkey>)| {
-            let counting = || passkeys.iter().filter(|passkey| passkey.counts);
+        let known = |name: &PersonId| {
             let known = Known {
-                counts: counting().next().is_some(),
-                founder: counting().any(|passkey| passkey.inviter.is_none()),
+                counts: self.counts(name),
+                founder: self.founders.contains(name),
+                recovered: self.recovered.contains(name),
                 confirmed_by: self.confirmed.get(name).cloned().unwrap_or_default(),
                 one_with: self
                     .linked
@@ -209,6 +257,6 @@ impl People {
             };
             (name.clone(), known)
         };
-        self.passkeys.iter().map(known).collect()
+        self.passkeys.keys().map(known).collect()
     }
 }

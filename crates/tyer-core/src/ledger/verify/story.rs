@@ -148,6 +148,57 @@ impl Story {
         self.write(What::KeyRemoved { person: person(name), by: person(by), signed });
     }
 
+    /// Signs by the authenticator of that name in place of the person's first.
+    pub(super) fn sign_by(&self, authenticator: &str, who: &str, what: Decision) -> Signed {
+        self.people[authenticator].sign(&self.statement(who, what))
+    }
+
+    /// Lets the person enrol one more passkey.
+    pub(super) fn ask(&mut self, name: &str, by: &str) {
+        let person = person(name);
+        let what = match name == by {
+            true => Decision::AddPasskey,
+            false => Decision::Recover { person: person.clone() },
+        };
+        let signed = self.sign(by, what);
+        self.write(What::PasskeyAsked { person, by: self::person(by), signed });
+    }
+
+    /// Enrols that authenticator for the person, as `by` has asked.
+    pub(super) fn enrol_more(&mut self, name: &str, authenticator: &str, by: &str) {
+        self.people.insert(authenticator.to_owned(), Authenticator::eddsa(authenticator));
+        let key = self.people[authenticator].public();
+        let (person, invited_by) = (person(name), Some(person(by)));
+        self.write(What::Enrolled { person, key, invited_by, signed: None, counts: false });
+    }
+
+    /// Confirms that authenticator of the person's, in place of those others.
+    pub(super) fn confirm_passkey(&mut self, name: &str, (one, others): (&str, &[&str]), by: &str) {
+        let digest = |name: &str| self.people[name].public().digest();
+        let what = Decision::ConfirmPasskey {
+            person: person(name),
+            key: digest(one),
+            replaces: others.iter().map(|other| digest(other)).collect(),
+        };
+        let signed = self.sign(by, what);
+        self.write(What::PasskeyConfirmed { person: person(name), by: person(by), signed });
+    }
+
+    pub(super) fn remove_passkey(&mut self, name: &str, authenticator: &str, by: &str) {
+        let key = self.people[authenticator].public().digest();
+        let signed = self.sign(by, Decision::RemovePasskey { person: person(name), key });
+        self.write(What::PasskeyRemoved { person: person(name), by: person(by), signed });
+    }
+
+    /// An approval that the person signed by that authenticator.
+    pub(super) fn approval_by(&self, authenticator: &str, hold: &str, who: &str) -> ApprovalRecord {
+        ApprovalRecord {
+            signed: self.sign_by(authenticator, who, Decision::Approve(subject(hold))),
+            key: self.people[authenticator].public(),
+            ..self.approval(hold, who, Standing::Peer)
+        }
+    }
+
     /// Adds an Ed25519 key of the person's, which `by` confirms.
     pub(super) fn key(&mut self, name: &str, by: &str) {
         self.add_key(name, Signer::ed25519(&format!("{name}'s key")));

@@ -408,6 +408,327 @@ fn passkeys_enter_by_the_rules() {
     check(other_credential, &expect!["leaf 8: dave has no such passkey that waits for confirmation"]);
 }
 
+/// Alice's session asks for what one peer may let through, and the person approves by that authenticator.
+fn approved_by(story: &mut Story, authenticator: &str, who: &str) -> crate::record::ApprovalRecord {
+    story.held_for("H-9", Needs { peers: 1, ..Needs::default() });
+    let approval = story.approval_by(authenticator, "H-9", who);
+    story.write(What::Approved { hold: HoldId::new("H-9"), approval: approval.clone() });
+    approval
+}
+
+#[test]
+fn further_passkeys_count_once_another_has_confirmed_them() {
+    let added = |by: &'static str| {
+        move |story: &mut Story| {
+            story.ask("bob", "bob");
+            story.enrol_more("bob", "other", "bob");
+            story.confirm_passkey("bob", ("other", &[]), by);
+            approved_by(story, "other", "bob");
+            story.held("H-8");
+            story.approve("H-8", "bob", Owner);
+        }
+    };
+    check(added("alice"), &expect![[""]]);
+    check(
+        added("bob"),
+        &expect![[r#"
+        leaf 8: bob confirmed a passkey of their own
+        leaf 10: bob signed with a passkey that nobody confirmed"#]],
+    );
+    let early = |story: &mut Story| {
+        story.ask("bob", "bob");
+        story.enrol_more("bob", "other", "bob");
+        approved_by(story, "other", "bob");
+    };
+    check(early, &expect!["leaf 9: bob signed with a passkey that nobody confirmed"]);
+    let unasked = |story: &mut Story| story.enrol_more("bob", "other", "bob");
+    check(unasked, &expect!["leaf 6: bob was not invited by bob"]);
+    let twice_by_one_link = |story: &mut Story| {
+        story.ask("bob", "bob");
+        story.enrol_more("bob", "other", "bob");
+        story.enrol_more("bob", "third", "bob");
+    };
+    check(twice_by_one_link, &expect!["leaf 8: bob was not invited by bob"]);
+    let asked_by_another = |story: &mut Story| {
+        let signed = story.sign("carol", Decision::AddPasskey);
+        story.write(What::PasskeyAsked { person: person("bob"), by: person("bob"), signed });
+        let signed = story.sign("carol", Decision::AddPasskey);
+        story.write(What::PasskeyAsked { person: person("bob"), by: person("carol"), signed });
+        story.enrol_more("bob", "other", "carol");
+    };
+    check(
+        asked_by_another,
+        &expect![[r#"
+        leaf 6: bob signed with a passkey that they did not enrol
+        leaf 7: carol signed another decision
+        leaf 8: bob was not invited by carol"#]],
+    );
+}
+
+#[test]
+fn further_passkeys_are_confirmed_as_such_by_another_human() {
+    let confirmed_as_a_person = |story: &mut Story| {
+        story.ask("bob", "bob");
+        story.enrol_more("bob", "other", "bob");
+        let credential = story.people["other"].public().digest();
+        let signed = story.sign("alice", Decision::Confirm { person: person("bob"), credential });
+        story.write(What::Confirmed { person: person("bob"), by: person("alice"), signed });
+    };
+    check(
+        confirmed_as_a_person,
+        &expect!["leaf 8: bob has no such passkey that waits for confirmation"],
+    );
+    let under_another_name = |story: &mut Story| {
+        story.joined("bobby", "alice", "carol");
+        story.link("bob", "bobby", "carol");
+        story.ask("bob", "bob");
+        story.enrol_more("bob", "other", "bob");
+        story.confirm_passkey("bob", ("other", &[]), "bobby");
+    };
+    check(under_another_name, &expect!["leaf 12: bobby confirmed a passkey of their own"]);
+    let gone = |story: &mut Story| {
+        story.ask("bob", "bob");
+        story.enrol_more("bob", "other", "bob");
+        story.remove_passkey("bob", "bob", "alice");
+        story.confirm_passkey("bob", ("other", &[]), "alice");
+    };
+    check(gone, &expect!["leaf 9: bob asked for the passkey of bob and does not count any more"]);
+    let of_another = |story: &mut Story| {
+        story.ask("bob", "bob");
+        story.enrol_more("bob", "other", "bob");
+        let key = story.people["other"].public().digest();
+        let what = Decision::ConfirmPasskey { person: person("carol"), key, replaces: Vec::new() };
+        let signed = story.sign("alice", what);
+        story.write(What::PasskeyConfirmed { person: person("bob"), by: person("alice"), signed });
+        let signed = story.sign("alice", Decision::ConfirmKey { person: person("bob"), key });
+        story.write(What::PasskeyConfirmed { person: person("bob"), by: person("alice"), signed });
+        let signed = story.sign("alice", Decision::ConfirmKey { person: person("bob"), key });
+        story.write(What::PasskeyRemoved { person: person("bob"), by: person("alice"), signed });
+    };
+    check(
+        of_another,
+        &expect![[r#"
+        leaf 8: alice confirmed a passkey of carol, not of bob
+        leaf 9: alice signed another decision
+        leaf 10: alice signed another decision"#]],
+    );
+}
+
+#[test]
+fn lost_passkeys_are_replaced_by_two_others() {
+    let recovered = |by: &'static str, asker: &'static str| {
+        move |story: &mut Story| {
+            story.ask("bob", asker);
+            story.enrol_more("bob", "new", asker);
+            story.confirm_passkey("bob", ("new", &["bob"]), by);
+            story.held("H-8");
+            let new = story.approval_by("new", "H-8", "bob");
+            story.write(What::Approved { hold: HoldId::new("H-8"), approval: new });
+            story.held("H-7");
+            story.approve("H-7", "bob", Owner);
+        }
+    };
+    check(recovered("carol", "alice"), &expect!["leaf 12: bob signed with a passkey that was removed"]);
+    check(
+        recovered("alice", "carol"),
+        &expect![[r#"
+        leaf 10: bob was confirmed only by people who control the session, or whom they vouched for; somebody else has to confirm them first, and was counted as a peer
+        leaf 12: bob was confirmed only by people who control the session, or whom they vouched for; somebody else has to confirm them first, and was counted as a peer"#]],
+    );
+    check(
+        recovered("alice", "alice"),
+        &expect![[r#"
+        leaf 8: alice asked for the passkey of bob and cannot also confirm it
+        leaf 10: bob signed with a passkey that nobody confirmed"#]],
+    );
+    check(
+        recovered("bob", "alice"),
+        &expect![[r#"
+        leaf 8: bob confirmed a passkey of their own
+        leaf 10: bob signed with a passkey that nobody confirmed"#]],
+    );
+    // What a lost passkey had approved is not used after it.
+    let approved_before = |story: &mut Story| {
+        let approval = approved_by(story, "bob", "bob");
+        recovered("carol", "alice")(story);
+        story.clear(Some("H-9"), vec![approval]);
+    };
+    check(
+        approved_before,
+        &expect![[r#"
+        leaf 14: bob signed with a passkey that was removed
+        leaf 15: bob signed with a passkey that was removed
+        leaf 15: it ran without the people that it needed (one person other than the controller): what counts is 0 by peers, 0 of them owners"#]],
+    );
+}
+
+#[test]
+fn nobody_replaces_passkeys_alone_under_two_names() {
+    let by_one_under_two_names = |story: &mut Story| {
+        story.joined("ali", "alice", "carol");
+        story.link("alice", "ali", "carol");
+        story.ask("bob", "ali");
+        story.enrol_more("bob", "new", "ali");
+        story.confirm_passkey("bob", ("new", &["bob"]), "alice");
+    };
+    check(
+        by_one_under_two_names,
+        &expect!["leaf 12: alice asked for the passkey of bob and cannot also confirm it"],
+    );
+    let by_themself_under_another_name = |story: &mut Story| {
+        story.joined("bobby", "alice", "carol");
+        story.ask("bob", "bobby");
+        story.enrol_more("bob", "new", "bobby");
+        story.link("bob", "bobby", "carol");
+        story.confirm_passkey("bob", ("new", &["bob"]), "alice");
+        story.ask("bob", "bobby");
+    };
+    check(
+        by_themself_under_another_name,
+        &expect![[r#"
+        leaf 12: bobby is bob, whom another has to recover
+        leaf 13: bobby is bob, whom another has to recover"#]],
+    );
+    let keeping_the_old_one = |story: &mut Story| {
+        story.ask("bob", "carol");
+        story.enrol_more("bob", "new", "carol");
+        story.confirm_passkey("bob", ("new", &[]), "alice");
+    };
+    check(
+        keeping_the_old_one,
+        &expect!["leaf 8: the passkeys that alice replaced are not those that bob had"],
+    );
+    let of_nobody = |story: &mut Story| story.ask("mallory", "alice");
+    check(of_nobody, &expect!["leaf 6: mallory has not enrolled yet"]);
+}
+
+#[test]
+fn whoever_was_recovered_is_vouched_for_by_the_confirmer() {
+    // A recovered founder is who the confirmer says, and no peer for what the confirmer controls.
+    let by_the_controller = |story: &mut Story| {
+        story.ask("bob", "carol");
+        story.enrol_more("bob", "new", "carol");
+        story.confirm_passkey("bob", ("new", &["bob"]), "alice");
+        let approval = approved_by(story, "new", "bob");
+        story.clear(Some("H-9"), vec![approval]);
+    };
+    check(
+        by_the_controller,
+        &expect![[r#"
+        leaf 10: bob was confirmed only by people who control the session, or whom they vouched for; somebody else has to confirm them first, and was counted as a peer
+        leaf 11: bob was confirmed only by people who control the session, or whom they vouched for; somebody else has to confirm them first, and was counted as a peer
+        leaf 11: it ran without the people that it needed (one person other than the controller): what counts is 0 by peers, 0 of them owners"#]],
+    );
+    let and_backed_by_another = |story: &mut Story| {
+        story.ask("bob", "alice");
+        story.enrol_more("bob", "new", "alice");
+        story.confirm_passkey("bob", ("new", &["bob"]), "carol");
+        let credential = story.people["new"].public().digest();
+        let signed = story.sign("alice", Decision::Confirm { person: person("bob"), credential });
+        story.write(What::Confirmed { person: person("bob"), by: person("alice"), signed });
+        let signed = story.sign("carol", Decision::Confirm { person: person("bob"), credential });
+        story.write(What::Confirmed { person: person("bob"), by: person("carol"), signed });
+    };
+    check(and_backed_by_another, &expect!["leaf 10: carol confirmed bob before"]);
+}
+
+#[test]
+fn passkeys_that_were_removed_count_no_more() {
+    let removed = |by: &'static str| {
+        move |story: &mut Story| {
+            let approval = approved_by(story, "bob", "bob");
+            story.remove_passkey("bob", "bob", by);
+            story.clear(Some("H-9"), vec![approval]);
+            story.invite("dave", "bob");
+            story.ask("bob", "bob");
+        }
+    };
+    check(
+        removed("bob"),
+        &expect![[r#"
+        leaf 9: bob signed with a passkey that was removed
+        leaf 9: it ran without the people that it needed (one person other than the controller): what counts is 0 by peers, 0 of them owners
+        leaf 10: bob signed with a passkey that was removed
+        leaf 11: bob signed with a passkey that was removed"#]],
+    );
+    check(
+        removed("carol"),
+        &expect![[r#"
+        leaf 9: bob signed with a passkey that was removed
+        leaf 9: it ran without the people that it needed (one person other than the controller): what counts is 0 by peers, 0 of them owners
+        leaf 10: bob signed with a passkey that was removed
+        leaf 11: bob signed with a passkey that was removed"#]],
+    );
+    let with_their_ssh_key = |story: &mut Story| {
+        story.key("bob", "alice");
+        story.held_for("H-7", Needs { signers: 1, ..Needs::default() });
+        story.remove_passkey("bob", "bob", "carol");
+        story.approve_by_key("H-7", "bob", Owner);
+    };
+    check(
+        with_their_ssh_key,
+        &expect![
+            "leaf 10: bob was confirmed only by people who control the session, or whom they vouched for; somebody else has to confirm them first, and was counted as a peer"
+        ],
+    );
+    let last_two = |story: &mut Story| {
+        story.remove_passkey("carol", "carol", "carol");
+        story.remove_passkey("carol", "carol", "bob");
+        story.remove_passkey("alice", "alice", "bob");
+        story.remove_passkey("bob", "bob", "bob");
+        story.invite("dave", "bob");
+    };
+    check(
+        last_two,
+        &expect![[r#"
+        leaf 7: carol has no such passkey
+        leaf 8: alice is one of the last two who count, and was removed
+        leaf 9: bob is one of the last two who count, and was removed"#]],
+    );
+    let of_one_human = |story: &mut Story| {
+        story.link("bob", "carol", "alice");
+        story.remove_passkey("carol", "carol", "alice");
+        story.remove_passkey("alice", "alice", "bob");
+    };
+    check(of_one_human, &expect!["leaf 8: alice is one of the last two who count, and was removed"]);
+}
+
+#[test]
+fn passkeys_go_and_come_one_by_one() {
+    let not_their_last = |story: &mut Story| {
+        story.ask("bob", "bob");
+        story.enrol_more("bob", "other", "bob");
+        story.confirm_passkey("bob", ("other", &[]), "alice");
+        story.remove_passkey("carol", "carol", "alice");
+        story.remove_passkey("bob", "bob", "alice");
+        approved_by(story, "other", "bob");
+        let signed = story.sign_by("other", "bob", Decision::AddPasskey);
+        story.write(What::PasskeyAsked { person: person("bob"), by: person("bob"), signed });
+    };
+    check(not_their_last, &expect![[""]]);
+    // What a stolen passkey began is not enrolled once it was removed.
+    let begun = |story: &mut Story| {
+        story.ask("bob", "bob");
+        story.remove_passkey("bob", "bob", "alice");
+        story.enrol_more("bob", "other", "bob");
+    };
+    check(begun, &expect!["leaf 8: bob was not invited by bob"]);
+    let recovered = |story: &mut Story| {
+        story.remove_passkey("bob", "bob", "alice");
+        story.ask("bob", "carol");
+        story.enrol_more("bob", "new", "carol");
+        story.confirm_passkey("bob", ("new", &[]), "alice");
+        story.remove_passkey("carol", "carol", "alice");
+        story.invite("dave", "alice");
+        story.enrol("dave", Some("alice"), false);
+        let credential = story.people["dave"].public().digest();
+        let what = Decision::Confirm { person: person("dave"), credential };
+        let signed = story.sign_by("new", "bob", what);
+        story.write(What::Confirmed { person: person("dave"), by: person("bob"), signed });
+    };
+    check(recovered, &expect![""]);
+}
+
 #[test]
 fn ssh_keys_enter_by_the_rules() {
     let bob = || Signer::ed25519("bob's key");

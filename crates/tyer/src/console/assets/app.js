@@ -104,6 +104,7 @@ async function enrol(button) {
       challenge: bytes(begun.challenge),
       rp: { id: begun.rp_id, name: "Tyer" },
       user: { id: bytes(begun.user_id), name: begun.person, displayName: begun.person },
+      excludeCredentials: begun.exclude.map((id) => ({ type: "public-key", id: bytes(id) })),
       pubKeyCredParams: [-7, -8, -257].map((alg) => ({ type: "public-key", alg })),
       authenticatorSelection: { residentKey: "required", userVerification: "required" },
       attestation: "none",
@@ -116,6 +117,13 @@ async function enrol(button) {
     attestation_object: text(credential.response.attestationObject),
   });
   button.hidden = true;
+  const made = person.passkey_list[person.passkey_list.length - 1];
+  const digits = made.digest.slice(0, 16).match(/.{4}/g).join(" ");
+  if (made.asked_by) {
+    say("Enrolled. Tell somebody other than " + made.asked_by + " these digits, who has to confirm it: " + digits
+      + ". You can sign in with it then.");
+    return;
+  }
   say(person.counts
     ? "Enrolled. Your word counts. You can sign in now."
     : "Enrolled. Somebody other than your inviter has to confirm you. You can sign in now.");
@@ -228,6 +236,22 @@ async function link(form) {
   say(one + " and " + other + " are one human from now on.");
 }
 
+async function addPasskey() {
+  const done = await sign({ add_passkey: true });
+  await refresh();
+  lines($("added"), [["Link for your passkey", done.invited.url]]);
+  say("Open the link where the new passkey is to be. It works once, for 15 minutes.");
+}
+
+async function recover(form) {
+  const name = $("recover-name").value;
+  const done = await sign({ recover: name });
+  form.reset();
+  await refresh();
+  lines($("recovering"), [["Link for " + name, done.invited.url]]);
+  say("Hand over the link yourself; it works once, for 15 minutes. Somebody other than you confirms what is enrolled.");
+}
+
 async function addKey(form) {
   await sign({ add_key: new FormData(form).get("key") });
   form.reset();
@@ -262,6 +286,23 @@ const buttons = [
     await refresh();
     say("You removed a key of " + owner + ".");
   }],
+  ["#add-passkey", () => addPasskey()],
+  ["[data-confirm-passkey]", async (button) => {
+    const { confirmPasskey, owner } = button.dataset;
+    await sign({ confirm_passkey: confirmPasskey }, "", (statement) => {
+      if (statement.what.person !== owner) throw new Refused("The passkey is another person's. Look again.");
+    });
+    await refresh();
+    say("You confirmed a passkey of " + owner + ".");
+  }],
+  ["[data-remove-passkey]", async (button) => {
+    const { removePasskey, owner } = button.dataset;
+    if (!window.confirm("Remove this passkey of " + owner + " for ever? What it has approved and did not run is taken back, and "
+      + owner + " is signed out.")) return;
+    await sign({ remove_passkey: removePasskey });
+    await refresh();
+    say("You removed a passkey of " + owner + ".");
+  }],
   ["[data-configure]", async (button) => {
     const part = button.dataset.configure;
     await sign({ configure: part });
@@ -293,6 +334,7 @@ const forms = {
   "invite-form": invite,
   "link-form": link,
   "key-form": addKey,
+  "recover-form": recover,
 };
 
 document.addEventListener("submit", (event) => {

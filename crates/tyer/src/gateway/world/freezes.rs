@@ -65,6 +65,13 @@ impl Freezes {
         self.all.iter().find(|it| it.freeze == *freeze)
     }
 
+    /// Drops the statements to end one early that count no more.
+    pub(crate) fn forget(&mut self, lost: impl Fn(&Signed) -> bool) {
+        for started in self.all.iter_mut().filter(|it| !it.is_ended) {
+            started.signed.retain(|signed| !lost(signed));
+        }
+    }
+
     /// The one of that id, if it holds.
     pub(crate) fn find(&self, id: &FreezeId, now: Timestamp) -> Option<&Started> {
         self.holding(now).find(|it| it.freeze.id == *id)

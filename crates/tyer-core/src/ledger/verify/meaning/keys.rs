@@ -1,0 +1,157 @@
+//! Leaves about people and their keys: who may count, and by which key.
+
+use super::{Claim, Meaning, Place};
+use crate::assertion;
+use crate::intent::PersonId;
+use crate::record::What;
+use crate::sshsig;
+use crate::statement::{Decision, Signed};
+
+impl Meaning {
+    pub(super) fn person(&mut self, place: &Place<'_>, what: &What) -> Result<(), String> {
+        match what {
+            What::Enrolled { person, key, invited_by, signed, counts } => {
+                if let Err(why) = assertion::check_key(key) {
+                    return Err(format!("the passkey of {person}: {why}"));
+                }
+                // Checked against the key in the leaf itself, before that key can count. An unproven
+                // passkey is not taken, so nothing that it signs later counts.
+                if let Some(signed) = signed {
+                    let decision = Decision::Enrol { person: person.clone() };
+                    self.verify(place, &Claim { person, signed, decision, by: place.at }, key)?;
+                }
+                self.people.enrol(person, key, invited_by.as_ref(), *counts)
+            }
+            What::Invited { person, by, signed } => {
+                let decision = Decision::Invite { person: person.clone() };
+                self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
+                self.people.invite(person, by);
+                Ok(())
+            }
+            What::Confirmed { person, by, signed } => self.confirmed(place, person, by, signed),
+            What::Linked { person, other, by, signed } => {
+                let decision = Decision::Link { person: person.clone(), other: other.clone() };
+                self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
+                if person == other || !self.people.knows(person) || !self.people.knows(other) {
+                    return Err(format!("{person} and {other} are not two people"));
+                }
+                self.people.link(person, other);
+                Ok(())
+            }
+            What::KeyAdded { .. } | What::KeyConfirmed { .. } | What::KeyRemoved { .. } => {
+                self.ssh_key(place, what)
+            }
+            What::PasskeyAsked { .. } | What::PasskeyConfirmed { .. } | What::PasskeyRemoved { .. } => {
+                self.passkey(place, what)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn ssh_key(&mut self, place: &Place<'_>, what: &What) -> Result<(), String> {
+        match what {
+            What::KeyAdded { person, key, signed } => {
+                sshsig::check_key(key).map_err(|why| format!("the SSH key of {person}: {why}"))?;
+                let decision = Decision::AddKey { key: key.ssh.clone() };
+                self.counted(place, &Claim { person, signed, decision, by: place.at })?;
+                self.people.add_key(person, key)
+            }
+            What::KeyConfirmed { person, by, signed } => {
+                let Decision::ConfirmKey { key, .. } = signed.statement.what else {
+                    return Err(format!("{by} signed another decision"));
+                };
+                if self.people.among().are_one(by, person) {
+                    return Err(format!("{by} confirmed a key of their own"));
+                }
+                if !self.people.key_waits(person, key) {
+                    return Err(format!("{person} has no such SSH key that waits for confirmation"));
+                }
+                let decision = Decision::ConfirmKey { person: person.clone(), key };
+                self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
+                self.people.confirm_key(person, key);
+                Ok(())
+            }
+            What::KeyRemoved { person, by, signed } => {
+                let Decision::RemoveKey { key, .. } = signed.statement.what else {
+                    return Err(format!("{by} signed another decision"));
+                };
+                let decision = Decision::RemoveKey { person: person.clone(), key };
+                self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
+                let removed = self.people.remove_key(person, key);
+                removed.then_some(()).ok_or_else(|| format!("{person} has no such SSH key"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn passkey(&mut self, place: &Place<'_>, what: &What) -> Result<(), String> {
+        match what {
+            What::PasskeyAsked { person, by, signed } => {
+                let decision = if person == by {
+                    Decision::AddPasskey
+                } else {
+                    Decision::Recover { person: person.clone() }
+                };
+                self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
+                self.people.ask(person, by)
+            }
+            What::PasskeyConfirmed { person, by, signed } => {
+                let decision = signed.statement.what.clone();
+                let Decision::ConfirmPasskey { person: named, key, replaces } = &decision else {
+                    return Err(format!("{by} signed another decision"));
+                };
+                if named != person {
+                    return Err(format!("{by} confirmed a passkey of {named}, not of {person}"));
+                }
+                self.people.may_confirm((person, *key), by, replaces)?;
+                let key = *key;
+                self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
+                self.people.confirm_passkey(person, key, by);
+                Ok(())
+            }
+            What::PasskeyRemoved { person, by, signed } => {
+                let Decision::RemovePasskey { key, .. } = signed.statement.what else {
+                    return Err(format!("{by} signed another decision"));
+                };
+                let decision = Decision::RemovePasskey { person: person.clone(), key };
+                self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
+                self.people.remove_passkey(person, key)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn confirmed(
+        &mut self,
+        place: &Place<'_>,
+        person: &PersonId,
+        by: &PersonId,
+        signed: &Signed,
+    ) -> Result<(), String> {
+        let Decision::Confirm { credential, .. } = signed.statement.what else {
+            return Err(format!("{by} signed another decision"));
+        };
+        let among = self.people.among();
+        if among.are_one(by, person) {
+            return Err(format!("{by} confirmed themself"));
+        }
+        match self.people.inviter(person, credential) {
+            Some(inviter) if among.are_one(by, inviter) => {
+                return Err(format!("{by} invited {person} and cannot also confirm them"));
+            }
+            Some(_) => {}
+            // Whoever counts already may have others stand behind them, too.
+            None if !self.people.is_confirmed(person, credential) => {
+                return Err(format!("{person} has no such passkey that waits for confirmation"));
+            }
+            None if self.people.has_confirmed(by, person) => {
+                return Err(format!("{by} confirmed {person} before"));
+            }
+            None => {}
+        }
+        let decision = Decision::Confirm { person: person.clone(), credential };
+        self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
+        self.people.confirm(person, by, credential);
+        Ok(())
+    }
+}
