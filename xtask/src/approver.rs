@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
 
-use crate::authenticator::{Authenticator, AuthenticatorError};
+use crate::authenticator::{Authenticator, AuthenticatorError, Maker};
 use crate::http::{Answer, Http, HttpError};
 
 /// Somebody who enrols, signs in and decides.
@@ -46,6 +46,19 @@ impl Approver {
     /// # Errors
     /// When the console refuses.
     pub async fn enrol_only(name: &str, token: &str, console: u16) -> Result<Self, ApproverError> {
+        Self::enrol_by(name, token, console, None).await
+    }
+
+    /// As [`Approver::enrol_only`]; the authenticator's maker, if any, attests to it.
+    ///
+    /// # Errors
+    /// When the console refuses.
+    pub async fn enrol_by(
+        name: &str,
+        token: &str,
+        console: u16,
+        maker: Option<&Maker<'_>>,
+    ) -> Result<Self, ApproverError> {
         let mut approver = Self {
             name: name.to_owned(),
             authenticator: Authenticator::new()?,
@@ -55,7 +68,11 @@ impl Approver {
             approver.http.post(&format!("/api/v1/enrolments/{token}/begin"), &json!({})).await?;
         let begun = accepted("begin of the enrolment", begun)?;
         let (nonce, challenge) = to_sign(&begun);
-        let made = approver.authenticator.register("localhost", &approver.http.origin(), &challenge)?;
+        let made = approver.authenticator.register_by(
+            ("localhost", &approver.http.origin()),
+            &challenge,
+            maker,
+        )?;
         let body = json!({
             "nonce": nonce,
             "client_data": made.client_data_json,

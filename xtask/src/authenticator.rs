@@ -19,6 +19,9 @@ const USER_VERIFIED: u8 = 0x04;
 const CREDENTIAL_ATTACHED: u8 = 0x40;
 const CREDENTIAL_ID_BYTES: usize = 32;
 
+/// What a maker says of a registration: its certificates, the leaf first, and the leaf's ES256 signature over the bytes.
+pub type Maker<'a> = dyn Fn(&[u8]) -> (Vec<Vec<u8>>, Vec<u8>) + 'a;
+
 /// One credential: an ES256 key, its id and its signature counter.
 #[derive(Debug)]
 pub struct Authenticator {
@@ -98,19 +101,47 @@ impl Authenticator {
         origin: &str,
         challenge: &[u8],
     ) -> Result<Registration, AuthenticatorError> {
+        self.register_by((rp_id, origin), challenge, None)
+    }
+
+    /// As [`Authenticator::register`]; its maker, if any, attests to it.
+    ///
+    /// # Errors
+    /// When the attestation object cannot be written.
+    pub fn register_by(
+        &self,
+        (rp_id, origin): (&str, &str),
+        challenge: &[u8],
+        maker: Option<&Maker<'_>>,
+    ) -> Result<Registration, AuthenticatorError> {
         let mut authenticator = self.authenticator_bytes(rp_id, CREDENTIAL_ATTACHED);
         authenticator.extend_from_slice(&[0; 16]); // the AAGUID of no model
         authenticator.extend_from_slice(&[0, 32]); // the length of the id, big endian
         authenticator.extend_from_slice(&self.id);
         authenticator.extend(cbor(&self.cose_key())?);
+        let client = client_json("webauthn.create", origin, challenge);
+        let (format, said) = match maker {
+            None => ("none", Vec::new()),
+            Some(maker) => {
+                let hash = digest(&SHA256, client.as_bytes());
+                let (chain, signature) = maker(&[&authenticator, hash.as_ref()].concat());
+                let chain = chain.into_iter().map(Value::Bytes).collect();
+                let said = vec![
+                    (Value::from("alg"), Value::from(-7)),
+                    (Value::from("sig"), Value::Bytes(signature)),
+                    (Value::from("x5c"), Value::Array(chain)),
+                ];
+                ("packed", said)
+            }
+        };
         let object = Value::Map(vec![
-            (Value::from("fmt"), Value::from("none")),
-            (Value::from("attStmt"), Value::Map(Vec::new())),
+            (Value::from("fmt"), Value::from(format)),
+            (Value::from("attStmt"), Value::Map(said)),
             (Value::from("authData"), Value::Bytes(authenticator)),
         ]);
         Ok(Registration {
             id: self.id(),
-            client_data_json: BASE64URL.encode(client_json("webauthn.create", origin, challenge)),
+            client_data_json: BASE64URL.encode(client),
             attestation_object: BASE64URL.encode(cbor(&object)?),
         })
     }

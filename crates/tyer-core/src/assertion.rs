@@ -4,6 +4,7 @@
 //! Stricter where it can be: user verification is always required, other origins and frames never
 //! allowed. Signature counters are not looked at, because synchronised passkeys always say zero.
 
+pub mod attestation;
 mod cose;
 mod documents;
 

@@ -1,8 +1,8 @@
 //! By what kind of key somebody signed, and that they did: one place for all kinds of keys.
 //!
 //! What a key's type says of itself proves nothing: an `sk-` key can be made in software as any other. Only an
-//! attestation to a root that the operator trusts would make a key a hardware key; none is verified yet, so
-//! nothing reaches [`Assurance::Hardware`].
+//! attestation to a root that the operator trusts makes a passkey a hardware key (see
+//! [`crate::assertion::attestation`]); none of SSH keys is verified.
 
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +71,11 @@ impl Assurance {
 /// How much a key proves. A key that is none of the known kinds proves the least.
 #[must_use]
 pub fn of_key(key: &PublicKey) -> Assurance {
-    if key.ssh.is_empty() { Assurance::Passkey } else { sshsig::assurance(key) }
+    match (key.ssh.is_empty(), key.attested) {
+        (true, Some(_)) => Assurance::Hardware,
+        (true, None) => Assurance::Passkey,
+        (false, _) => sshsig::assurance(key),
+    }
 }
 
 /// Checks that a statement was signed with that key, at that console. Says nothing about when.

@@ -43,6 +43,10 @@ pub const WAITED_S_MAX: u32 = 12 * 60 * 60;
 
 /// Passkeys of one person that were not removed.
 pub const PASSKEYS_MAX: usize = 16;
+/// Root certificates of makers of authenticators.
+pub const ATTESTATION_ROOTS_MAX: usize = 64;
+/// Certificates of one attestation.
+pub const ATTESTATION_CHAIN_MAX: usize = 4;
 /// Humans who go on counting, whatever passkey is removed.
 pub const COUNTING_MIN: usize = 2;
 /// SSH keys of one person.

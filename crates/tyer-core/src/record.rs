@@ -6,18 +6,20 @@
 //! point numbers (RFC 8785 restricted to what leaves contain).
 
 mod canonical;
+mod key;
 
 pub use canonical::canonical;
 
 use serde::{Deserialize, Serialize};
 
+use crate::assertion::Registration;
 use crate::facts::{Card, Facts};
 use crate::freeze::Freeze;
 use crate::intent::{
     Act, Digest, Environment, FreezeId, HoldId, Narrowing, PersonId, Principal, SessionId, Timestamp,
     Upstream,
 };
-use crate::statement::Signed;
+use crate::statement::{Signed, Statement};
 use crate::verdict::{Basis, LeafIndex, Needs, Outcome, Reason};
 
 /// The version of the form that this program writes and reads.
@@ -46,6 +48,9 @@ pub struct PublicKey {
     /// The SSH key, as OpenSSH writes it, without a comment; absent if it is a passkey.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub ssh: String,
+    /// The root certificate (SHA-256) of the maker who attests to the passkey's hardware; absent if nobody trusted does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attested: Option<Digest>,
 }
 
 /// An approval inside an execution leaf: who, with the signature and the key that verifies it.
@@ -86,6 +91,19 @@ pub enum What {
         signed: Option<Signed>,
         /// Whether they count from now on.
         counts: bool,
+    },
+    /// A maker whom the operator trusts attests to the passkey that the next leaf enrols.
+    Attested {
+        /// Whose.
+        person: PersonId,
+        /// The passkey's digest.
+        key: Digest,
+        /// The root certificate that the attestation leads to (SHA-256).
+        root: Digest,
+        /// What the registration was made over.
+        statement: Statement,
+        /// The registration itself, as the browser returned it.
+        registration: Registration,
     },
     /// Somebody was invited.
     Invited {
@@ -377,24 +395,6 @@ pub struct CardRecord {
     pub taken: Timestamp,
 }
 
-impl PublicKey {
-    /// A passkey's: its credential id and COSE key, both base64url.
-    #[must_use]
-    pub fn passkey(credential: impl Into<String>, cose: impl Into<String>) -> Self {
-        Self { credential: credential.into(), cose: cose.into(), ssh: String::new() }
-    }
-
-    /// What a confirmer signs for: the digest over credential id and key, so that neither can be
-    /// exchanged under the other.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        if !self.ssh.is_empty() {
-            return Digest::of_parts(&[b"tyer/ssh-key/v1", self.ssh.as_bytes()]);
-        }
-        Digest::of_parts(&[b"tyer/credential/v1", self.credential.as_bytes(), self.cose.as_bytes()])
-    }
-}
-
 impl What {
     /// The word of the kind, as in the leaf.
     #[must_use]
@@ -402,6 +402,7 @@ impl What {
         match self {
             Self::Founded { .. } => "founded",
             Self::Enrolled { .. } => "enrolled",
+            Self::Attested { .. } => "attested",
             Self::Invited { .. } => "invited",
             Self::Confirmed { .. } => "confirmed",
             Self::Linked { .. } => "linked",

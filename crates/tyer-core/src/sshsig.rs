@@ -88,6 +88,7 @@ pub fn read_key(text: &str) -> Result<PublicKey, SshError> {
         credential: fingerprint(key.key_data()),
         cose: String::new(),
         ssh: bare.to_openssh().map_err(|_| KEY)?.trim_end().to_owned(),
+        attested: None,
     })
 }
 

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use tyer_core::assertion::attestation::Roots;
 use tyer_core::ledger::checkpoint::CheckpointError;
 use tyer_core::ledger::verify::{Audit, Report};
 
@@ -57,9 +58,17 @@ impl LedgerCopy {
 
     /// Judges every leaf against the latest checkpoint, and the whole against older checkpoints that were
     /// kept elsewhere.
-    pub(crate) fn audit(&self, key: Option<&str>, older: &[String]) -> Result<Report, AuditError> {
+    pub(crate) fn audit(
+        &self,
+        key: Option<&str>,
+        older: &[String],
+        roots: Option<Roots>,
+    ) -> Result<Report, AuditError> {
         let key = key.or(self.own_key()).ok_or(AuditError::NoKey)?;
         let mut audit = Audit::new(key)?;
+        if let Some(roots) = roots {
+            audit = audit.trusting(roots);
+        }
         let mut next = 0;
         loop {
             let leaves = self.store.leaves(next, LEAVES_AT_ONCE)?;

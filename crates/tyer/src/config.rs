@@ -5,6 +5,7 @@
 //! configuration files and of the environment.
 
 mod agents;
+pub(crate) mod attestation;
 mod freezes;
 mod limits;
 mod power;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tyer_core::assertion::RelyingParty;
+use tyer_core::assertion::attestation::Roots;
 use tyer_core::freeze::Calendar;
 use tyer_core::hold::Lifetimes;
 use tyer_core::intent::{Digest, Environment, PersonId, Upstream};
@@ -23,6 +25,7 @@ use tyer_core::policy::{Policies, Preset, Source};
 use tyer_core::record::canonical;
 
 use self::agents::RawAgent;
+use self::attestation::{ATTESTATION, RawAttestation};
 use self::freezes::RawFreeze;
 pub(crate) use self::freezes::{PART as FREEZES_PART, no_freezes, scope};
 pub(crate) use self::limits::Limits;
@@ -45,9 +48,11 @@ pub(crate) struct Config {
     pub(crate) upstreams: BTreeMap<Upstream, UpstreamConfig>,
     /// The people who own each agent, and so control its sessions.
     pub(crate) agents: BTreeMap<String, BTreeSet<PersonId>>,
+    /// The makers of authenticators whose attestations count.
+    pub(crate) roots: Roots,
     pub(crate) calendar: Calendar,
     /// The digest of each security part of the file: `console`, `policy`, `upstream NAME`, `agent NAME`, and
-    /// `freezes` if there are any.
+    /// `freezes` and `attestation` if there are any.
     pub(crate) parts: BTreeMap<String, Digest>,
 }
 
@@ -155,6 +160,7 @@ struct RawConfig {
     agent: BTreeMap<String, RawAgent>,
     #[serde(default)]
     freeze: Vec<RawFreeze>,
+    attestation: Option<RawAttestation>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -267,6 +273,12 @@ impl Config {
         parts.insert("console".to_owned(), part_digest(&raw.console));
         let policies = load_policies(data, path, &raw.policy)?;
         parts.insert("policy".to_owned(), policies.hash());
+        let mut roots = Roots::default();
+        if let Some(raw) = &raw.attestation {
+            let (read, digest) = raw.load(data)?;
+            parts.insert(ATTESTATION.to_owned(), digest);
+            roots = read;
+        }
         let mut upstreams = BTreeMap::new();
         for (name, upstream) in raw.upstream {
             parts.insert(format!("upstream {name}"), part_digest(&upstream));
@@ -289,6 +301,7 @@ impl Config {
             limits: limits::limits(path, &raw.limits)?,
             upstreams,
             agents,
+            roots,
             parts,
         })
     }

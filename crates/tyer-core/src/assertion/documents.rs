@@ -56,6 +56,8 @@ pub(super) struct AuthenticatorData<'a> {
 /// The new credential in the authenticator data of a registration.
 #[derive(Debug)]
 pub(super) struct Attested<'a> {
+    /// The model of the authenticator (AAGUID), as it says itself.
+    pub(super) model: &'a [u8; 16],
     pub(super) credential: &'a [u8],
     pub(super) cose: &'a [u8],
 }
@@ -95,7 +97,7 @@ impl<'a> AuthenticatorData<'a> {
 
 impl<'a> Attested<'a> {
     fn read(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), AssertionError> {
-        let (_model, rest) = bytes.split_first_chunk::<16>().ok_or(MALFORMED)?;
+        let (model, rest) = bytes.split_first_chunk::<16>().ok_or(MALFORMED)?;
         let (length, rest) = rest.split_first_chunk::<2>().ok_or(MALFORMED)?;
         let length = usize::from(u16::from_be_bytes(*length));
         if length == 0 || length > CREDENTIAL_ID_BYTES_MAX {
@@ -104,7 +106,7 @@ impl<'a> Attested<'a> {
         let (credential, key) = rest.split_at_checked(length).ok_or(MALFORMED)?;
         let after = Key::skip(key)?;
         let cose = key.get(..key.len() - after.len()).ok_or(MALFORMED)?;
-        Ok((Self { credential, cose }, after))
+        Ok((Self { model, credential, cose }, after))
     }
 }
 

@@ -21,6 +21,7 @@ use std::fmt;
 
 use super::checkpoint::{Checkpoint, CheckpointError, VerifierKey};
 use super::{Hash, append, root};
+use crate::assertion::attestation::Roots;
 use crate::intent::Digest;
 use crate::record::{Record, What};
 use meaning::{Meaning, Place};
@@ -61,6 +62,8 @@ pub struct Report {
     pub kinds: BTreeMap<&'static str, u64>,
     /// How many signatures of people were verified.
     pub signatures: u64,
+    /// Leaves that say who made a passkey's hardware and were not checked down to a trusted root, since none was named.
+    pub unchecked: Vec<u64>,
     /// Cleared requests whose outcome is not recorded: still running, or their record is missing.
     pub unsettled: Vec<u64>,
 }
@@ -104,6 +107,13 @@ impl Audit {
         })
     }
 
+    /// Has attestations of passkeys checked down to these roots.
+    #[must_use]
+    pub fn trusting(mut self, roots: Roots) -> Self {
+        self.meaning.trust(roots);
+        self
+    }
+
     /// Takes the next leaf. `index` is where the copy says that it stands.
     #[must_use]
     pub fn leaf(mut self, index: u64, leaf: &[u8]) -> Self {
@@ -145,6 +155,7 @@ impl Audit {
             proves,
             kinds: self.kinds,
             signatures: self.meaning.signatures(),
+            unchecked: self.meaning.unchecked().to_vec(),
             unsettled: self.meaning.unsettled(),
         }
     }

@@ -192,6 +192,7 @@ fn ssh_key() -> PublicKey {
         credential: "SHA256:a2V5".into(),
         cose: String::new(),
         ssh: "ssh-ed25519 AAAAC3Nz".into(),
+        attested: None,
     }
 }
 
@@ -203,6 +204,36 @@ fn signed_by_ssh(what: Decision) -> Signed {
         client_data: String::new(),
         signature: "U1NIU0lH".into(),
     }
+}
+
+#[test]
+fn attested_passkeys() {
+    let attested = What::Attested {
+        person: person("bob"),
+        key: key().digest(),
+        root: Digest([3; 32]),
+        statement: statement(Decision::Enrol { person: person("bob") }),
+        registration: Registration { client_data: "Yw".into(), attestation_object: "YQ".into() },
+    };
+    check(
+        attested,
+        &expect![[
+            r#"{"at":1767268800000,"key":"d1dc782160c375d99ce9eecafdffd7912b282ff1c89c79af319381f0c2072808","kind":"attested","person":"bob","registration":{"attestation_object":"YQ","client_data":"Yw"},"root":"0303030303030303030303030303030303030303030303030303030303030303","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"enrol","person":"bob"}},"v":1}"#
+        ]],
+    );
+    let enrolled = What::Enrolled {
+        person: person("bob"),
+        key: PublicKey { attested: Some(Digest([3; 32])), ..key() },
+        invited_by: None,
+        signed: None,
+        counts: true,
+    };
+    check(
+        enrolled,
+        &expect![[
+            r#"{"at":1767268800000,"counts":true,"invited_by":null,"key":{"attested":"0303030303030303030303030303030303030303030303030303030303030303","cose":"Y29zZQ","credential":"Y3JlZA"},"kind":"enrolled","person":"bob","signed":null,"v":1}"#
+        ]],
+    );
 }
 
 #[test]

@@ -291,6 +291,8 @@ pub(crate) struct EnrolmentBody {
     pub(crate) person: String,
     /// Opaque to the authenticator; base64url.
     pub(crate) user_id: String,
+    /// `direct` if makers' attestations are wanted, else `none`.
+    pub(crate) attestation: &'static str,
     /// Credential ids of the person's other passkeys, which are not to be made anew.
     pub(crate) exclude: Vec<String>,
     #[serde(flatten)]

@@ -199,7 +199,8 @@ pub(super) async fn begin_enrolment(
     let exclude = credentials(&site, &PersonId::new(person.clone())).await;
     let statement =
         StatementBody::of(&statement, Vec::new(), site.gateway.config.console.relying_party.id());
-    Ok(Json(EnrolmentBody { person, user_id, exclude, statement }))
+    let attestation = if site.gateway.config.roots.is_empty() { "none" } else { "direct" };
+    Ok(Json(EnrolmentBody { person, user_id, attestation, exclude, statement }))
 }
 
 /// Ends an enrolment with the new passkey.

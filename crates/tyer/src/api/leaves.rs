@@ -33,7 +33,8 @@ pub(crate) fn leaf_body(index: LeafIndex, leaf: &[u8]) -> LeafBody {
 pub(crate) fn words(what: &What) -> String {
     match what {
         What::Founded { origin } => format!("the ledger {origin} begins"),
-        What::Enrolled { .. }
+        What::Attested { .. }
+        | What::Enrolled { .. }
         | What::Invited { .. }
         | What::Confirmed { .. }
         | What::Linked { .. }
@@ -133,6 +134,9 @@ fn key_words(what: &What) -> String {
 
 fn of_people(what: &What) -> String {
     match what {
+        What::Attested { person, root, .. } => {
+            format!("a maker attests to the passkey of {person}, by the root {root}")
+        }
         What::Enrolled { person, counts: true, .. } => {
             format!("{person} enrolled a passkey and counts")
         }

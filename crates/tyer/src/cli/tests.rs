@@ -292,7 +292,9 @@ fn verification_finds_what_was_done_to_the_ledger() {
         let verify = |path: &Path| {
             let store = Some(path.to_owned());
             let call = Call { data: data.clone(), json: false };
-            verify::Verify { store, older: Vec::new(), key: None }.run(&call).expect("verified")
+            verify::Verify { store, older: Vec::new(), key: None, attestation_roots: None }
+                .run(&call)
+                .expect("verified")
         };
         assert_eq!(verify(&copy), Exit::Done, "the copy before it is {what}");
         tamper(&Connection::open(&to).expect("the copy"));

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
+use tyer_core::assertion::attestation::Roots;
 use tyer_core::ledger::verify::{Proves, Report};
 
 use super::call::Call;
@@ -24,6 +25,9 @@ pub(super) struct Verify {
     /// The ledger's verifier key, or a file with it [default: the one that lies beside the copy]
     #[arg(long, value_name = "VKEY")]
     pub(super) key: Option<String>,
+    /// Root certificates, PEM, of makers down to whom attestations of passkeys are checked
+    #[arg(long, value_name = "FILE")]
+    pub(super) attestation_roots: Option<PathBuf>,
 }
 
 impl Verify {
@@ -31,7 +35,8 @@ impl Verify {
         let copy = open(call, self.store.as_deref())?;
         let older = self.older.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
         let key = self.key.as_ref().map(|key| key_or_file(key)).transpose()?;
-        let report = copy.audit(key.as_deref(), &older).map_err(|error| failed(&error))?;
+        let roots = self.attestation_roots.as_deref().map(roots).transpose()?;
+        let report = copy.audit(key.as_deref(), &older, roots).map_err(|error| failed(&error))?;
         if call.json {
             print::json(&document(&report))?;
         } else {
@@ -77,6 +82,11 @@ fn failed(error: &AuditError) -> Failure {
     Failure::failed(error.to_string(), next)
 }
 
+fn roots(file: &Path) -> Result<Roots, Failure> {
+    Roots::of_pem(read(file)?.as_bytes())
+        .map_err(|error| Failure::failed(format!("{}: {error}", file.display()), ""))
+}
+
 fn read(file: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(file)
         .map_err(|error| Failure::failed(format!("cannot read {}: {error}", file.display()), ""))
@@ -109,6 +119,7 @@ fn document(report: &Report) -> serde_json::Value {
         "extends_older": extends,
         "kinds": report.kinds,
         "signatures": report.signatures,
+        "unchecked_attestations": report.unchecked,
         "unsettled": report.unsettled,
     })
 }
@@ -116,6 +127,12 @@ fn document(report: &Report) -> serde_json::Value {
 fn tell(report: &Report) -> Result<(), Failure> {
     print::line(format!("{}: {} leaves, root {}", one_line(&report.origin), report.size, report.root))?;
     print::line(format!("{} signatures of people verified", report.signatures))?;
+    if !report.unchecked.is_empty() {
+        let leaves = report.unchecked.len();
+        print::note(format!(
+            "{leaves} attestations of passkeys were not checked; `--attestation-roots` names whom you trust"
+        ));
+    }
     for (kind, count) in &report.kinds {
         print::line(format!("  {count:>8} {kind}"))?;
     }

@@ -130,7 +130,7 @@ fn passkey(key: &PasskeyBody, person: &PersonBody, me: &str) -> Markup {
     html! {
         div data-passkey=(key.digest) {
             p {
-                "Passkey " code { (key.short()) }
+                "Passkey " code { (key.short()) } @if key.attested { ", hardware attested by its maker" }
                 @if let Some(by) = asker { ", in place of lost ones as " (Line(by)) " asked" }
                 @if let Some(by) = &key.removed_by { ", removed by " (Line(by)) ": it counts no more." }
                 @else if let Some(by) = &key.confirmed_by { ", confirmed by " (Line(by)) "." }

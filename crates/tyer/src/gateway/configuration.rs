@@ -9,6 +9,7 @@ use tyer_core::record::{Record, What};
 use tyer_core::statement::{Decision, Signed};
 
 use crate::clock;
+use crate::config::attestation::ATTESTATION;
 use crate::config::{FREEZES_PART, no_freezes};
 use crate::gateway::statements::Word;
 use crate::gateway::world::{PARTS, Part, Person, World};
@@ -135,7 +136,7 @@ impl Gateway {
         let own = format!("upstream {upstream}");
         let touches = |name: &str| {
             name == own
-                || ["console", "policy", FREEZES_PART].contains(&name)
+                || ["console", "policy", FREEZES_PART, ATTESTATION].contains(&name)
                 || name.starts_with(AGENT_PART)
         };
         let pending = parts.iter().filter(|(name, part)| touches(name) && part.pending.is_some());

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tyer_core::assurance;
 use tyer_core::facts::{Card, Facts};
 use tyer_core::hold::{Approval, Changed, Event, Hold, Next, State, StepError};
 use tyer_core::intent::{HoldId, Intent, PersonId, SessionId, Timestamp};
@@ -215,7 +214,7 @@ impl Gateway {
         let hold = self.answerable(world, &subject.hold, &person)?;
         let standing = self.standing_for(world, &hold, &person)?;
         let key = self.key_of(world, &person, &signed.credential);
-        let assurance = key.map(|key| assurance::of_key(&key));
+        let assurance = key.map(|key| self.assurance(&key));
         let assurance = assurance.ok_or_else(|| AnswerError::DoesNotCount(person.clone()))?;
         let approval =
             Approval { person: person.clone(), standing, at: now, comment, signed, assurance };

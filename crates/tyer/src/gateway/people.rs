@@ -3,7 +3,7 @@
 //! The first two are founders and count once enrolled. Everybody later is invited by a signed statement,
 //! enrols by the link, and counts only after somebody else than the inviter has confirmed them.
 
-use tyer_core::assertion::{self, Registration};
+use tyer_core::assertion::{self, Registration, attestation};
 use tyer_core::assurance;
 use tyer_core::intent::{Digest, PersonId, Timestamp};
 use tyer_core::limits::{ENROLMENT_MS, NAME_CHARS_MAX};
@@ -11,6 +11,7 @@ use tyer_core::record::{PublicKey, Record, What};
 use tyer_core::statement::{Decision, Statement};
 
 use crate::clock;
+use crate::config::attestation::ATTESTATION;
 use crate::gateway::statements::{DecisionError, Word, remember, take};
 use crate::gateway::world::{Link, Passkey, Person, World};
 use crate::gateway::{Gateway, News};
@@ -106,20 +107,49 @@ impl Gateway {
         if statement.what != (Decision::Enrol { person: person.id.clone() }) {
             return Err(DecisionError::Stale);
         }
-        let key = assertion::register(&self.config.console.relying_party, &statement, registration)
+        let mut key = assertion::register(&self.config.console.relying_party, &statement, registration)
             .map_err(|error| PeopleError::Registration(error.to_string()))?;
         let is_it = |other: &PublicKey| assurance::are_same(other, &key);
         if world.people.values().flat_map(Person::all_keys).any(is_it) {
             return Err(PeopleError::Registration("this passkey is enrolled already".to_owned()).into());
         }
-        Ok(self.enrol(&mut world, person, key, now).await?)
+        let made = (&statement, registration);
+        key.attested = self.attested(&world, made, now);
+        let leaf = key.attested.map(|root| What::Attested {
+            person: person.id.clone(),
+            key: key.digest(),
+            root,
+            statement: statement.clone(),
+            registration: registration.clone(),
+        });
+        let change = leaf.into_iter().map(|what| Record::new(now, what));
+        let change = change.fold(Change::default(), |change, record| change.leaf(&record));
+        Ok(self.enrol(&mut world, (person, key), change, now).await?)
+    }
+
+    /// The root of a maker who attests to a new passkey and is trusted, unless that changed and waits for people.
+    fn attested(
+        &self,
+        world: &World,
+        made: (&Statement, &Registration),
+        now: Timestamp,
+    ) -> Option<Digest> {
+        let pending = world.parts.get(ATTESTATION).is_some_and(|part| part.pending.is_some());
+        let roots = (!pending).then_some(&self.config.roots)?;
+        let attested = attestation::attest(&self.config.console.relying_party, made, roots, now);
+        if let Err(why) = &attested
+            && !roots.is_empty()
+        {
+            tracing::info!(person = %made.0.person, %why, "a passkey is no hardware key");
+        }
+        attested.ok()
     }
 
     async fn enrol(
         &self,
         world: &mut World,
-        mut person: Person,
-        key: PublicKey,
+        (mut person, key): (Person, PublicKey),
+        change: Change,
         now: Timestamp,
     ) -> Result<Person, PeopleError> {
         let asked_by = person.link.take().and_then(|link| link.asked_by);
@@ -132,7 +162,7 @@ impl Gateway {
             invited_by: asked_by.or_else(|| person.invited_by.clone()),
             signed: None,
         };
-        self.keep_person(world, &person, Change::default().leaf(&Record::new(now, what))).await?;
+        self.keep_person(world, &person, change.leaf(&Record::new(now, what))).await?;
         Ok(person)
     }
 

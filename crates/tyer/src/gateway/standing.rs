@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use tyer_core::assurance::Assurance;
+use tyer_core::assurance::{self, Assurance};
 use tyer_core::hold::{Hold, Standing, StepError};
 use tyer_core::intent::{HoldId, Intent, PersonId};
+use tyer_core::record::PublicKey;
 use tyer_core::verdict::Approvals;
 
 use super::Gateway;
 use super::holds::AnswerError;
-use super::world::World;
+use super::world::{Person, World};
 
 impl Gateway {
     /// In which standing a person would count for an intent.
@@ -74,8 +75,24 @@ impl Gateway {
                 None => humans.push((person, standing)),
             }
         }
-        // Whoever counts has a passkey, and no key of anybody's is attested.
-        let with = |possible: Approvals, (_, standing)| possible.with(standing, Assurance::Passkey);
+        // Whoever counts has a passkey; any of the human's names may have the best one.
+        let best = |person: &PersonId| {
+            let names = among.human(person);
+            let counting = world.counting().filter(|known| names.contains(&known.id));
+            counting.flat_map(Person::passkeys).map(|key| self.assurance(key)).max()
+        };
+        let with = |possible: Approvals, (person, standing): (&PersonId, Standing)| {
+            possible.with(standing, best(person).unwrap_or_default())
+        };
         humans.into_iter().fold(Approvals::default(), with)
+    }
+
+    /// How much a key proves here: an attestation is worth what its root is today.
+    pub(super) fn assurance(&self, key: &PublicKey) -> Assurance {
+        match (assurance::of_key(key), key.attested) {
+            (Assurance::Hardware, Some(root)) if self.config.roots.has(root) => Assurance::Hardware,
+            (Assurance::Hardware, _) => Assurance::Passkey,
+            (less, _) => less,
+        }
     }
 }

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod attestation;
+#[cfg(test)]
 mod bed;
 #[cfg(test)]
 mod beyond;
@@ -42,6 +44,7 @@ mod migrations;
 mod observe;
 #[cfg(test)]
 mod passkeys;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod powers;

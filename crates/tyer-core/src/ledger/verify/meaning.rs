@@ -12,6 +12,7 @@ use super::holds::Holds;
 use super::observed::{killed, only_reads};
 use super::people::People;
 use crate::assertion::RelyingParty;
+use crate::assertion::attestation::Roots;
 use crate::assurance;
 use crate::freeze::enders;
 use crate::intent::{Digest, FreezeId, HoldId, PersonId, Timestamp};
@@ -40,6 +41,12 @@ pub(super) struct Meaning {
     /// Where people sign, from the first statement.
     party: Option<RelyingParty>,
     people: People,
+    /// Which makers attest to which passkeys, by their digests.
+    attested: BTreeMap<Digest, Digest>,
+    /// Makers whom the auditor trusts, if attestations are to be checked down to them.
+    roots: Option<Roots>,
+    /// Leaves whose attestation was not, since nobody said whom to trust.
+    unchecked: Vec<u64>,
     holds: Holds,
     /// Cleared and not settled.
     running: BTreeMap<u64, Option<HoldId>>,
@@ -70,7 +77,8 @@ impl Meaning {
             What::Configured { part, digest, signed } => {
                 return self.configured(place, part, *digest, signed);
             }
-            What::Enrolled { .. }
+            What::Attested { .. }
+            | What::Enrolled { .. }
             | What::Invited { .. }
             | What::Confirmed { .. }
             | What::Linked { .. }
@@ -124,6 +132,16 @@ impl Meaning {
             | What::Refused { .. } => Ok(()),
         };
         result.err().into_iter().collect()
+    }
+
+    /// Has attestations checked down to these roots.
+    pub(super) fn trust(&mut self, roots: Roots) {
+        self.roots = Some(roots);
+    }
+
+    /// Leaves whose attestation was read and not checked down to a root.
+    pub(super) fn unchecked(&self) -> &[u64] {
+        &self.unchecked
     }
 
     /// How many signatures were verified.

@@ -408,6 +408,69 @@ fn passkeys_enter_by_the_rules() {
     check(other_credential, &expect!["leaf 8: dave has no such passkey that waits for confirmation"]);
 }
 
+#[test]
+fn hardware_is_attested_by_a_leaf() {
+    let claimed = |story: &mut Story| {
+        story.ask("bob", "bob");
+        let authenticator = Authenticator::eddsa("other");
+        let key = authenticator.public();
+        story.people.insert("other".into(), authenticator);
+        let key = crate::record::PublicKey { attested: Some(Digest([3; 32])), ..key };
+        let (person, invited_by) = (person("bob"), Some(person("bob")));
+        story.write(What::Enrolled { person, key, invited_by, signed: None, counts: false });
+        story.confirm_passkey("bob", ("other", &[]), "alice");
+    };
+    check(
+        claimed,
+        &expect![[r#"
+        leaf 7: no leaf shows who attests to the passkey of bob
+        leaf 8: bob has no further passkey that waits for confirmation"#]],
+    );
+    // Beside an approval, a key cannot say more of itself than where it was enrolled.
+    let beside_an_approval = |story: &mut Story| {
+        story.held_for("H-9", Needs { peers: 1, hardware: 1, ..Needs::default() });
+        let mut approval = story.approval("H-9", "bob", Owner);
+        approval.key.attested = Some(Digest([3; 32]));
+        story.write(What::Approved { hold: HoldId::new("H-9"), approval: approval.clone() });
+        story.clear(Some("H-9"), vec![approval]);
+    };
+    check(
+        beside_an_approval,
+        &expect![[r#"
+        leaf 7: the key beside the signature of bob is not the enrolled one
+        leaf 8: the key beside the signature of bob is not the enrolled one
+        leaf 8: it ran without the people that it needed (one person other than the controller, by a hardware key): what counts is 0 by peers, 0 of them owners"#]],
+    );
+    let enrol = |what: Decision, key: &'static str| {
+        move |story: &mut Story| {
+            let statement = story.statement("bob", what.clone());
+            let registration = Authenticator::eddsa("other").creation(&statement).registration();
+            let key = Authenticator::eddsa(key).public().digest();
+            let (person, root) = (person("bob"), Digest([3; 32]));
+            story.write(What::Attested { person, key, root, statement, registration });
+        }
+    };
+    let bob = || Decision::Enrol { person: person("bob") };
+    check(enrol(bob(), "other"), &expect![[""]]);
+    check(
+        enrol(bob(), "another"),
+        &expect!["leaf 6: the attestation of bob: it is for another passkey"],
+    );
+    check(
+        enrol(Decision::Enrol { person: person("carol") }, "other"),
+        &expect!["leaf 6: the attestation of bob: it is for another passkey"],
+    );
+    check(
+        enrol(Decision::SignIn, "other"),
+        &expect!["leaf 6: the attestation of bob: the statement is not about becoming a person"],
+    );
+    let twice = |story: &mut Story| {
+        enrol(bob(), "other")(story);
+        enrol(bob(), "other")(story);
+    };
+    check(twice, &expect!["leaf 7: the passkey of bob was attested to before"]);
+}
+
 /// Alice's session asks for what one peer may let through, and the person approves by that authenticator.
 fn approved_by(story: &mut Story, authenticator: &str, who: &str) -> crate::record::ApprovalRecord {
     story.held_for("H-9", Needs { peers: 1, ..Needs::default() });

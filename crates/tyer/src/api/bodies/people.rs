@@ -35,6 +35,8 @@ pub(crate) struct PasskeyBody {
     pub(crate) digest: String,
     /// Whether its signatures count if its owner's word does.
     pub(crate) counts: bool,
+    /// A maker whom the operator trusted then attests that it lives in hardware.
+    pub(crate) attested: bool,
     /// Who asked for it beside or in place of others; nobody for a person's first.
     pub(crate) asked_by: Option<String>,
     pub(crate) confirmed_by: Option<String>,
@@ -46,6 +48,7 @@ impl PasskeyBody {
         Self {
             digest: passkey.key.digest().to_string(),
             counts: passkey.counts(),
+            attested: passkey.key.attested.is_some(),
             asked_by: passkey.asked_by.as_ref().map(ToString::to_string),
             confirmed_by: passkey.confirmed_by.as_ref().map(ToString::to_string),
             removed_by: passkey.removed_by.as_ref().map(ToString::to_string),

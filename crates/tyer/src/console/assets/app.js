@@ -107,7 +107,7 @@ async function enrol(button) {
       excludeCredentials: begun.exclude.map((id) => ({ type: "public-key", id: bytes(id) })),
       pubKeyCredParams: [-7, -8, -257].map((alg) => ({ type: "public-key", alg })),
       authenticatorSelection: { residentKey: "required", userVerification: "required" },
-      attestation: "none",
+      attestation: begun.attestation,
       timeout: 120000,
     },
   });

@@ -1,8 +1,8 @@
 //! Leaves about people and their keys: who may count, and by which key.
 
-use super::{Claim, Meaning, Place};
-use crate::assertion;
-use crate::intent::PersonId;
+use super::{Claim, Meaning, Place, in_time};
+use crate::assertion::{self, attestation};
+use crate::intent::{Digest, PersonId};
 use crate::record::What;
 use crate::sshsig;
 use crate::statement::{Decision, Signed};
@@ -10,6 +10,11 @@ use crate::statement::{Decision, Signed};
 impl Meaning {
     pub(super) fn person(&mut self, place: &Place<'_>, what: &What) -> Result<(), String> {
         match what {
+            What::Attested { person, key, .. } => {
+                let root = self.attested(place, what)?;
+                let what = || format!("the passkey of {person} was attested to before");
+                self.attested.insert(*key, root).map_or(Ok(()), |_| Err(what()))
+            }
             What::Enrolled { person, key, invited_by, signed, counts } => {
                 if let Err(why) = assertion::check_key(key) {
                     return Err(format!("the passkey of {person}: {why}"));
@@ -19,6 +24,9 @@ impl Meaning {
                 if let Some(signed) = signed {
                     let decision = Decision::Enrol { person: person.clone() };
                     self.verify(place, &Claim { person, signed, decision, by: place.at }, key)?;
+                }
+                if key.attested.is_some() && self.attested.get(&key.digest()).copied() != key.attested {
+                    return Err(format!("no leaf shows who attests to the passkey of {person}"));
                 }
                 self.people.enrol(person, key, invited_by.as_ref(), *counts)
             }
@@ -45,6 +53,33 @@ impl Meaning {
                 self.passkey(place, what)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// The root that an attestation names, once it was checked.
+    fn attested(&mut self, place: &Place<'_>, what: &What) -> Result<Digest, String> {
+        let What::Attested { person, key, root, statement, registration } = what else {
+            return Err("it attests to nothing".to_owned());
+        };
+        let wrong = |why: &dyn std::fmt::Display| format!("the attestation of {person}: {why}");
+        let party = self.party(&statement.origin)?;
+        let made = assertion::register(&party, statement, registration).map_err(|why| wrong(&why))?;
+        if statement.what != (Decision::Enrol { person: person.clone() }) || made.digest() != *key {
+            return Err(wrong(&"it is for another passkey"));
+        }
+        in_time(place.at, statement.expires, || wrong(&"it was made after its statement had expired"))?;
+        if statement.size > place.index || place.tree.root(statement.size) != Some(statement.root) {
+            return Err(wrong(&"it was made on top of another ledger than this one"));
+        }
+        let Some(roots) = &self.roots else {
+            self.unchecked.push(place.index);
+            return Ok(*root);
+        };
+        let led = attestation::attest(&party, (statement, registration), roots, place.at);
+        match led {
+            Ok(led) if led == *root => Ok(led),
+            Ok(_) => Err(wrong(&"it leads to another root than it names")),
+            Err(why) => Err(wrong(&why)),
         }
     }
 
