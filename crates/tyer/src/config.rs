@@ -13,6 +13,7 @@ mod power;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -109,6 +110,8 @@ pub(crate) struct UpstreamConfig {
     pub(crate) mode: Mode,
     /// What Tyer's role there may be able to do beyond an ordinary role.
     pub(crate) allow_role_powers: BTreeSet<Power>,
+    /// Functions that are taken for reads, `schema.name`.
+    pub(crate) reads: Arc<BTreeSet<String>>,
     /// The question whose answer is when the last backup was made.
     pub(crate) backup: Option<String>,
 }
@@ -224,6 +227,8 @@ struct RawUpstream {
     mode: Mode,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     allow_role_powers: BTreeSet<Power>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    reads: BTreeSet<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     backup: Option<RawBackup>,
 }
@@ -449,6 +454,10 @@ fn upstream_config(
     if name.is_empty() || name.len() > tyer_core::limits::NAME_CHARS_MAX || !name.chars().all(plain) {
         return Err(refuse("", "names are letters, digits, `-` and `_`".to_owned()));
     }
+    let is_whole = |function: &&String| matches!(function.split('.').collect::<Vec<_>>().as_slice(), [schema, name] if !schema.is_empty() && !name.is_empty());
+    if let Some(function) = raw.reads.iter().find(|function| !is_whole(function)) {
+        return Err(refuse("reads", format!("`{function}` is not of the form schema.name")));
+    }
     let tls = upstream_tls(data, &raw).map_err(|(key, message)| refuse(key, message))?;
     let password = match raw.password {
         Reference::Env(variable) => std::env::var(&variable).map_err(|_| {
@@ -468,6 +477,7 @@ fn upstream_config(
         owners: raw.owners.into_iter().map(PersonId::new).collect(),
         mode: raw.mode,
         allow_role_powers: raw.allow_role_powers,
+        reads: Arc::new(raw.reads),
         backup: raw.backup.map(|backup| backup.query),
     })
 }
@@ -627,6 +637,11 @@ owners = ["alice"]
         check("{ file = \"password\" }", "{ env = \"TYER_NO_SUCH\" }", "TYER_NO_SUCH is not set");
         check("http://localhost:7780", "http://127.0.0.1:7780", "console.origin");
         check("http://localhost:7780", "http://tyer.example.com", "console.origin");
+        check(
+            "tls = \"disable\"",
+            "tls = \"disable\"\nreads = [\"full_name\"]",
+            "upstream.orders.reads",
+        );
         check("[upstream.orders]", "[policy]\npreset = \"yolo\"\n[upstream.orders]", "policy.preset");
     }
 }

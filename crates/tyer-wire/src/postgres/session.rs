@@ -29,7 +29,7 @@ mod transaction;
 mod understood;
 mod upstream;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tyer_core::ceilings::Measured;
@@ -387,6 +387,13 @@ impl Session {
             )),
             tag => Err(Fatal::Agent(tag)),
         }
+    }
+
+    /// The same session where the operator takes these functions for reads: `schema.name`.
+    #[must_use]
+    pub fn vouching(mut self, functions: Arc<BTreeSet<String>>) -> Self {
+        self.understood = self.understood.vouching(functions);
+        self
     }
 
     /// The open question is answered by yes, under that leaf: the bytes that may leave with it.

@@ -1,5 +1,6 @@
 //! What a proposed text would do: it is asked about like the one message of a connection that is its own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
@@ -69,6 +70,7 @@ fn relay(gateway: &Gateway, upstream: &Upstream, connected: &Connected) -> Sessi
     } else if connected.is_direct {
         relay = relay.enforcing();
     }
+    relay = relay.vouching(config.map(|config| Arc::clone(&config.reads)).unwrap_or_default());
     for (name, value) in &connected.parameters {
         relay.setting(name, value);
     }

@@ -141,6 +141,32 @@ async fn nor_does_a_cursor_that_is_kept_and_runs_at_the_commit() {
 }
 
 #[tokio::test]
+async fn functions_that_the_operator_vouches_for_are_reads_as_long_as_the_database_agrees() {
+    let upstream = "reads = [\"public.doubled\", \"public.writes\"]";
+    let mut bed = Bed::new(Shape { upstream, ..Shape::default() }).await;
+    let agent = traps(&mut bed).await;
+    bed.truth("CREATE FUNCTION doubled(int) RETURNS int LANGUAGE sql AS 'SELECT 2 * $1'");
+    assert_eq!(
+        ask(&agent, "SELECT public.doubled(id) FROM guarded WHERE false").await,
+        Ok(vec!["#0".to_owned()])
+    );
+    assert_eq!(
+        ask(&agent, "SELECT doubled(4)").await.unwrap_err().code,
+        "55000",
+        "which one, nobody knows"
+    );
+    // It does not read, whatever the operator thinks of it.
+    assert_eq!(ask(&agent, "SELECT public.writes()").await.unwrap_err().code, "25006");
+    assert_eq!((traces(&bed).as_str(), findings(&bed)), ("0", 1));
+    assert_eq!(
+        ask(&agent, "SELECT public.writes()").await.unwrap_err().code,
+        "55000",
+        "held from now on"
+    );
+    bed.verify();
+}
+
+#[tokio::test]
 async fn an_agent_sees_nothing_of_it() {
     let mut bed = Bed::new(Shape::default()).await;
     let agent = traps(&mut bed).await;

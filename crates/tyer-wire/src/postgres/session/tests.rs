@@ -409,7 +409,7 @@ fn bytes_that_are_no_utf8_have_identities_of_their_own() {
     };
     // All three are shown alike.
     let texts = [&b"selec '\xff'"[..], b"selec '\xfe'", "selec '\u{fffd}'".as_bytes()];
-    let digests: std::collections::BTreeSet<_> = texts.iter().map(|text| digest(text)).collect();
+    let digests: BTreeSet<_> = texts.iter().map(|text| digest(text)).collect();
     assert_eq!(digests.len(), texts.len());
     assert_eq!(digest(texts[0]), digest(texts[0]));
     let mut enforcing = session();

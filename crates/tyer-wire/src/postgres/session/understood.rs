@@ -3,12 +3,12 @@
 //! A text's understanding depends on nothing but the text, so remembering it decides nothing. One that holds
 //! for every text of an outline is remembered by that: many drivers put their values into the text.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
 use foldhash::quality::RandomState;
-use tyer_core::intent::{Act, Acts, Digest};
+use tyer_core::intent::{Act, Acts, Digest, Effect, Kind, Reversibility};
 use tyer_core::limits::UNDERSTOOD_BYTES_MAX;
 
 use super::kept::of_understanding;
@@ -32,9 +32,18 @@ pub struct Understood {
     bytes: usize,
     /// Texts, or their outlines, that the server has shown to be no reads.
     belied: HashSet<Digest>,
+    /// Functions that the operator takes for reads, by schema and name, whatever their arguments.
+    vouched: Arc<BTreeSet<String>>,
 }
 
 impl Understood {
+    /// The same where the operator takes these functions for reads: `schema.name`. A call that is not written so is
+    /// none of them.
+    #[must_use]
+    pub fn vouching(self, functions: Arc<BTreeSet<String>>) -> Self {
+        Self { vouched: functions, ..self }
+    }
+
     /// What the text would do.
     pub fn of(&mut self, sql: &str) -> Arc<Understanding> {
         let hash = self.recent.hash(sql);
@@ -55,7 +64,7 @@ impl Understood {
             return Arc::clone(known);
         }
         let (fresh, holds) = understand_outlined(sql, outline.as_ref());
-        let fresh = Arc::new(fresh);
+        let fresh = Arc::new(self.vouched(fresh));
         let bytes = sql.len() + of_understanding(&fresh);
         if bytes <= UNDERSTOOD_BYTES_MAX {
             self.make_room(bytes);
@@ -65,6 +74,36 @@ impl Understood {
             };
         }
         fresh
+    }
+
+    fn vouched(&self, understanding: Understanding) -> Understanding {
+        // A procedure may commit what was done before it: nobody vouches for CALL.
+        let is_vouched = |act: &Act| {
+            act.effect == Effect::Execute
+                && act.resource.kind == Kind::Function
+                && act.why.starts_with("runs the function ")
+                && self.vouched.contains(&act.resource.name)
+        };
+        if self.vouched.is_empty() || !understanding.acts.iter().any(is_vouched) {
+            return understanding;
+        }
+        let read = |act: &Act| match is_vouched(act) {
+            true => Act {
+                effect: Effect::Read,
+                reversibility: Reversibility::Reversible,
+                why: format!(
+                    "runs the function {}, which the operator takes for a read",
+                    act.resource.name
+                ),
+                ..act.clone()
+            },
+            false => act.clone(),
+        };
+        let mut acts = understanding.acts.iter().map(read);
+        match acts.next() {
+            Some(first) => Understanding { acts: Acts::new(first, acts), ..understanding },
+            None => understanding.clone(),
+        }
     }
 
     /// The server has shown that a text does not only read, and so does no text of its outline.
@@ -166,6 +205,28 @@ mod tests {
         assert!(!Arc::ptr_eq(&first, &understood.of("DROP TABLE t")), "forgotten");
         let long = format!("SELECT '{}'", "x".repeat(UNDERSTOOD_BYTES_MAX));
         assert!(!Arc::ptr_eq(&understood.of(&long), &understood.of(&long)), "too long to be kept");
+    }
+
+    #[test]
+    fn functions_that_the_operator_vouches_for_read() {
+        let listed = BTreeSet::from(["app.full_name".to_owned(), "pg_temp.f".to_owned()]);
+        let mut understood = Understood::default().vouching(Arc::new(listed));
+        let mut check = |sql: &str, expect: Effect| {
+            assert_eq!(understood.of(sql).acts.worst(), expect, "{sql}");
+            assert_eq!(understood.of(sql).is_enforceable(), expect == Effect::Read, "{sql}");
+        };
+        check("SELECT app.full_name(id) FROM people WHERE id = 1", Effect::Read);
+        check("SELECT \"app\".\"full_name\"(id) FROM people", Effect::Read);
+        check("SELECT full_name(id) FROM people", Effect::Execute);
+        check("SELECT \"App\".full_name(id) FROM people", Effect::Execute);
+        check("SELECT other.full_name(id) FROM people", Effect::Execute);
+        check("SELECT app.full_name(app.wipe(id)) FROM people", Effect::Execute);
+        check("DELETE FROM people WHERE app.full_name(id) = 'x'", Effect::Destroy);
+        check("CALL app.full_name(1)", Effect::Execute);
+        check(
+            "CREATE OR REPLACE FUNCTION app.full_name(int) RETURNS text LANGUAGE sql AS ''",
+            Effect::Replace,
+        );
     }
 
     #[test]

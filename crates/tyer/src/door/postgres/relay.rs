@@ -142,6 +142,7 @@ impl<'a> Relay<'a> {
         } else if upstream.is_direct {
             session = session.enforcing();
         }
+        session = session.vouching(config.map(|config| Arc::clone(&config.reads)).unwrap_or_default());
         for (name, value) in &upstream.parameters {
             session.setting(name, value);
         }

@@ -61,6 +61,7 @@ fn before(port: u16, password: &str, tls: UpstreamTls) -> Result<Upstreams, Stri
         owners: BTreeSet::new(),
         mode: Mode::Enforce,
         allow_role_powers: BTreeSet::new(),
+        reads: std::sync::Arc::default(),
         backup: None,
     };
     Upstreams::new(&BTreeMap::from([(name, config)])).map_err(|error| error.to_string())
