@@ -173,3 +173,20 @@ fn statements() {
         .with_type()
         .for_each(|conversation| statements::play(conversation, statements::Planted::Nothing));
 }
+
+/// Conversations that were found once.
+#[test]
+fn statements_that_were_found() {
+    use crate::statements::{Conversation, Event, Name, Planted, Text, play};
+    // A rollback that was not seen through may have ended the transaction: what stands behind it stands.
+    let rolled_back_unseen = vec![
+        Event::Query(Text::Begin),
+        Event::Query(Text::Execute),
+        Event::Answers(7),
+        Event::Execute(Name::Unnamed, true),
+        Event::Sync,
+        Event::Run(Name::A, Name::A, Text::Rollback),
+        Event::Query(Text::Delete),
+    ];
+    play(&Conversation { events: rolled_back_unseen, clears: [true; 8] }, Planted::Nothing);
+}

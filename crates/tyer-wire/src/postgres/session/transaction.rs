@@ -18,13 +18,18 @@ const ROLLED_BACK: &str = "40000";
 /// Leaves of one connection that may wait for the end of its transaction; the oldest of more count as done.
 const PENDING_MAX: usize = 65_536;
 
-/// Names of savepoints and the number of the message that made each, innermost last.
+/// What is known of the open transaction.
 #[derive(Debug, Default)]
-pub(super) struct Savepoints(Vec<(String, u64)>);
+pub(super) struct Savepoints {
+    /// Names of savepoints and the number of the message that made each, innermost last.
+    made: Vec<(String, u64)>,
+    /// Whether the transaction may have ended, and others begun, unseen since the server said last where it is.
+    is_lost: bool,
+}
 
 impl Savepoints {
     fn find(&self, name: &str) -> Option<usize> {
-        self.0.iter().rposition(|(known, _)| known == name)
+        self.made.iter().rposition(|(known, _)| known == name)
     }
 }
 
@@ -67,15 +72,15 @@ impl Session {
             }
             ("ROLLBACK", Some(Control::RollbackTo(name))) => match self.savepoints.find(&name) {
                 Some(place) => {
-                    self.savepoints.0.truncate(place + 1);
-                    let after = self.savepoints.0.last().map_or(0, |(_, made)| made + 1);
+                    self.savepoints.made.truncate(place + 1);
+                    let after = self.savepoints.made.last().map_or(0, |(_, made)| made + 1);
                     self.take_back_from(after, ROLLED_BACK);
                 }
                 None => self.lose_track(),
             },
-            ("SAVEPOINT", Some(Control::Savepoint(name))) => self.savepoints.0.push((name, at)),
+            ("SAVEPOINT", Some(Control::Savepoint(name))) => self.savepoints.made.push((name, at)),
             ("RELEASE", Some(Control::Release(name))) => match self.savepoints.find(&name) {
-                Some(place) => self.savepoints.0.truncate(place),
+                Some(place) => self.savepoints.made.truncate(place),
                 None => self.lose_track(),
             },
             ("ROLLBACK" | "SAVEPOINT" | "RELEASE", _) => self.lose_track(),
@@ -87,12 +92,13 @@ impl Session {
     pub(super) fn settled_now(&mut self) -> Vec<(LeafIndex, Outcome)> {
         if self.status == Status::Idle {
             // A block that is gone without a word failed at its end.
-            if !self.implicit {
+            if !self.implicit && !self.savepoints.is_lost {
                 self.take_back_from(0, ROLLED_BACK);
             }
-            self.savepoints.0.clear();
+            self.savepoints = Savepoints::default();
             return self.known.drain(..).map(|known| (known.leaf, known.outcome)).collect();
         }
+        self.savepoints.is_lost = false;
         let excess = self.known.len().saturating_sub(PENDING_MAX);
         let mut nth = 0;
         let ready = self.known.extract_if(.., |known| {
@@ -117,7 +123,7 @@ impl Session {
             Awaits::Execute(running) => running.course.may_commit,
             _ => false,
         });
-        if !self.implicit && !may_commit {
+        if !self.implicit && !self.savepoints.is_lost && !may_commit {
             // Nobody told the server to commit, so it rolls back.
             self.take_back_from(0, ROLLED_BACK);
         }
@@ -163,7 +169,7 @@ impl Session {
     }
 
     fn begin_anew(&mut self, chain: bool) {
-        self.savepoints.0.clear();
+        self.savepoints.made.clear();
         self.implicit = !chain;
         self.portals.forget();
     }
@@ -171,6 +177,6 @@ impl Session {
     /// It is not known any more what a later rollback would take back.
     fn lose_track(&mut self) {
         self.stands();
-        self.savepoints.0.clear();
+        self.savepoints = Savepoints { made: Vec::new(), is_lost: true };
     }
 }

@@ -82,7 +82,9 @@ async fn login_at(cluster: &Cluster, tls: UpstreamTls) -> Result<Connected, Stri
             Ok(connected)
         }
         (Err(one), Err(other)) => {
-            assert_eq!(one, other);
+            // Some name the second in which they were made.
+            let undated = |text: &str| text.replace(|letter: char| letter.is_ascii_digit(), "");
+            assert_eq!(undated(&one), undated(&other));
             Err(one)
         }
         (connected, asking) => panic!("{:?}, {:?}", connected.err(), asking.err()),
