@@ -9,6 +9,7 @@
 mod bounds;
 pub(crate) mod carried;
 pub(crate) mod configuration;
+mod drift;
 pub(crate) mod exceeded;
 pub(crate) mod freeze;
 pub(crate) mod holds;

@@ -139,6 +139,23 @@ impl Gateway {
         }
     }
 
+    /// The freezes of this upstream that began after `from`, up to `until`, whether they hold still or not.
+    pub(super) fn begun_between(
+        &self,
+        world: &World,
+        place: (&Environment, &Upstream),
+        (from, until): (Timestamp, Timestamp),
+    ) -> Vec<Freeze> {
+        let begun =
+            |it: &Freeze| from < it.since && it.since <= until && it.scope.covers(place.0, place.1);
+        let mut all: Vec<Freeze> = world.freezes.ever().filter(|it| begun(it)).cloned().collect();
+        // While nothing ran none was recorded.
+        let of_calendar = self.config.calendar.within(from, until.plus(1)).into_iter().filter(begun);
+        let unknown: Vec<Freeze> = of_calendar.filter(|it| !all.contains(it)).collect();
+        all.extend(unknown);
+        all
+    }
+
     /// Whether the policies only observe what is asked. During a freeze everything is enforced.
     pub(super) fn observes_now(&self, world: &World, intent: &Intent, now: Timestamp) -> bool {
         let place = (&intent.environment, &intent.upstream);

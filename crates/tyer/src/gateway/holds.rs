@@ -1,12 +1,9 @@
 //! Opening, answering and ending holds.
 
-use std::sync::Arc;
-
 use tyer_core::facts::{Card, Facts};
-use tyer_core::hold::{Approval, Changed, Event, Hold, Next, State, StepError};
+use tyer_core::hold::{Approval, Changed, Event, Hold, Next, StepError};
 use tyer_core::intent::{HoldId, Intent, PersonId, SessionId, Timestamp};
 use tyer_core::limits::{OPEN_HOLDS_PER_CONTROLLER, OPEN_HOLDS_PER_SESSION};
-use tyer_core::names::Meant;
 use tyer_core::people::Barred;
 use tyer_core::record::{ApprovalRecord, CardRecord, Record, What};
 use tyer_core::statement::{Decision, Subject};
@@ -19,7 +16,6 @@ use crate::gateway::world::holds::{Rejected, put};
 use crate::gateway::world::{NEXT_HOLD, World};
 use crate::gateway::{Attempt, Gateway, News, Request, unrecorded};
 use crate::store::{Change, StoreError, Table};
-use crate::upstream::Gathered;
 
 /// What the ids of holds begin with.
 const PREFIX: &str = "H-";
@@ -101,43 +97,6 @@ impl Gateway {
                 self.park(&mut world, card, now).await
             }
         }
-    }
-
-    /// Whether what people agreed to is still what would happen, before their agreement is used. If not, their
-    /// hold has ended and a new one says what is different; while that can't be told, the hold stays and the request
-    /// is refused. `None` says nothing against it.
-    pub(super) async fn drifted(
-        &self,
-        world: &mut World,
-        (intent, request): (&Intent, &Request),
-        id: &HoldId,
-        again: Option<Gathered>,
-    ) -> Option<Result<Attempt, Refusal>> {
-        let now = clock::now();
-        let hold = world.holds.get(id).filter(|hold| now < hold.ends())?.clone();
-        if !matches!(hold.state(), State::Approved { .. }) {
-            return None;
-        }
-        let Gathered { mut facts, is_partial } = match again {
-            Some(again) => again,
-            None if !request.about.asks() => Gathered::default(),
-            None => {
-                let names = hold.card().facts.names.clone();
-                let agreed = (!names.is_empty()).then(|| Arc::new(Meant { names, path: None }));
-                return Some(Ok(Attempt::Look(intent.upstream.clone(), agreed)));
-            }
-        };
-        facts.sequences = self.comes_to(intent, now).0.sequences;
-        let mut differences = facts.drift(&hold.card().facts);
-        if differences.is_empty() {
-            return None;
-        }
-        if is_partial {
-            return Some(Err(unseen(id)));
-        }
-        differences.insert(0, format!("{id} was approved for something else"));
-        let facts = bounded(Facts { differences, ..facts }, request);
-        Some(self.hold_anew(world, intent, hold, facts).await)
     }
 
     /// Ends a hold whose consequences have changed, and opens one with those of now.
@@ -421,14 +380,6 @@ fn going<'a>(world: &'a World, id: &HoldId) -> Result<&'a Hold, AnswerError> {
         Some(given) if given < world.next_hold => AnswerError::Ended(id.clone()),
         _ => AnswerError::Unknown(id.clone()),
     })
-}
-
-/// What a requester reads while the consequences of an approved request cannot be looked at.
-fn unseen(id: &HoldId) -> Refusal {
-    let message = format!("{id} is approved, but what it would do now could not be looked at");
-    let next = "nothing was executed; present the same request again soon, outside of a transaction"
-        .to_owned();
-    Refusal { hold: Some(id.clone()), ..Refusal::new(Reason::Held, message, next) }
 }
 
 /// The number in a hold's id.

@@ -23,7 +23,6 @@ use crate::founding::{Plan, found};
 use crate::gateway::freeze::NewFreeze;
 use crate::gateway::sessions::NewSession;
 use crate::gateway::world::FREEZES;
-use crate::gateway::world::freezes::Freezes;
 use crate::gateway::world::{Passkey, Person};
 use crate::store::sqlite::Sqlite;
 
@@ -284,7 +283,7 @@ async fn endings_that_could_not_be_recorded_are_recorded_later() {
 }
 
 #[tokio::test]
-async fn a_freeze_between_approval_and_release_binds_and_leaves_the_approval() {
+async fn a_freeze_between_approval_and_release_binds_and_makes_people_look_again() {
     let bed = bed("127.0.0.1:1").await;
     bed.submit(1).await.unwrap_err();
     bed.approve("H-1").await;
@@ -296,10 +295,18 @@ async fn a_freeze_between_approval_and_release_binds_and_leaves_the_approval() {
     assert_eq!(refusal.message, said);
     assert_eq!(bed.state("H-1").await, "approved");
     assert!(!bed.kinds().contains(&"cleared"));
-    // As if it had ended by itself.
-    bed.gateway.world().await.freezes = Freezes::default();
+    // What it was approved for is not what it is now, though nothing is frozen any more.
+    let mut world = bed.gateway.world().await;
+    let freeze = world.freezes.holding(clock::now()).next().unwrap().freeze.digest();
+    world.freezes.find_mut(freeze, clock::now()).unwrap().is_ended = true;
+    world.freezes.forget_past(clock::now());
+    drop(world);
+    let refusal = bed.submit(1).await.unwrap_err();
+    assert_eq!(refusal.hold, Some(HoldId::new("H-2")), "{refusal:?}");
+    assert_eq!(bed.state("H-1").await, "abandoned");
+    bed.approve("H-2").await;
     assert!(bed.submit(1).await.is_ok());
-    assert_eq!(bed.state("H-1").await, "taken");
+    assert_eq!(bed.state("H-2").await, "taken");
 }
 
 #[tokio::test]

@@ -109,7 +109,17 @@ async fn a_freeze_refuses_writes_even_when_they_were_approved() {
     bed.carol.thaw("F-1").await.expect("carol signs");
     assert!(ask(&agent, DELETE).await.unwrap_err().message.contains("frozen"), "one of two");
     bed.bob.thaw("F-1").await.expect("bob signs");
-    ask(&agent, DELETE).await.expect("the approval still stands");
+    // They had agreed before the freeze: what they are asked now says that there was one.
+    let anew = ask(&agent, DELETE).await.unwrap_err().hold();
+    assert_ne!(anew, hold);
+    let differences = bed.hold(&anew).await["facts"]["differences"].to_string();
+    for said in [hold.as_str(), "changes to everything were frozen since (F-1, by operator): launch"] {
+        assert!(differences.contains(said), "{differences}");
+    }
+    assert_eq!(bed.hold(&hold).await["state"], "abandoned");
+    bed.alice.approve(&anew).await.expect("alice");
+    bed.bob.approve(&anew).await.expect("bob");
+    ask(&agent, DELETE).await.expect("agreed to since");
     bed.verify();
 }
 

@@ -152,8 +152,20 @@ async fn an_approval_is_decided_again_by_the_policies_of_its_release() {
     let refused = ask(&agent, INSERT).await.unwrap_err();
     assert!(refused.message.contains("two different people"), "{refused:?}");
     assert_eq!(traces(&bed), "0");
-    bed.bob.approve(&refused.hold()).await.ok();
-    bed.alice.approve(&refused.hold()).await.ok();
+    // A new card says in what it differs from the one that alice signed.
+    assert_ne!(refused.hold(), hold);
+    let differences = bed.hold(&refused.hold()).await["facts"]["differences"].to_string();
+    for said in [
+        format!("{hold} was approved for something else"),
+        "other policies hold now: it needs two different people other than the controller, and needed one \
+         person other than the controller"
+            .to_owned(),
+    ] {
+        assert!(differences.contains(&said), "{differences}");
+    }
+    bed.bob.approve(&refused.hold()).await.expect("bob");
+    assert!(ask(&agent, INSERT).await.is_err(), "what alice signed was for other policies");
+    bed.alice.approve(&refused.hold()).await.expect("alice");
     ask(&agent, INSERT).await.expect("two are enough");
     assert_eq!(traces(&bed), "1");
     bed.verify();

@@ -1,8 +1,11 @@
 //! The freezes that were started, and who has signed to end them early.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 use tyer_core::freeze::Freeze;
 use tyer_core::intent::{Digest, Environment, FreezeId, Timestamp, Upstream};
+use tyer_core::limits::{FREEZES_OVER_MAX, HOLD_MS_MAX};
 use tyer_core::statement::Signed;
 
 /// A freeze that was started.
@@ -24,6 +27,19 @@ pub(crate) struct Freezes {
     /// The number of the last one that people started.
     last: u64,
     all: Vec<Started>,
+    /// Those that are over, for as long as a hold can live that was opened before them.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    over: VecDeque<Over>,
+    /// When the last one began that was dropped from those because they were too many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    forgotten: Option<Timestamp>,
+}
+
+/// A freeze that is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Over {
+    freeze: Freeze,
+    at: Timestamp,
 }
 
 /// The one freeze of everything, as it was stored when there was one at a time.
@@ -83,10 +99,65 @@ impl Freezes {
         self.all.iter_mut().filter(holds).find(|it| it.freeze.digest() == digest)
     }
 
-    /// Forgets those whose end has come, and those that were ended and would have none. Returns whether there were any.
+    /// Those that hold or held, as far back as a live hold may have been opened.
+    pub(crate) fn ever(&self) -> impl Iterator<Item = &Freeze> {
+        self.all.iter().map(|it| &it.freeze).chain(self.over.iter().map(|it| &it.freeze))
+    }
+
+    /// Whether one that began after `from` may have been dropped, because they were too many.
+    pub(crate) fn has_forgotten(&self, from: Timestamp) -> bool {
+        self.forgotten.is_some_and(|began| from < began)
+    }
+
+    /// Puts aside those whose end has come, and those that were ended and would have none. Returns whether there were
+    /// any.
     pub(crate) fn forget_past(&mut self, now: Timestamp) -> bool {
-        let before = self.all.len();
-        self.all.retain(|it| !(it.freeze.is_past(now) || it.is_ended && it.freeze.until.is_none()));
-        self.all.len() < before
+        let is_over = |it: &Started| it.freeze.is_past(now) || it.is_ended && it.freeze.until.is_none();
+        let (over, all): (Vec<_>, Vec<_>) = self.all.drain(..).partition(is_over);
+        self.all = all;
+        let has_changed = !over.is_empty();
+        self.over.extend(over.into_iter().map(|it| Over { freeze: it.freeze, at: now }));
+        self.over.retain(|it| now < it.at.plus(HOLD_MS_MAX).plus(HOLD_MS_MAX));
+        while self.over.len() > FREEZES_OVER_MAX
+            && let Some(dropped) = self.over.pop_front()
+        {
+            self.forgotten = self.forgotten.max(Some(dropped.freeze.since));
+        }
+        has_changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What began is remembered after its end for as long as a hold can live, or else that something was.
+    #[test]
+    fn what_is_over_is_remembered_or_known_to_be_missing() {
+        let mut freezes = Freezes::default();
+        let start = |freezes: &mut Freezes, at: i64| {
+            let once = Freeze {
+                until: Some(Timestamp(at + 1)),
+                ..Freeze::of_everything(Timestamp(at), "a", "b")
+            };
+            freezes.start(once.clone());
+            once
+        };
+        let first = start(&mut freezes, 10);
+        assert!(freezes.forget_past(Timestamp(20)));
+        assert_eq!(freezes.ever().collect::<Vec<_>>(), [&first]);
+        let long = HOLD_MS_MAX * 2 + 20;
+        freezes.forget_past(Timestamp(long - 1));
+        assert_eq!(freezes.ever().count(), 1);
+        freezes.forget_past(Timestamp(long));
+        assert_eq!((freezes.ever().count(), freezes.has_forgotten(Timestamp(0))), (0, false));
+        let most = i64::try_from(FREEZES_OVER_MAX).unwrap();
+        for n in 0..=most {
+            start(&mut freezes, long + n);
+        }
+        freezes.forget_past(Timestamp(long + most + 1));
+        assert_eq!(freezes.ever().count(), FREEZES_OVER_MAX);
+        // Only the first was dropped, and only what was opened before it may miss it.
+        assert!(freezes.has_forgotten(Timestamp(long - 1)) && !freezes.has_forgotten(Timestamp(long)));
     }
 }
