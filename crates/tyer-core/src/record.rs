@@ -7,20 +7,20 @@
 
 mod canonical;
 mod key;
+mod parts;
 
 pub use canonical::canonical;
+pub use parts::{ApprovalRecord, CardRecord, PublicKey, RequestRecord, commit};
 
 use serde::{Deserialize, Serialize};
 
 use crate::assertion::Registration;
-use crate::facts::{Card, Facts};
 use crate::freeze::Freeze;
 use crate::intent::{
-    Act, Digest, Environment, FreezeId, HoldId, Narrowing, PersonId, Principal, SessionId, Timestamp,
-    Upstream,
+    Digest, FreezeId, HoldId, Narrowing, PersonId, Principal, SessionId, Timestamp, Upstream,
 };
 use crate::statement::{Signed, Statement};
-use crate::verdict::{Basis, LeafIndex, Needs, Outcome, Reason};
+use crate::verdict::{LeafIndex, Outcome, Reason};
 
 /// The version of the form that this program writes and reads.
 const VERSION: u32 = 1;
@@ -35,39 +35,6 @@ pub struct Record {
     /// What happened.
     #[serde(flatten)]
     pub what: What,
-}
-
-/// A person's public key as outsiders need it to verify signatures: a passkey's, or an SSH key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PublicKey {
-    /// The WebAuthn credential id, base64url; or the SSH key's fingerprint, as OpenSSH writes it.
-    pub credential: String,
-    /// The COSE key, base64url; absent if it is an SSH key.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub cose: String,
-    /// The SSH key, as OpenSSH writes it, without a comment; absent if it is a passkey.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub ssh: String,
-    /// The root certificate (SHA-256) of the maker who attests to the passkey's hardware; absent if nobody trusted does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attested: Option<Digest>,
-}
-
-/// An approval inside an execution leaf: who, with the signature and the key that verifies it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApprovalRecord {
-    /// Who.
-    pub person: PersonId,
-    /// `controller`, `peer` or `owner`.
-    pub standing: crate::hold::Standing,
-    /// When.
-    pub at: Timestamp,
-    /// What they wrote.
-    pub comment: String,
-    /// The signed statement.
-    pub signed: Signed,
-    /// The key it verifies with.
-    pub key: PublicKey,
 }
 
 /// Everything that is recorded.
@@ -355,46 +322,6 @@ pub enum What {
     },
 }
 
-/// A request as leaves keep it: literals redacted, with a salted commitment to the full text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RequestRecord {
-    /// Who acts for whom.
-    pub principal: Principal,
-    /// Where.
-    pub upstream: Upstream,
-    /// Where that stands.
-    pub environment: Environment,
-    /// The identity of the exact request.
-    pub digest: Digest,
-    /// The text with literals replaced.
-    pub redacted: String,
-    /// The commitment to salt and full text; see [`commit`].
-    pub commitment: Digest,
-    /// What it would do.
-    pub acts: Vec<Act>,
-    /// The consequences as known.
-    pub facts: Facts,
-    /// What the verdict rests on.
-    pub basis: Basis,
-}
-
-/// A card as leaves keep it: its digest, and all of it but the literals.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CardRecord {
-    /// The hold.
-    pub hold: HoldId,
-    /// The digest that approvers sign.
-    pub card: Digest,
-    /// The request.
-    pub request: RequestRecord,
-    /// Why the session exists.
-    pub purpose: String,
-    /// Who must agree.
-    pub needs: Needs,
-    /// When the facts were taken.
-    pub taken: Timestamp,
-}
-
 impl What {
     /// The word of the kind, as in the leaf.
     #[must_use]
@@ -473,27 +400,6 @@ pub enum NotARecord {
     /// Known, but not in its one canonical form.
     #[error("the leaf is not in canonical form")]
     NotCanonical,
-}
-
-impl CardRecord {
-    /// What a leaf keeps of a card.
-    #[must_use]
-    pub fn of(card: &Card, request: RequestRecord) -> Self {
-        Self {
-            hold: card.hold.clone(),
-            card: card.digest(),
-            request,
-            purpose: card.purpose.clone(),
-            needs: card.needs,
-            taken: card.taken,
-        }
-    }
-}
-
-/// The commitment that a leaf carries in place of literals; whoever has salt and text can open it.
-#[must_use]
-pub fn commit(salt: &[u8; 32], text: &str) -> Digest {
-    Digest::of_parts(&[b"tyer/commitment/v1", salt, text.as_bytes()])
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::facts::RelationFacts;
+use crate::facts::{Card, Facts, RelationFacts};
 use crate::hold::Standing;
-use crate::intent::{Acts, Effect, Intent, Kind, Resource, Reversibility};
+use crate::intent::{Act, Acts, Effect, Environment, Intent, Kind, Resource, Reversibility};
 use crate::statement::{Decision, Statement, Subject};
+use crate::verdict::{Basis, Needs};
 
 const NOON: Timestamp = Timestamp(1_767_268_800_000);
 
