@@ -38,6 +38,10 @@ pub const LEASE_TEXT_BYTES_MAX: usize = 16 * 1024;
 pub const OPEN_HOLDS_PER_SESSION: usize = 20;
 /// Open holds of all sessions of one controller.
 pub const OPEN_HOLDS_PER_CONTROLLER: usize = 50;
+/// Answers to holds that one controller has not seen and that are still shown; the oldest give way.
+pub const UNSEEN_PER_PERSON: usize = 100;
+/// How long they are shown at most: 7 days.
+pub const UNSEEN_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// The highest count of people that a policy may ask for.
 pub const APPROVALS_MAX: u32 = 8;
 /// The longest time, in seconds, that a policy may ask to pass before something runs: half of what a hold lives.

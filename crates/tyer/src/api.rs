@@ -3,6 +3,7 @@
 //! One table lists every route with who may call it; the router, the permissions and the check against
 //! `openapi.json` are all made from that table.
 
+pub(crate) mod answers;
 pub(crate) mod bodies;
 pub(crate) mod calls;
 mod ceremonies;
@@ -68,10 +69,13 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/api/v1/people", Counting, calls::people),
         get("/api/v1/sessions", Counting, calls::sessions),
         post("/api/v1/sessions", Counting, calls::new_session),
+        get("/api/v1/sessions/{id}", Counting, answers::session),
         post("/api/v1/sessions/{id}/end", Counting, calls::end_session),
         post("/api/v1/kill", Counting, calls::kill),
         get("/api/v1/holds", Counting, calls::holds),
         get("/api/v1/holds/{id}", Counting, calls::hold),
+        get("/api/v1/answers", Counting, answers::answers),
+        post("/api/v1/answers/seen", Counting, answers::seen),
         get("/api/v1/configuration", Counting, calls::configuration),
         get("/api/v1/freezes", Counting, calls::freezes),
         post("/api/v1/freeze", SignedIn, calls::freeze),

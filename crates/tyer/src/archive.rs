@@ -150,12 +150,12 @@ impl Archive {
     ) -> Result<Vec<T>, ArchiveError>
     where
         T: Send + 'static,
-        F: Fn(Hold) -> T + Send + 'static,
+        F: Fn(Ended) -> T + Send + 'static,
     {
         self.read(move |store| {
             // Their numbers have no gaps but the holds that have not ended, which are few.
             let found = (1..before).rev().filter_map(|number| ended(store, &name(number)).transpose());
-            Ok(found.take(count).map(|it| it.map(|it| wanted(it.hold))).collect::<Result<_, _>>()?)
+            Ok(found.take(count).map(|it| it.map(&wanted)).collect::<Result<_, _>>()?)
         })
         .await
     }
@@ -204,7 +204,7 @@ fn ended(store: &Sqlite, id: &HoldId) -> Result<Option<Ended>, StoreError> {
     // Where earlier versions left it.
     let Some(body) = store.document(Table::Hold, id.as_str())? else { return Ok(None) };
     let hold: Hold = parsed(id, &body)?;
-    Ok(hold.has_ended().then_some(Ended { hold, ran: None }))
+    Ok(hold.has_ended().then_some(Ended { hold, ran: None, at: None }))
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(id: &HoldId, body: &str) -> Result<T, StoreError> {

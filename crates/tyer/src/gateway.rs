@@ -6,6 +6,7 @@
 //! and only then applied to the [`World`]. INVARIANT: `Clearance::assertion` is called in this file,
 //! once, after the leaf is durable.
 
+mod answers;
 mod bounds;
 pub(crate) mod carried;
 pub(crate) mod configuration;
@@ -16,6 +17,7 @@ pub(crate) mod holds;
 pub(crate) mod keys;
 pub(crate) mod kill;
 pub(crate) mod leases;
+mod news;
 mod outcomes;
 mod owed;
 pub(crate) mod passkeys;
@@ -35,7 +37,7 @@ use tokio::sync::{Mutex, MutexGuard, RwLock, broadcast};
 use tyer_core::facts::Facts;
 use tyer_core::freeze::Spell;
 use tyer_core::hold::{Event, Next, StepError};
-use tyer_core::intent::{HoldId, Intent, SessionId, Timestamp, Upstream};
+use tyer_core::intent::{HoldId, Intent, Timestamp, Upstream};
 use tyer_core::limits::LEASE_TEXT_BYTES_MAX;
 use tyer_core::names::Meant;
 use tyer_core::policy::{Asks, Decision, Memo, Situation};
@@ -48,6 +50,8 @@ use tyer_core::verdict::{
 use crate::clock;
 use crate::config::{Config, Mode};
 use crate::gateway::leases::Leases;
+pub(crate) use crate::gateway::news::News;
+use crate::gateway::news::wait_for_news;
 use crate::gateway::outcomes::Taken;
 pub(crate) use crate::gateway::requests::{About, Here, Patience, Request};
 use crate::gateway::sequences::{Noted, Sequences};
@@ -56,9 +60,6 @@ use crate::gateway::world::holds::put;
 use crate::sequencer::Sequencer;
 use crate::store::{Change, StoreError, Table};
 use crate::upstream::{Gathered, Upstreams};
-
-/// News that pages and waiting doors follow; they look at the world themselves.
-const NEWS_MAX: usize = 256;
 
 /// Bytes of a request's text, parameters included, that is decided at all.
 const TEXT_BYTES_MAX: usize = 4 * tyer_core::limits::REQUEST_BYTES_MAX;
@@ -85,17 +86,6 @@ pub(crate) struct Gateway {
     news: broadcast::Sender<News>,
 }
 
-/// Something changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum News {
-    /// A hold was opened, answered, used or ended.
-    Hold(HoldId),
-    /// A session was made or ended.
-    Session(SessionId),
-    /// People, a freeze or the configuration changed.
-    Rules,
-}
-
 impl Gateway {
     /// The heart over a loaded world. Whatever was cleared and not settled when the last process ended
     /// is recorded as unknown first.
@@ -106,7 +96,7 @@ impl Gateway {
         (world, history): (World, History),
         unsettled: Vec<LeafIndex>,
     ) -> Result<Arc<Self>, StoreError> {
-        let (news, _) = broadcast::channel(NEWS_MAX);
+        let (news, _) = broadcast::channel(news::NEWS_MAX);
         let gateway = Self {
             config,
             upstreams,
@@ -134,16 +124,6 @@ impl Gateway {
     /// The world, to look at.
     pub(crate) async fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().await
-    }
-
-    /// Follows the news.
-    pub(crate) fn news(&self) -> broadcast::Receiver<News> {
-        self.news.subscribe()
-    }
-
-    fn tell(&self, news: News) {
-        // Nobody listening is fine.
-        self.news.send(news).ok();
     }
 
     /// Decides a request and, if it may run, makes that durable. A request that needs people is held;
@@ -470,18 +450,6 @@ enum Attempt {
 /// taken its time, and a grant that lapsed meanwhile clears nothing.
 fn assert_recorded(grant: Grant, leaf: LeafIndex, now: Timestamp) -> Option<Clearance> {
     grant.is_live(now).then(|| Clearance::assertion(grant, leaf))
-}
-
-async fn wait_for_news(news: &mut broadcast::Receiver<News>, hold: &HoldId) {
-    loop {
-        match news.recv().await {
-            Ok(News::Hold(changed)) if changed != *hold => {}
-            Ok(News::Session(_)) => {}
-            // Anything else may matter, and missed news certainly does.
-            Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => return,
-            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
-        }
-    }
 }
 
 fn not_recorded() -> Refusal {

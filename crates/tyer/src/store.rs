@@ -20,6 +20,8 @@ pub(crate) enum Table {
     Ended,
     /// Requests that are refused because people rejected them, by the id of the hold.
     Rejected,
+    /// What became of holds and not all of their controllers have seen, by the id of the hold.
+    Answered,
     /// Single values, by name: the freeze, counters, confirmed parts of the configuration.
     Setting,
     /// Salts and full texts behind commitments, by the leaf that carries the commitment.
@@ -38,6 +40,7 @@ impl Table {
             Self::Hold => "hold",
             Self::Ended => "ended",
             Self::Rejected => "rejected",
+            Self::Answered => "answered",
             Self::Setting => "setting",
             Self::Private => "private",
             Self::Sequence => "sequence",

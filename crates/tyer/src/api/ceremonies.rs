@@ -22,7 +22,7 @@ use super::sign_ins::set_cookie;
 use super::site::Site;
 use crate::clock;
 use crate::gateway::people::is_name;
-use crate::gateway::statements::{Assertion, Effected, Wish};
+use crate::gateway::statements::{Assertion, DecisionError, Effected, Wish};
 use crate::gateway::world::Person;
 
 type Shared = State<Arc<Site>>;
@@ -45,7 +45,7 @@ pub(super) async fn statement(
             ));
         }
     };
-    let statement = site.gateway.prepare(person.as_ref(), wish).await?;
+    let statement = said(&site, site.gateway.prepare(person.as_ref(), wish).await).await?;
     let allow = match person {
         Some(person) => credentials(&site, &person).await,
         None => Vec::new(),
@@ -107,7 +107,8 @@ pub(super) async fn decide(
         client_data: body.assertion.client_data,
         signature: body.assertion.signature,
     };
-    let effected = site.gateway.decide_signed(&body.nonce, assertion, comment).await?;
+    let effected =
+        said(&site, site.gateway.decide_signed(&body.nonce, assertion, comment).await).await?;
     Ok(match effected {
         Effected::Done => Json(EffectedBody::Done(true)).into_response(),
         Effected::Invited { token } => {
@@ -134,7 +135,7 @@ pub(super) async fn ssh_statement(
     Body(body): Body<SshWishBody>,
 ) -> Result<Json<SshStatementBody>, ApiError> {
     let hold = (&HoldId::new(body.hold), body.decision == AnswerBody::Approve);
-    let statement = site.gateway.prepare_for_key(&body.key, hold).await?;
+    let statement = said(&site, site.gateway.prepare_for_key(&body.key, hold).await).await?;
     if caller.person().is_some_and(|person| person.as_str() != statement.person) {
         return Err(ApiError::forbidden("this is somebody else's key", "use one of your own"));
     }
@@ -149,8 +150,17 @@ pub(super) async fn ssh_decide(
 ) -> Result<Json<EffectedBody>, ApiError> {
     let comment = body.comment.trim().to_owned();
     check_comment(&site, &body.nonce, &comment, &caller).await?;
-    site.gateway.decide_by_ssh(&body.nonce, &body.signature, comment).await?;
+    let done = site.gateway.decide_by_ssh(&body.nonce, &body.signature, comment).await;
+    said(&site, done).await?;
     Ok(Json(EffectedBody::Done(true)))
+}
+
+/// What was decided, or why not: of a hold that has ended, what became of it.
+async fn said<T>(site: &Site, decided: Result<T, DecisionError>) -> Result<T, ApiError> {
+    match decided {
+        Ok(decided) => Ok(decided),
+        Err(error) => Err(site.gateway.saying(error).await.into()),
+    }
 }
 
 /// Looks at what belongs to a signature before the statement is used up by it. The statement must be the

@@ -169,7 +169,9 @@ impl From<AnswerError> for ApiError {
         match error {
             AnswerError::Unknown(_) => Self::not_found(message),
             AnswerError::NoReason => Self::bad(message),
-            AnswerError::Step(_) | AnswerError::Ended(_) => Self::conflict("not_answerable", message),
+            AnswerError::Step(_) | AnswerError::Ended(_) | AnswerError::Over(..) => {
+                Self::conflict("not_answerable", message)
+            }
             AnswerError::DoesNotCount(_) => does_not_count(message),
             AnswerError::Barred(_) => {
                 Self::forbidden(message, "ask somebody else; you can still reject it")

@@ -21,7 +21,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// After this the browser connects again, and its sign-in is looked at again.
 const STREAM_MAX: Duration = Duration::from_secs(600);
 
-/// `hold H-1`, `session s-7k2m9q` or `rules`, one message each.
+/// `hold H-1`, `answered H-1`, `session s-7k2m9q` or `rules`, one message each.
 pub(super) async fn events(State(site): State<Arc<Site>>) -> Response {
     let (send, receive) = mpsc::channel(64);
     tokio::spawn(async move {
@@ -59,6 +59,7 @@ fn in_words(news: &News) -> String {
     match news {
         News::Hold(hold) => format!("hold {hold}"),
         News::Session(session) => format!("session {session}"),
+        News::Answered(hold) => format!("answered {hold}"),
         News::Rules => "rules".to_owned(),
     }
 }
@@ -74,6 +75,7 @@ mod tests {
         let check = |news: News, expect: &str| assert_eq!(in_words(&news), expect);
         check(News::Hold(HoldId::new("H-1")), "hold H-1");
         check(News::Session(SessionId::new("s-7k2m9q")), "session s-7k2m9q");
+        check(News::Answered(HoldId::new("H-1")), "answered H-1");
         check(News::Rules, "rules");
     }
 }

@@ -3,11 +3,12 @@
 use axum::http::HeaderMap;
 use std::sync::Arc;
 use tokio::sync::watch;
-use tyer_core::hold::Hold;
-use tyer_core::intent::{Environment, HoldId, Upstream};
+use tyer_core::intent::{Environment, HoldId, PersonId, Upstream};
 use tyer_core::policy::counts_as_production;
 use tyer_core::verdict::{LeafIndex, Outcome};
 
+use super::bodies::answers::AnsweredBody;
+use super::bodies::holds::Beside;
 use super::bodies::{
     CardBody, DoorBody, FreezeBody, HeadBody, HoldBody, PartBody, PersonBody, SessionBody, StatusBody,
 };
@@ -19,6 +20,8 @@ use crate::clock;
 use crate::config::Mode;
 use crate::gateway::Gateway;
 use crate::gateway::world::World;
+use crate::gateway::world::answers::Answered;
+use crate::gateway::world::holds::Ended;
 
 /// The leaf that a hold's grant cleared and what came of it, if it is known.
 pub(crate) type Ran = Option<(LeafIndex, Outcome)>;
@@ -163,7 +166,9 @@ impl Site {
     pub(crate) async fn holds(&self) -> (Vec<HoldBody>, u64) {
         let now = clock::now();
         let world = self.gateway.world().await;
-        let mut holds: Vec<HoldBody> = world.holds.iter().map(|hold| HoldBody::of(hold, now)).collect();
+        let beside = Beside { people: &world.among(), ended: None, now };
+        let mut holds: Vec<HoldBody> =
+            world.holds.iter().map(|hold| HoldBody::of(hold, &beside)).collect();
         holds.sort_by_key(HoldBody::queue_key);
         (holds, world.next_hold)
     }
@@ -176,22 +181,39 @@ impl Site {
         also: &[HoldBody],
     ) -> Result<Vec<HoldBody>, ArchiveError> {
         let now = clock::now();
-        let body = move |hold| HoldBody::of(&hold, now);
+        let people = self.gateway.world().await.among();
+        let body = move |ended: Ended| {
+            HoldBody::of(&ended.hold, &Beside { people: &people, ended: ended.at, now })
+        };
         let mut ended = self.archive.ended_before(before, count, body).await?;
         // One may have ended since.
         ended.retain(|hold| also.iter().all(|shown| shown.hold != hold.hold));
         Ok(ended)
     }
 
+    /// What became of holds and a person, or somebody, has not seen yet; the newest first.
+    pub(crate) async fn answers(&self, whose: Option<&PersonId>) -> Vec<AnsweredBody> {
+        let world = self.gateway.world().await;
+        let theirs =
+            |answered: &&Answered| whose.is_none_or(|person| answered.unseen_by.contains(person));
+        world.answers.newest().into_iter().filter(theirs).map(AnsweredBody::of).collect()
+    }
+
     /// A hold with its whole card, and what came of it where that stands beside it.
     pub(crate) async fn card(&self, id: &HoldId) -> Result<Option<(CardBody, Ran)>, ArchiveError> {
         let now = clock::now();
-        let card = |hold: &Hold| CardBody::of(hold, now);
-        if let Some(hold) = self.gateway.world().await.holds.get(id) {
-            return Ok(Some((card(hold), None)));
-        }
-        let ended = self.archive.ended(id).await?;
-        Ok(ended.map(|ended| (card(&ended.hold), ended.ran)))
+        let people = {
+            let world = self.gateway.world().await;
+            let people = world.among();
+            if let Some(hold) = world.holds.get(id) {
+                let beside = Beside { people: &people, ended: None, now };
+                return Ok(Some((CardBody::of(hold, &beside), None)));
+            }
+            people
+        };
+        let Some(Ended { hold, ran, at }) = self.archive.ended(id).await? else { return Ok(None) };
+        let beside = Beside { people: &people, ended: at, now };
+        Ok(Some((CardBody::of(&hold, &beside), ran)))
     }
 
     /// Every security part of the configuration.

@@ -28,6 +28,12 @@ enum Action {
         #[arg(long, value_name = "HOLD", value_parser = id, requires = "all")]
         before: Option<String>,
     },
+    /// List what became of holds and those who control them have not seen yet
+    Answered {
+        /// Only what this person has not seen
+        #[arg(long = "for", value_name = "PERSON", value_parser = id)]
+        person: Option<String>,
+    },
 }
 
 /// Show the whole card of a hold
@@ -40,7 +46,14 @@ pub(super) struct Show {
 
 impl Holds {
     pub(super) fn run(&self, call: &Call) -> Result<Exit, Failure> {
-        let Action::List { all, before } = &self.action;
+        let (all, before) = match &self.action {
+            Action::List { all, before } => (all, before),
+            Action::Answered { person } => {
+                let whose = person.as_ref().map(|person| format!("?person={person}"));
+                let path = format!("/api/v1/answers{}", whose.unwrap_or_default());
+                return call.print(&call.get(&path)?, answered);
+            }
+        };
         let state = if *all { "all" } else { "open" };
         let before = before.as_ref().map(|hold| format!("&before={hold}")).unwrap_or_default();
         call.print(&call.get(&format!("/api/v1/holds?state={state}{before}"))?, table)
@@ -60,10 +73,33 @@ impl Show {
     }
 }
 
-fn table(answer: &Value) -> Result<(), Failure> {
+/// One line for each, and who has not seen it.
+fn answered(answer: &Value) -> Result<(), Failure> {
+    let all = print::list(answer, "answers");
+    if all.is_empty() {
+        print::note("everything that people answered has been seen");
+    }
+    for it in all {
+        let [hold, agent, session, words, whom] =
+            ["/hold", "/agent", "/session", "/words", "/unseen_by"].map(|key| at(it, key));
+        print::line(one_line(&format!("{hold} of {agent} ({session}), for {whom}: {words}")))?;
+    }
+    Ok(())
+}
+
+pub(super) fn table(answer: &Value) -> Result<(), Failure> {
     let row = |hold: &Value| {
-        let columns =
-            ["/hold", "/state", "/effect", "/agent", "/controller", "/upstream", "/ends", "/what/0"];
+        let columns = [
+            "/hold",
+            "/state",
+            "/effect",
+            "/agent",
+            "/controller",
+            "/upstream",
+            "/ends",
+            "/what/0",
+            "/fate",
+        ];
         columns.iter().map(|column| at(hold, column)).collect()
     };
     let rows: Vec<Vec<String>> = print::list(answer, "holds").iter().map(row).collect();
@@ -71,7 +107,9 @@ fn table(answer: &Value) -> Result<(), Failure> {
         print::note("nothing waits for people");
         return Ok(());
     }
-    print::table(&["HOLD", "STATE", "WORST", "AGENT", "FOR", "UPSTREAM", "ENDS", "WHAT"], &rows)?;
+    let headings =
+        ["HOLD", "STATE", "WORST", "AGENT", "FOR", "UPSTREAM", "ENDS", "WHAT", "WHAT BECAME OF IT"];
+    print::table(&headings, &rows)?;
     if answer.pointer("/older").is_some() {
         let older = at(answer, "/older");
         print::note(format!("older ones: tyer holds list --all --before {older}"));
@@ -127,8 +165,8 @@ pub(super) fn card(hold: &Value) -> Result<(), Failure> {
             &format!("{who} ({standing}) by {by} at {moment}: {}", at(approval, "/comment")),
         )?;
     }
-    if hold.pointer("/rejected/by").is_some() {
-        say("rejected", &format!("{}: {}", of("/rejected/by"), of("/rejected/reason")))?;
+    if hold.pointer("/fate").is_some_and(Value::is_string) {
+        say("outcome", &of("/fate"))?;
     }
     say("opened", &of("/opened"))?;
     if hold.pointer("/needs/waited").and_then(Value::as_u64).is_some_and(|waited| waited > 0) {

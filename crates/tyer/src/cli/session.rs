@@ -9,6 +9,7 @@ use tyer_core::intent::Effect;
 use super::call::{Call, id};
 use super::duration;
 use super::failure::{Exit, Failure};
+use super::holds;
 use super::plain::one_line;
 use super::print::{self, at};
 use crate::founding::DOOR_CERTIFICATE;
@@ -25,6 +26,12 @@ enum Action {
     New(New),
     /// List sessions
     List,
+    /// Show a session, with what it asked people and what became of that
+    Show {
+        /// Its id, such as s-7k2m9q
+        #[arg(value_parser = id)]
+        session: String,
+    },
     /// End a session: its connections are closed and its holds taken back
     End {
         /// Its id, such as s-7k2m9q
@@ -83,6 +90,9 @@ impl Sessions {
         match &self.action {
             Action::New(new) => new.run(call),
             Action::List => call.print(&call.get("/api/v1/sessions")?, table),
+            Action::Show { session } => {
+                call.print(&call.get(&format!("/api/v1/sessions/{session}"))?, one)
+            }
             Action::End { session } => end(call, session, "ended"),
             Action::Kill { session } => end(call, session, "killed"),
         }
@@ -179,6 +189,12 @@ fn table(answer: &Value) -> Result<(), Failure> {
     let headings =
         ["SESSION", "STATE", "AGENT", "FOR", "UPSTREAM", "MAY", "ON", "OPEN", "UNTIL", "PURPOSE"];
     print::table(&headings, &rows)
+}
+
+/// The session's own line, and its holds.
+fn one(session: &Value) -> Result<(), Failure> {
+    table(&json!([session]))?;
+    holds::table(session)
 }
 
 fn end(call: &Call, session: &str, how: &str) -> Result<Exit, Failure> {

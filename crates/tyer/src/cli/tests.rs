@@ -58,6 +58,8 @@ fn command_lines() {
     check("session end s-1", true);
     check("session kill", false);
     check("holds list --all", true);
+    check("holds answered --for carol", true);
+    check("session show s-1", true);
     check("show H-42", true);
     check("show H-42/../7", false);
     check("show ..", false);

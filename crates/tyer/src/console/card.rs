@@ -220,15 +220,17 @@ fn decision(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
             h2 { @if is_live(hold.state) { "Your decision" } @else { "Outcome" } }
             @if is_live(hold.state) { (notes(card, beholder)) } @else { (ended(hold, beholder)) }
             @if choice.reject {
-                label for="comment" { "Comment" span.quiet { " (a reason, if you reject; the agent reads it)" } }
-                textarea #comment rows="3" maxlength="2000" {}
-                div.buttons {
-                    @if choice.approve {
-                        button #approve.primary.danger[hold.dangerous] type="button" data-hold=(hold.hold) {
-                            "Approve with passkey"
+                form #answer method="post" action={ "/holds/" (hold.hold) } {
+                    label for="comment" { "Comment" span.quiet { " (a reason, if you reject; the agent reads it)" } }
+                    textarea #comment rows="3" maxlength="2000" {}
+                    div.buttons {
+                        @if choice.approve {
+                            button #approve.primary.danger[hold.dangerous] type="submit" data-hold=(hold.hold) {
+                                "Approve with passkey"
+                            }
                         }
+                        button #reject type="submit" data-hold=(hold.hold) { "Reject with passkey" }
                     }
-                    button #reject type="button" data-hold=(hold.hold) { "Reject with passkey" }
                 }
             }
         }
@@ -281,6 +283,7 @@ fn notes(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
 fn ended(hold: &HoldBody, beholder: &Beholder<'_>) -> Markup {
     html! {
         p { b { (state(hold.state)) } }
+        @if let Some(fate) = &hold.fate { p #fate { (Block(fate)) } }
         @if let Some(rejected) = &hold.rejected {
             p { "Rejected by " b { (Line(&rejected.by)) } ". The same request is refused until " (words::civil(rejected.until)) "." }
             blockquote { (Block(&rejected.reason)) }
@@ -289,7 +292,6 @@ fn ended(hold: &HoldBody, beholder: &Beholder<'_>) -> Markup {
             p { "Observed: " (Line(outcome)) }
             p { a href={ "/ledger/" (leaf) } { "Leaf " (leaf) " of the ledger" } }
         }
-        @if matches!(hold.state, "expired" | "abandoned") { p { "Nothing was executed." } }
     }
 }
 

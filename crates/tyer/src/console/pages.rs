@@ -14,8 +14,10 @@ use tyer_core::intent::{HoldId, PersonId};
 use tyer_core::verdict::LeafIndex;
 
 use super::card::Beholder;
+use super::escape::Line;
 use super::layout::{self, Frame, Here, now};
 use super::{assets, card, configuration, freezes, ledger, people, queue, sessions, sign_in};
+use crate::api::answers::seen_by_form;
 use crate::api::bodies::{FreezeRequestBody, StatusBody, VerifyBody};
 use crate::api::calls::freeze_now;
 use crate::api::error::ApiError;
@@ -33,7 +35,8 @@ const LEAVES_SHOWN: u64 = 100;
 pub(super) fn router(site: &Arc<Site>) -> Router<Arc<Site>> {
     let closed = Router::new()
         .route("/", get(queue_page))
-        .route("/holds/{id}", get(hold_page))
+        .route("/holds/{id}", get(hold_page).post(unscripted_answer))
+        .route("/answers/seen", post(seen_by_form))
         .route("/sessions", get(sessions_page))
         .route("/people", get(people_page))
         .route("/ledger", get(ledger_page))
@@ -100,7 +103,8 @@ async fn queue_page(
 ) -> Result<Markup, ApiError> {
     let (status, (mut holds, next)) = (site.status().await, site.holds().await);
     holds.extend(site.ended(next, queue::DECIDED_SHOWN, &holds).await?);
-    Ok(framed("Holds", Here::Queue, &status, &caller, &queue::main(&holds, now())))
+    let answers = site.answers(caller.person()).await;
+    Ok(framed("Holds", Here::Queue, &status, &caller, &queue::main(&holds, &answers, now())))
 }
 
 async fn hold_page(
@@ -135,6 +139,31 @@ async fn hold_page(
         now: now(),
     };
     Ok(layout::page(&frame, &main).into_response())
+}
+
+/// A button of a card that was pressed where no script runs: what became of the hold, else why this needs one.
+async fn unscripted_answer(
+    State(site): Shared,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let status = site.status().await;
+    let Some((card, _)) = site.card(&HoldId::new(id)).await? else {
+        return Ok(missing(&status, &caller));
+    };
+    let why = card.hold.fate.unwrap_or_else(|| {
+        "Nothing was decided: a passkey signs the answer, and asking it needs this page's script"
+            .to_owned()
+    });
+    let main = html! {
+        main #main.narrow tabindex="-1" {
+            h1 { (card.hold.hold) }
+            p #said { (Line(&why)) "." }
+            p { a href={ "/holds/" (card.hold.hold) } { "The card" } }
+        }
+    };
+    let page = framed("Hold", Here::Elsewhere, &status, &caller, &main);
+    Ok((StatusCode::CONFLICT, page).into_response())
 }
 
 async fn sessions_page(State(site): Shared, Extension(caller): Extension<Caller>) -> Markup {

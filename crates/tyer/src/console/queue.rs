@@ -4,14 +4,15 @@ use maud::{Markup, html};
 use tyer_core::intent::Timestamp;
 
 use super::escape::Line;
-use super::words;
+use super::{answers, words};
 use crate::api::bodies::HoldBody;
+use crate::api::bodies::answers::AnsweredBody;
 use crate::api::site::is_live;
 
 /// Holds that ended are shown as far back as this.
 pub(super) const DECIDED_SHOWN: usize = 20;
 
-pub(super) fn main(holds: &[HoldBody], now: Timestamp) -> Markup {
+pub(super) fn main(holds: &[HoldBody], answers: &[AnsweredBody], now: Timestamp) -> Markup {
     let open: Vec<&HoldBody> = holds.iter().filter(|hold| is_live(hold.state)).collect();
     let mut decided: Vec<&HoldBody> = holds.iter().filter(|hold| !is_live(hold.state)).collect();
     decided.sort_by_key(|hold| std::cmp::Reverse(hold.opened));
@@ -27,6 +28,7 @@ pub(super) fn main(holds: &[HoldBody], now: Timestamp) -> Markup {
             @if open.is_empty() {
                 p.quiet { "Requests that the policies do not let through by themselves appear here." }
             }
+            (answers::section(answers, now))
             ol.queue { @for hold in open { (row(hold, now)) } }
             @if !decided.is_empty() {
                 h2 { "Decided lately" }
@@ -57,6 +59,8 @@ fn row(hold: &HoldBody, now: Timestamp) -> Markup {
                 @if live { div { dt { "Needs" } dd { (Line(&hold.needs.words)) (given(hold)) } } }
                 @if let Some(rejected) = &hold.rejected {
                     div { dt { "Rejected" } dd { "by " (Line(&rejected.by)) ": " q { (Line(&rejected.reason)) } } }
+                } @else if let Some(fate) = &hold.fate {
+                    div { dt { "Outcome" } dd { (Line(fate)) } }
                 }
                 div { dt { "Asked" } dd { (words::ago(hold.opened, now)) } }
                 @if live { div { dt { "Ends in" } dd { (words::left(hold.ends, now)) } } }

@@ -29,6 +29,9 @@ pub(crate) enum AnswerError {
     /// It has ended.
     #[error("{0} has ended and can no longer be answered")]
     Ended(HoldId),
+    /// It has ended, and how.
+    #[error("{0} can no longer be answered: {1}")]
+    Over(HoldId, String),
     /// The hold does not take it.
     #[error("{0}")]
     Step(#[from] StepError),
@@ -180,7 +183,7 @@ impl Gateway {
         match hold.step(Event::Approve(Box::new(approval)), now) {
             Next::Stays(hold, _) if hold.state_word() == "expired" => {
                 self.end_hold(world, hold, now).await?;
-                Err(StepError::Closed("expired").into())
+                Err(AnswerError::Ended(subject.hold.clone()))
             }
             Next::Stays(hold, _) | Next::Releases(hold, _) => {
                 let approval = hold.approvals().iter().find(|approval| approval.person == person);
@@ -216,7 +219,7 @@ impl Gateway {
             }
             Next::Stays(hold, _) | Next::Releases(hold, _) => {
                 self.end_hold(world, hold, now).await?;
-                Err(StepError::Closed("expired").into())
+                Err(AnswerError::Ended(subject.hold.clone()))
             }
             Next::Refuses(_, error) => Err(error.into()),
         }
@@ -286,6 +289,7 @@ impl Gateway {
                 tracing::error!(%error, "the end of a hold was not recorded");
             }
         }
+        self.tick_answers(&mut world, now).await;
         let lapsed = world.holds.lapsed(now);
         if lapsed.is_empty() {
             return;
@@ -332,15 +336,6 @@ impl Gateway {
     ) -> Result<(), StoreError> {
         let what = What::HoldEnded { hold: hold.id().clone(), how: hold.state_word().to_owned() };
         self.keep(world, hold, Change::default().leaf(&Record::new(now, what))).await
-    }
-
-    /// Makes a hold's new state durable with its leaf, and only then visible.
-    async fn keep(&self, world: &mut World, hold: Hold, change: Change) -> Result<(), StoreError> {
-        let id = hold.id().clone();
-        self.sequencer.commit(put(change, &hold, None)).await?;
-        world.holds.insert(hold);
-        self.tell(News::Hold(id));
-        Ok(())
     }
 
     /// The refusal of a request that somebody rejected, for as long as that lasts. It binds every

@@ -11,6 +11,7 @@ use tyer_core::freeze::{Freeze, Zone};
 use tyer_core::hold::{Approval, Hold, Standing};
 use tyer_core::intent::{
     Act, Acts, Digest, Effect, Environment, Kind, Narrowing, PersonId, Resource, Reversibility,
+    SessionId,
 };
 use tyer_core::limits::OPEN_HOLDS_PER_SESSION;
 use tyer_core::record::PublicKey;

@@ -1,6 +1,7 @@
 //! What the gateway knows right now: people, sessions, holds, freezes. Loaded once from the store;
 //! every change becomes durable before it is seen here.
 
+pub(crate) mod answers;
 pub(crate) mod freezes;
 pub(crate) mod holds;
 
@@ -15,6 +16,7 @@ use tyer_core::sequence::Note;
 use tyer_core::statement::{Signed, Statement};
 use tyer_core::verdict::LeafIndex;
 
+use self::answers::{Answered, Answers};
 use self::freezes::{Freezes, Single};
 use self::holds::{Holds, Rejected};
 use crate::store::sqlite::Sqlite;
@@ -183,6 +185,8 @@ pub(crate) struct World {
     pub(crate) people: BTreeMap<PersonId, Person>,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     pub(crate) holds: Holds,
+    /// What became of holds, for their controllers to see.
+    pub(crate) answers: Answers,
     pub(crate) freezes: Freezes,
     pub(crate) parts: BTreeMap<String, Part>,
     /// The number that the next hold gets.
@@ -222,6 +226,9 @@ impl World {
         }
         for (_, rejected) in read_all::<Rejected>(store, Table::Rejected)? {
             world.holds.reject(rejected);
+        }
+        for (_, answered) in read_all::<Answered>(store, Table::Answered)? {
+            world.answers.insert(answered);
         }
         world.freezes = match read_setting(store, FREEZES)? {
             Some(freezes) => freezes,

@@ -73,6 +73,8 @@ mod suites;
 #[cfg(test)]
 mod think;
 #[cfg(test)]
+mod told;
+#[cfg(test)]
 mod tricks;
 #[cfg(test)]
 mod two_person;

@@ -3,10 +3,12 @@
 use serde::Serialize;
 use tyer_core::hold::{Approval, Hold, Standing, State};
 use tyer_core::intent::{Act, Effect, Timestamp};
+use tyer_core::people::People;
 use tyer_core::sshsig;
 use tyer_core::verdict::{Approvals, Needs};
 
 use super::{FactsBody, Moment};
+use crate::gateway::world::answers::fate;
 
 /// People whose agreement is needed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -77,6 +79,8 @@ pub(crate) struct HoldBody {
     pub(crate) not_before: Moment,
     pub(crate) ends: Moment,
     pub(crate) rejected: Option<RejectionBody>,
+    /// What became of it and when, in a sentence, once nobody can answer it any more.
+    pub(crate) fate: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -87,9 +91,20 @@ pub(crate) struct RejectionBody {
     pub(crate) until: Moment,
 }
 
+/// What stands beside a hold when it is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beside<'a> {
+    /// Who people are to one another now.
+    pub(crate) people: &'a People,
+    /// When it ended, where that is known.
+    pub(crate) ended: Option<Timestamp>,
+    pub(crate) now: Timestamp,
+}
+
 impl HoldBody {
     /// A hold as it stands at `now`: one that ran out counts as expired before that is recorded.
-    pub(crate) fn of(hold: &Hold, now: Timestamp) -> Self {
+    pub(crate) fn of(hold: &Hold, beside: &Beside<'_>) -> Self {
+        let now = beside.now;
         let intent = &hold.card().intent;
         let over = hold.is_live() && now >= hold.ends();
         let mut acts: Vec<&Act> = intent.acts.iter().filter(|act| !act.local).collect();
@@ -112,7 +127,12 @@ impl HoldBody {
             upstream: intent.upstream.to_string(),
             environment: intent.environment.to_string(),
             needs: NeedsBody::of(hold.card().needs),
-            given: GivenBody::of(hold.counted()),
+            // What has ended is told as it counted then.
+            given: GivenBody::of(if hold.has_ended() {
+                hold.counted()
+            } else {
+                hold.counted_among(beside.people, now)
+            }),
             opened: Moment(hold.opened()),
             not_before: Moment(hold.not_before()),
             ends: Moment(hold.ends()),
@@ -124,6 +144,7 @@ impl HoldBody {
                 }),
                 _ => None,
             },
+            fate: fate(hold, beside.ended, now),
         }
     }
 
@@ -193,10 +214,10 @@ impl ApprovalBody {
 }
 
 impl CardBody {
-    pub(crate) fn of(hold: &Hold, now: Timestamp) -> Self {
+    pub(crate) fn of(hold: &Hold, beside: &Beside<'_>) -> Self {
         let card = hold.card();
         Self {
-            hold: HoldBody::of(hold, now),
+            hold: HoldBody::of(hold, beside),
             purpose: card.purpose.clone(),
             text: card.intent.text.clone(),
             request_digest: card.intent.digest.to_string(),

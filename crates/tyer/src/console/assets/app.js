@@ -48,12 +48,14 @@ async function act(button, work) {
   try {
     await work();
   } catch (error) {
+    // Most likely the page is not what the server knows.
+    later();
     if (error instanceof Refused) say(error.message, true);
     else if (error.name === "NotAllowedError") say("The passkey was not used: cancelled or timed out.", true);
     else say("This did not work: " + error.message, true);
   } finally {
     busy = false;
-    if (button) button.disabled = false;
+    if (button) button.disabled = stale;
     document.body.classList.remove("busy");
   }
 }
@@ -151,6 +153,11 @@ async function answer(button, decision) {
   field.value = "";
   await refresh();
   say(decision === "approve" ? "You approved " + hold + "." : "You rejected " + hold + ".");
+}
+
+async function seen(form) {
+  await call("/api/v1/answers/seen", { holds: String(new FormData(form).get("holds")).split(" ") });
+  await refresh();
 }
 
 async function endSession(button) {
@@ -316,6 +323,8 @@ document.addEventListener("click", (event) => {
   for (const [selector, work] of buttons) {
     const button = event.target.closest(selector);
     if (button) {
+      // A form of these buttons is for browsers without this script.
+      if (button.form) event.preventDefault();
       act(button, () => work(button));
       return;
     }
@@ -323,6 +332,7 @@ document.addEventListener("click", (event) => {
 });
 
 const forms = {
+  "answers-form": seen,
   "freeze-form": async (form) => {
     await call("/api/v1/freeze", { reason: new FormData(form).get("reason") });
     form.reset();
@@ -345,6 +355,13 @@ document.addEventListener("submit", (event) => {
 });
 
 // What the server last said of the parts that are exchanged, without the times, which run by themselves.
+// What stands on a card is stale from the first word that something happened to it until it was looked at again.
+let stale = false;
+function switchOff(off) {
+  stale = off;
+  for (const button of document.querySelectorAll("#approve, #reject")) button.disabled = off;
+}
+
 const PARTS = ["freeze-bar", "main", "foot"];
 const said = {};
 function gist(part) {
@@ -384,6 +401,7 @@ async function refresh() {
     for (const [pre, top] of scrolled) if ($(pre)) $(pre).scrollTop = top;
   }
   if (focused && $(focused)) $(focused).focus({ preventScroll: true });
+  switchOff(false);
   tick();
 }
 
@@ -410,6 +428,7 @@ function tick() {
     time.classList.toggle("soon", left < 300000);
     if (left < 0 && !over.has(time.dataset.until)) {
       over.add(time.dataset.until);
+      if (document.body.dataset.follow) switchOff(true);
       setTimeout(later, 1500);
     }
   }
@@ -434,6 +453,7 @@ function follow() {
     before = true;
   };
   stream.onmessage = (event) => {
+    if (only && event.data === only) switchOff(true);
     if (!only || event.data === only || event.data === "rules") later();
   };
 }

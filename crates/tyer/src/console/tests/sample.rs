@@ -47,6 +47,7 @@ pub(crate) fn hold() -> HoldBody {
         not_before: ago(3),
         ends: ago(-1_437),
         rejected: None,
+        fate: None,
     }
 }
 

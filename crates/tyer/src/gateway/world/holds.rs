@@ -11,6 +11,7 @@ use tyer_core::hold::{Hold, State};
 use tyer_core::intent::{Digest, HoldId, Intent, PersonId, SessionId, Timestamp, Upstream};
 use tyer_core::verdict::{LeafIndex, Outcome};
 
+use crate::clock;
 use crate::store::{Change, Table};
 
 /// The holds that decisions look at.
@@ -62,6 +63,9 @@ pub(crate) struct Ended {
     pub(crate) hold: Hold,
     /// The leaf that its grant cleared, and what came of it, where that was seen.
     pub(crate) ran: Option<(LeafIndex, Outcome)>,
+    /// When it ended; unknown of holds of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) at: Option<Timestamp>,
 }
 
 impl Holds {
@@ -141,7 +145,7 @@ pub(crate) fn put(change: Change, hold: &Hold, ran: Option<(LeafIndex, Outcome)>
         return change.put(Table::Hold, id, hold);
     }
     let rejected = Rejected::of(hold);
-    let ended = Ended { hold: hold.clone(), ran };
+    let ended = Ended { hold: hold.clone(), ran, at: Some(clock::now()) };
     let change = change.remove(Table::Hold, id).put(Table::Ended, id, &ended);
     rejected.iter().fold(change, |change, rejected| change.put(Table::Rejected, id, rejected))
 }

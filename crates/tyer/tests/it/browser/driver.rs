@@ -206,7 +206,8 @@ impl Browser {
         self.run(sign, wish.clone()).await.as_str().unwrap_or_default().to_owned()
     }
 
-    async fn run(&self, script: &str, argument: Value) -> Value {
+    /// What a script makes of the page; `null` while it is being left.
+    pub(crate) async fn run(&self, script: &str, argument: Value) -> Value {
         // A page that is left in that moment has no answer.
         self.client.execute(script, vec![argument]).await.unwrap_or(Value::Null)
     }
