@@ -11,6 +11,7 @@ use crate::figures::grouped;
 use crate::intent::{Digest, HoldId, Intent, Timestamp};
 use crate::locks::{self, Lock};
 use crate::names::{self, Named};
+use crate::roster::Roster;
 use crate::sequence::Sequence;
 use crate::verdict::Needs;
 
@@ -348,6 +349,9 @@ pub struct Card {
     pub policy_set: Digest,
     /// When the facts were taken.
     pub taken: Timestamp,
+    /// Who is what, as far as the needs ask for it.
+    #[serde(default, skip_serializing_if = "Roster::is_empty")]
+    pub roster: Roster,
 }
 
 impl Card {

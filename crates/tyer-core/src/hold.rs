@@ -6,10 +6,12 @@
 //! lapsed, and none after one of them was used.
 
 mod counting;
+mod still;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+pub use still::{Able, Still};
 
 use crate::assurance::Assurance;
 use crate::ceilings::Ceilings;

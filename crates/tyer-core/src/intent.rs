@@ -48,6 +48,10 @@ name! {
     PersonId
 }
 name! {
+    /// A team of people, by the name the operator gave it.
+    TeamId
+}
+name! {
     /// A hold's short id, such as `H-42`.
     HoldId
 }

@@ -18,6 +18,7 @@ pub mod names;
 pub mod people;
 pub mod policy;
 pub mod record;
+pub mod roster;
 pub mod sequence;
 pub mod sshsig;
 pub mod statement;

@@ -44,6 +44,9 @@ pub const UNSEEN_PER_PERSON: usize = 100;
 pub const UNSEEN_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// The highest count of people that a policy may ask for.
 pub const APPROVALS_MAX: u32 = 8;
+/// Teams of a request of which policies leave it open whose agreement they want; those that are wanted in any case
+/// do not count.
+pub const TEAMS_OPEN_MAX: usize = 6;
 /// The longest time, in seconds, that a policy may ask to pass before something runs: half of what a hold lives.
 pub const WAITED_S_MAX: u32 = 12 * 60 * 60;
 

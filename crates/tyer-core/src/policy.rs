@@ -8,8 +8,9 @@ mod approvals;
 mod load;
 mod memo;
 mod question;
+mod teams;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -21,11 +22,13 @@ pub use memo::{Asks, Memo};
 pub use question::counts_as_production;
 
 use crate::facts::Facts;
-use crate::intent::{Digest, Effect, Intent, Narrowing, Timestamp};
+use crate::intent::{Digest, Effect, Intent, Narrowing, TeamId, Timestamp};
 use crate::limits::GRANT_MS_MAX;
+use crate::roster;
 use crate::verdict::{Approvals, Basis, Grant, Needs, Observed, Reason, Refusal, Verdict};
 use approvals::Thresholds;
 use question::{Answer, Failed, Question};
+use teams::Asking;
 
 /// The schema that policies are written against, with comments for those who write them.
 pub const SCHEMA: &str = include_str!("../policies/schema.cedarschema");
@@ -36,12 +39,17 @@ pub struct Policies {
     slices: BTreeMap<Effect, Slice>,
     ids: Vec<String>,
     hash: Digest,
+    /// What is wrong with each team that is named, if there is no such team.
+    unknown: Vec<Flaw>,
 }
 
 /// The policies that one action can match, and the approvals that they ask for.
+#[derive(Default)]
 struct Slice {
     policies: PolicySet,
     thresholds: Thresholds,
+    /// Those of them that ask for teams.
+    asking: Vec<Asking>,
 }
 
 /// A text with policies in it.
@@ -63,7 +71,7 @@ pub enum Preset {
 }
 
 /// What surrounds an intent when it is decided.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Situation<'a> {
     /// The time.
     pub now: Timestamp,
@@ -75,6 +83,8 @@ pub struct Situation<'a> {
     pub given: Approvals,
     /// The most distinct people who can agree at all, those in `given` included.
     pub possible: Approvals,
+    /// The teams of each person who can agree at all as another than the controller.
+    pub speakers: &'a [BTreeSet<TeamId>],
     /// This session already got a release for a read of this shape.
     pub asked: bool,
     /// The consequences as known.
@@ -117,6 +127,17 @@ impl Policies {
         self.hash
     }
 
+    /// Whether every team that the policies name is one of these.
+    ///
+    /// # Errors
+    /// Each policy that names another, with its place.
+    pub fn name_only(&self, teams: &BTreeSet<TeamId>) -> Result<(), LoadError> {
+        let is_unknown =
+            |flaw: &&Flaw| matches!(&flaw.kind, FlawKind::NoTeam { team, .. } if !teams.contains(team));
+        let flaws: Vec<Flaw> = self.unknown.iter().filter(is_unknown).cloned().collect();
+        if flaws.is_empty() { Ok(()) } else { Err(LoadError { flaws }) }
+    }
+
     /// The ids of all policies, sorted.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.ids.iter().map(String::as_str)
@@ -147,7 +168,7 @@ impl Policies {
     pub fn observe_only(&self, intent: &Intent, decided: Decision, now: Timestamp) -> Decision {
         let observed = match &decided.verdict {
             Verdict::Allow(_) => Observed::Allow,
-            Verdict::Hold(needs) => Observed::Hold { needs: *needs },
+            Verdict::Hold(needs) => Observed::Hold { needs: needs.clone() },
             Verdict::Deny(refusal) => match refusal.reason {
                 Reason::Narrowed | Reason::Frozen => return decided,
                 reason => Observed::Deny { reason },
@@ -200,7 +221,7 @@ impl Policies {
     fn weigh(&self, intent: &Intent, situation: &Situation<'_>) -> Result<Decision, Failed> {
         let panel = self.panel(intent, situation)?;
         let frozen = situation.frozen;
-        let now = panel.answer(situation.given, frozen)?;
+        let now = panel.answer(situation.given.clone(), frozen)?;
         if now.permitted {
             return Ok(self.allow(intent, situation.now, now.policies));
         }
@@ -228,9 +249,12 @@ impl Policies {
         intent: &Intent,
         (situation, mut asking): (&Situation<'_>, Vec<String>),
     ) -> Result<Decision, Failed> {
-        let can = reachable(situation);
-        let (within, beyond): (Vec<Needs>, Vec<Needs>) =
-            panel.thresholds.ascending().into_iter().partition(|needs| needs.met_by(&can));
+        let teams = panel.choices(situation.frozen)?;
+        let (within, beyond): (Vec<Needs>, Vec<Needs>) = panel
+            .thresholds
+            .ascending(&teams)
+            .into_iter()
+            .partition(|needs| can_be_met(needs, situation));
         for needs in within {
             if panel.permits(supposed(&needs), situation.frozen)? {
                 // Those that forbid now ask for people as much as those that would permit then.
@@ -295,10 +319,11 @@ impl Panel<'_> {
     /// Asks everything, and names the policies that decide: those that permit if all is permitted,
     /// else those that forbid.
     fn answer(&self, approvals: Approvals, frozen: bool) -> Result<Answer, Failed> {
+        let circumstances = self.circumstances(approvals, frozen);
         let answers = self
             .questions
             .iter()
-            .map(|question| question.ask(self.schema, &self.circumstances(approvals, frozen)))
+            .map(|question| question.ask(self.schema, &circumstances))
             .collect::<Result<Vec<_>, _>>()?;
         let permitted = answers.iter().all(|answer| answer.permitted);
         let decisive = answers.into_iter().filter(|answer| answer.permitted == permitted);
@@ -310,8 +335,9 @@ impl Panel<'_> {
 
     /// Whether all is permitted, asking no further than the first act that is not.
     fn permits(&self, approvals: Approvals, frozen: bool) -> Result<bool, Failed> {
+        let circumstances = self.circumstances(approvals, frozen);
         for question in &self.questions {
-            if !question.ask(self.schema, &self.circumstances(approvals, frozen))?.permitted {
+            if !question.ask(self.schema, &circumstances)?.permitted {
                 return Ok(false);
             }
         }
@@ -332,12 +358,21 @@ fn supposed(needs: &Needs) -> Approvals {
         signers: needs.people(),
         hardware: needs.hardware,
         waited: needs.waited,
+        teams: needs.teams.clone(),
     }
+}
+
+/// Whether there are people who can agree to it, each for one team at most.
+fn can_be_met(needs: &Needs, situation: &Situation<'_>) -> bool {
+    let speakers = situation.speakers;
+    let can = Approvals { teams: roster::spoken_for(&needs.teams, speakers), ..reachable(situation) };
+    let agreed = Approvals { teams: situation.given.teams.clone(), ..can.clone() };
+    needs.met_by(&can) || needs.met_by(&agreed)
 }
 
 /// Whoever can agree, or has: who agreed once stays possible, even if they could not do so again.
 fn reachable(situation: &Situation<'_>) -> Approvals {
-    let (given, possible) = (situation.given, situation.possible);
+    let (given, possible) = (&situation.given, &situation.possible);
     Approvals {
         controller: given.controller || possible.controller,
         peers: given.peers.max(possible.peers),
@@ -346,6 +381,7 @@ fn reachable(situation: &Situation<'_>) -> Approvals {
         hardware: given.hardware.max(possible.hardware),
         // Time passes.
         waited: u32::MAX,
+        teams: BTreeSet::new(),
     }
 }
 

@@ -5,6 +5,7 @@
 //! `hold::Hold::step`; a `Clearance` only by `Clearance::assertion`, which the gateway alone calls,
 //! after the leaf is durable. Neither can be copied or read back from storage.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::assurance::Assurance;
 use crate::ceilings::{Ceilings, Measured};
 use crate::hold::Standing;
-use crate::intent::{Digest, HoldId, SessionId, Timestamp};
+use crate::intent::{Digest, HoldId, SessionId, TeamId, Timestamp};
 
 /// What the policies say of an intent.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub enum Verdict {
 }
 
 /// The people whose agreement is missing from nothing: the least that would permit the intent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Hash)]
 pub struct Needs {
     /// The controller's own agreement.
     pub controller: bool,
@@ -44,6 +45,9 @@ pub struct Needs {
     /// Seconds that pass between the question and the execution, in which anybody can stop it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waited: u32,
+    /// Teams that a different peer each speaks for.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub teams: BTreeSet<TeamId>,
 }
 
 /// Whether a count that was added later is left out of what is stored.
@@ -67,12 +71,19 @@ impl Needs {
             && given.owners >= self.owners
             && given.signers >= self.people()
             && given.hardware >= self.hardware
+            && given.teams.is_superset(&self.teams)
     }
 
     /// How many different people other than the controller are asked for, by whatever key.
     #[must_use]
     pub fn people(&self) -> u32 {
-        self.signers.max(self.peers).max(self.owners).max(self.hardware)
+        self.signers.max(self.by_passkey())
+    }
+
+    /// How many of them by passkey or better.
+    fn by_passkey(&self) -> u32 {
+        let teams = u32::try_from(self.teams.len()).unwrap_or(u32::MAX);
+        self.peers.max(self.owners).max(self.hardware).max(teams)
     }
 
     /// Whether an approval of that standing and assurance helps at all.
@@ -81,7 +92,7 @@ impl Needs {
         match standing {
             Standing::Controller => self.controller && assurance >= Assurance::Passkey,
             Standing::Peer | Standing::Owner => {
-                let (passkeys, any) = (self.peers.max(self.owners).max(self.hardware), self.people());
+                let (passkeys, any) = (self.by_passkey(), self.people());
                 any > passkeys || (passkeys > 0 && assurance >= Assurance::Passkey)
             }
         }
@@ -98,7 +109,7 @@ impl Needs {
         if people > 0 {
             let who = if people == 1 { "person" } else { "different people" };
             let mut part = format!("{} {who} other than the controller", number(people));
-            let passkeys = self.peers.max(self.owners).max(self.hardware);
+            let passkeys = self.by_passkey();
             if people > passkeys {
                 part.push_str(", by any of their keys");
                 part.push_str(&of_them(passkeys, people, ["by passkey", "by passkey", "by passkey"]));
@@ -106,6 +117,10 @@ impl Needs {
             part.push_str(&of_them(self.owners, people, ["an owner", "an owner", "owners"]));
             let hardware = ["by a hardware key", "by a hardware key", "by hardware keys"];
             part.push_str(&of_them(self.hardware, people, hardware));
+            let one = if people == 1 { "" } else { "one " };
+            for team in &self.teams {
+                part.push_str(&format!(", {one}from {team}"));
+            }
             parts.push(part);
         }
         if self.waited > 0 {
@@ -146,7 +161,7 @@ fn number(count: u32) -> String {
 
 /// Approvals that were given (or are supposed, or are possible), counted by distinct people.
 /// An owner's approval is also a peer's, and a peer's is also a signer's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approvals {
     /// The controller agreed, by passkey or better.
     pub controller: bool,
@@ -161,6 +176,9 @@ pub struct Approvals {
     /// Seconds since people were asked.
     #[serde(default)]
     pub waited: u32,
+    /// Teams that a different one of the peers each speaks for.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub teams: BTreeSet<TeamId>,
 }
 
 impl Approvals {
@@ -203,7 +221,7 @@ pub struct Basis {
 }
 
 /// What the policies said of a request that ran all the same, because its upstream is only observed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 #[serde(rename_all = "lowercase", tag = "is")]
 pub enum Observed {
     /// It would have run.
@@ -448,7 +466,7 @@ mod tests {
 
     /// By any key, by passkey, owners, by hardware.
     fn keys([signers, peers, owners, hardware]: [u32; 4]) -> Needs {
-        Needs { controller: false, peers, owners, signers, hardware, waited: 0 }
+        Needs { peers, owners, signers, hardware, ..Needs::default() }
     }
 
     #[test]
@@ -476,7 +494,8 @@ mod tests {
             let counted = given.iter().fold(Approvals::default(), |sum, (standing, assurance)| {
                 sum.with(*standing, *assurance)
             });
-            let expect = Approvals { controller, peers, owners, signers, hardware, waited: 0 };
+            let expect =
+                Approvals { controller, peers, owners, signers, hardware, ..Approvals::default() };
             assert_eq!(counted, expect, "{given:?}");
         };
         check(&[], [0, 0, 0, 0], false);
@@ -492,7 +511,7 @@ mod tests {
     #[test]
     fn needs_of_keys_are_met_by_such_keys_and_better() {
         let check = |needs: [u32; 4], [signers, peers, owners, hardware]: [u32; 4], expect: bool| {
-            let given = Approvals { controller: false, peers, owners, signers, hardware, waited: 0 };
+            let given = Approvals { peers, owners, signers, hardware, ..Approvals::default() };
             assert_eq!(keys(needs).met_by(&given), expect, "{needs:?} by {given:?}");
         };
         check([1, 0, 0, 0], [1, 0, 0, 0], true);
@@ -560,6 +579,19 @@ mod tests {
             waits(3661, needs(false, 1, 0)),
             "one person other than the controller and 1 hour 1 minute to think better of it",
         );
+        let from = |needs: Needs, teams: &[&str]| Needs {
+            teams: teams.iter().map(|team| TeamId::new(*team)).collect(),
+            ..needs
+        };
+        check(
+            from(needs(false, 2, 0), &["sre", "payments"]),
+            "two different people other than the controller, one from payments, one from sre",
+        );
+        check(
+            from(needs(false, 2, 1), &["sre"]),
+            "two different people other than the controller, one of them an owner, one from sre",
+        );
+        check(from(needs(false, 1, 0), &["sre"]), "one person other than the controller, from sre");
         check(keys([0, 1, 0, 1]), "one person other than the controller, by a hardware key");
         check(
             keys([0, 2, 1, 2]),

@@ -8,7 +8,9 @@ mod agents;
 pub(crate) mod attestation;
 mod freezes;
 mod limits;
+mod policy;
 mod power;
+pub(crate) mod teams;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -22,7 +24,7 @@ use tyer_core::assertion::attestation::Roots;
 use tyer_core::freeze::Calendar;
 use tyer_core::hold::Lifetimes;
 use tyer_core::intent::{Digest, Environment, PersonId, Upstream};
-use tyer_core::policy::{Policies, Preset, Source};
+use tyer_core::policy::Policies;
 use tyer_core::record::canonical;
 
 use self::agents::RawAgent;
@@ -31,7 +33,9 @@ use self::freezes::RawFreeze;
 pub(crate) use self::freezes::{PART as FREEZES_PART, no_freezes, scope};
 pub(crate) use self::limits::Limits;
 use self::limits::RawLimits;
+use self::policy::{RawPolicy, load_policies};
 pub(crate) use self::power::Power;
+use self::teams::{RawTeam, Teams};
 use crate::secret::Secret;
 
 /// The file's name inside the data directory.
@@ -49,11 +53,13 @@ pub(crate) struct Config {
     pub(crate) upstreams: BTreeMap<Upstream, UpstreamConfig>,
     /// The people who own each agent, and so control its sessions.
     pub(crate) agents: BTreeMap<String, BTreeSet<PersonId>>,
+    /// The people in each team that a policy may ask for.
+    pub(crate) teams: Teams,
     /// The makers of authenticators whose attestations count.
     pub(crate) roots: Roots,
     pub(crate) calendar: Calendar,
-    /// The digest of each security part of the file: `console`, `policy`, `upstream NAME`, `agent NAME`, and
-    /// `freezes` and `attestation` if there are any.
+    /// The digest of each security part of the file: `console`, `policy`, `upstream NAME`, `agent NAME`,
+    /// `team NAME`, and `freezes` and `attestation` if there are any.
     pub(crate) parts: BTreeMap<String, Digest>,
 }
 
@@ -162,6 +168,8 @@ struct RawConfig {
     #[serde(default)]
     agent: BTreeMap<String, RawAgent>,
     #[serde(default)]
+    team: BTreeMap<String, RawTeam>,
+    #[serde(default)]
     freeze: Vec<RawFreeze>,
     attestation: Option<RawAttestation>,
 }
@@ -174,25 +182,6 @@ struct RawConsole {
     tls: Option<TlsFiles>,
     #[serde(default)]
     allow_loopback_approvals: bool,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct RawPolicy {
-    #[serde(default = "preset_default")]
-    preset: String,
-    #[serde(default)]
-    files: Vec<PathBuf>,
-}
-
-impl Default for RawPolicy {
-    fn default() -> Self {
-        Self { preset: preset_default(), files: Vec::new() }
-    }
-}
-
-fn preset_default() -> String {
-    "ask".to_owned()
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -276,7 +265,9 @@ impl Config {
         let raw = raw(path, text)?;
         let mut parts = BTreeMap::new();
         parts.insert("console".to_owned(), part_digest(&raw.console));
-        let policies = load_policies(data, path, &raw.policy)?;
+        let teams = teams::teams(path, raw.team)?;
+        parts.extend(teams::parts(&teams));
+        let policies = load_policies(data, path, &raw.policy, &teams)?;
         parts.insert("policy".to_owned(), policies.hash());
         let mut roots = Roots::default();
         if let Some(raw) = &raw.attestation {
@@ -306,6 +297,7 @@ impl Config {
             limits: limits::limits(path, &raw.limits)?,
             upstreams,
             agents,
+            teams,
             roots,
             parts,
         })
@@ -326,7 +318,8 @@ pub(crate) fn console_origin(data: &Path) -> Result<String, ConfigError> {
 /// The policies of a data directory, without reading secrets.
 pub(crate) fn policies(data: &Path) -> Result<Policies, ConfigError> {
     let path = data.join(FILE);
-    load_policies(data, &path, &raw(&path, &read(&path)?)?.policy)
+    let raw = raw(&path, &read(&path)?)?;
+    load_policies(data, &path, &raw.policy, &teams::teams(&path, raw.team)?)
 }
 
 fn raw(path: &Path, text: &str) -> Result<RawConfig, ConfigError> {
@@ -359,23 +352,6 @@ fn located(text: &str, error: &toml::de::Error) -> String {
 fn part_digest<T: Serialize>(part: &T) -> Digest {
     let value = serde_json::to_value(part).unwrap_or(serde_json::Value::Null);
     Digest::of(&canonical(&value))
-}
-
-fn load_policies(data: &Path, path: &Path, raw: &RawPolicy) -> Result<Policies, ConfigError> {
-    if raw.files.is_empty() {
-        let preset: Preset = raw.preset.parse().map_err(|_| ConfigError::Value {
-            path: path.to_owned(),
-            key: "policy.preset".to_owned(),
-            message: format!("`{}` is not a preset; there are `ask` and `guarded`", raw.preset),
-        })?;
-        return Ok(Policies::preset(preset)?);
-    }
-    let mut sources = Vec::new();
-    for file in &raw.files {
-        let file = data.join(file);
-        sources.push(Source { name: file.display().to_string(), text: read(&file)? });
-    }
-    Ok(Policies::load(&sources)?)
 }
 
 fn console(path: &Path, raw: RawConsole) -> Result<Console, ConfigError> {
@@ -520,6 +496,19 @@ owners = ["alice"]
         assert!(!format!("{config:?}").contains("s3cret"));
         assert_eq!(config.console.relying_party.id(), "localhost");
         assert_eq!(config.parts.keys().collect::<Vec<_>>(), ["console", "policy", "upstream orders"]);
+    }
+
+    #[test]
+    fn teams_are_security_parts_and_policies_name_no_others() {
+        let team = |members: &str| format!("{GOOD}\n[team.sre]\nmembers = [{members}]\n");
+        let digest = |text: &str| parse(text).expect("a good file").parts.get("team sre").copied();
+        assert_eq!(digest(GOOD), None);
+        assert_eq!(digest(&team("\"bob\", \"ann\"")), digest(&team("\"ann\", \"bob\"")));
+        assert_ne!(digest(&team("\"ann\"")), digest(&team("\"ann\", \"bob\"")));
+        let error = parse(&format!("{GOOD}\n[team.\"s re\"]\nmembers = []\n")).expect_err("a bad name");
+        assert!(error.contains("team.s re: names are letters"), "{error}");
+        let error = parse(&format!("{GOOD}\n[team.sre]\nlead = \"ann\"\n")).expect_err("a bad key");
+        assert!(error.contains("unknown field `lead`"), "{error}");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 mod answers;
 mod bounds;
+mod cards;
 pub(crate) mod carried;
 pub(crate) mod configuration;
 mod drift;
@@ -55,6 +56,7 @@ use crate::gateway::news::wait_for_news;
 use crate::gateway::outcomes::Taken;
 pub(crate) use crate::gateway::requests::{About, Here, Patience, Request};
 use crate::gateway::sequences::{Noted, Sequences};
+use crate::gateway::told::{not_recorded, unrecorded};
 use crate::gateway::world::World;
 use crate::gateway::world::holds::put;
 use crate::sequencer::Sequencer;
@@ -153,7 +155,7 @@ impl Gateway {
                     let until = self.thinks_until(&hold).await;
                     let refusal = || match until {
                         Some(until) => self.held_until(&hold, until),
-                        None => self.held(&hold, needs),
+                        None => self.held(&hold, &needs),
                     };
                     if *patience.gone.borrow() {
                         return Err(refusal());
@@ -266,6 +268,7 @@ impl Gateway {
             narrowing: session.map_or(&default, |session| &session.narrowing),
             given,
             possible: Approvals::default(),
+            speakers: &[],
             asked: session.is_some_and(|session| session.asked.contains(&intent.shape)),
             facts,
         };
@@ -274,7 +277,9 @@ impl Gateway {
             let basis = grant.basis().clone();
             return Decision { verdict: Verdict::Allow(grant), basis };
         }
-        let situation = Situation { possible: self.possible(world, intent), ..situation };
+        let speakers = self.speakers(world, intent);
+        let possible = self.possible(world, intent);
+        let situation = Situation { possible, speakers: &speakers, ..situation };
         self.naming(policies.decide_noting(&mut memo, intent, &situation), world, place, now)
     }
 
@@ -294,7 +299,7 @@ impl Gateway {
         let Some(hold) = world.holds.get(&id).cloned() else {
             return Err(not_recorded());
         };
-        let needs = hold.card().needs;
+        let needs = hold.card().needs.clone();
         if matches!(hold.state(), tyer_core::hold::State::Open) && now < hold.ends() {
             return Ok(Attempt::Waits(id, needs));
         }
@@ -450,19 +455,6 @@ enum Attempt {
 /// taken its time, and a grant that lapsed meanwhile clears nothing.
 fn assert_recorded(grant: Grant, leaf: LeafIndex, now: Timestamp) -> Option<Clearance> {
     grant.is_live(now).then(|| Clearance::assertion(grant, leaf))
-}
-
-fn not_recorded() -> Refusal {
-    Refusal::new(
-        Reason::NotRecorded,
-        "this cannot be recorded, so it cannot run; nothing was executed",
-        "try again later; the operator has been told",
-    )
-}
-
-fn unrecorded(error: &StoreError) -> Refusal {
-    tracing::error!(%error, "refused: no durable record, no execution");
-    not_recorded()
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! How many have agreed to a hold: humans, each once, and whoever controls it never as another person.
 
+use super::still::Voice;
 use super::{Approval, Hold, Standing, State};
+use crate::assurance::Assurance;
 use crate::intent::{PersonId, Timestamp};
 use crate::people::People;
 use crate::verdict::Approvals;
@@ -9,7 +11,7 @@ impl Hold {
     /// The approvals so far, counted by distinct people.
     #[must_use]
     pub fn counted(&self) -> Approvals {
-        self.count(&self.approvals.iter().collect::<Vec<_>>())
+        self.count(&self.approvals.iter().map(Voice::from).collect::<Vec<_>>())
     }
 
     /// The same by what is known of these people now, with the time that has passed.
@@ -17,7 +19,8 @@ impl Hold {
     pub fn counted_among(&self, people: &People, now: Timestamp) -> Approvals {
         let seconds = now.0.saturating_sub(self.opened.0) / 1000;
         let waited = u32::try_from(seconds.max(0)).unwrap_or(u32::MAX);
-        Approvals { waited, ..self.count(&self.counting(people)) }
+        let voices: Vec<_> = self.counting(people).into_iter().map(Voice::from).collect();
+        Approvals { waited, ..self.count(&voices) }
     }
 
     /// The approvals that count by what is known of these people now: of distinct humans, none barred meanwhile.
@@ -43,24 +46,27 @@ impl Hold {
         matches!(self.state, State::Approved { .. }) && last.is_some_and(|last| now >= end(last))
     }
 
-    fn count(&self, approvals: &[&Approval]) -> Approvals {
+    pub(super) fn count(&self, voices: &[Voice<'_>]) -> Approvals {
         let mut counted = Approvals::default();
-        let mut seen: Vec<&PersonId> = Vec::new();
-        for approval in approvals {
-            if seen.contains(&&approval.person) {
+        let (mut seen, mut speak): (Vec<&PersonId>, Vec<_>) = (Vec::new(), Vec::new());
+        for Voice { person, standing, assurance } in voices {
+            if seen.contains(person) {
                 continue;
             }
-            seen.push(&approval.person);
+            seen.push(person);
             // Whoever controls the session is never a peer, whatever was stored, and only one agrees as its controller.
-            let is_the_controller = approval.person == self.card.intent.principal.controller;
-            let standing = match approval.standing {
+            let is_the_controller = **person == self.card.intent.principal.controller;
+            let standing = match *standing {
                 _ if is_the_controller => Standing::Controller,
-                _ if self.is_controller(&approval.person) => continue,
+                _ if self.is_controller(person) => continue,
                 Standing::Controller => continue,
                 standing => standing,
             };
-            counted = counted.with(standing, approval.assurance);
+            counted = counted.with(standing, *assurance);
+            if *assurance >= Assurance::Passkey {
+                speak.push((*person, standing));
+            }
         }
-        counted
+        Approvals { teams: self.card.roster.spoken_for(speak), ..counted }
     }
 }

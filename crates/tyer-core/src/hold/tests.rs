@@ -7,6 +7,7 @@
 //! another session), `?lapsed`; `x` abandons; `.` only looks at the clock; `@5` sets it.
 
 mod explored;
+mod teams;
 
 use proptest::prelude::*;
 
@@ -16,6 +17,7 @@ use crate::intent::{
     Act, Acts, Effect, Environment, Intent, Kind, Principal, Resource, Reversibility, Upstream,
 };
 use crate::people::{Known, People};
+use crate::roster::Roster;
 use crate::statement::{Decision, Statement, Subject};
 use crate::verdict::{Basis, Reason};
 
@@ -52,6 +54,7 @@ fn held(needs: Needs) -> Hold {
         intent,
         purpose: String::new(),
         facts: Facts::default(),
+        roster: Roster::of(&needs, &teams::all()),
         needs,
         policies: Vec::new(),
         policy_set: Digest::of(b"policies"),
@@ -187,8 +190,8 @@ const OWN: (bool, u32, u32) = (true, 0, 0);
 
 #[test]
 fn it_does_not_run_before_people_had_their_time() {
-    let check = |needs: Needs, script: &str, expect: &str| {
-        let (mut hold, mut now, mut came) = (held(needs), Timestamp(0), Vec::new());
+    let check = |needs: &Needs, script: &str, expect: &str| {
+        let (mut hold, mut now, mut came) = (held(needs.clone()), Timestamp(0), Vec::new());
         for word in script.split_whitespace() {
             if let Some(time) = word.strip_prefix('@') {
                 now = Timestamp(time.parse().unwrap());
@@ -201,17 +204,17 @@ fn it_does_not_run_before_people_had_their_time() {
     };
     // Grants live 100 ms, holds a second; times are in whole seconds.
     let one = Needs { peers: 1, waited: 2, ..Needs::default() };
-    check(one, "+bob ? @1999 ? @2000 ?", "approved !not-yet !not-yet released");
-    check(one, "? +bob @2099 ?", "!not-approved approved released");
-    check(one, "+bob @2100 ?", "approved expired");
-    check(one, "+bob @1500 -olga @2000 ?", "approved rejected !rejected");
-    check(one, "+bob @2050 ? < @2099 ?", "approved released approved released");
-    check(one, "@1000 +bob", "expired");
+    check(&one, "+bob ? @1999 ? @2000 ?", "approved !not-yet !not-yet released");
+    check(&one, "? +bob @2099 ?", "!not-approved approved released");
+    check(&one, "+bob @2100 ?", "approved expired");
+    check(&one, "+bob @1500 -olga @2000 ?", "approved rejected !rejected");
+    check(&one, "+bob @2050 ? < @2099 ?", "approved released approved released");
+    check(&one, "@1000 +bob", "expired");
     // Nobody is asked, and anybody can stop it.
     let nobody = Needs { waited: 2, ..Needs::default() };
-    check(nobody, "? @2000 ?", "!not-yet released");
-    check(nobody, "@1 -bob @2000 ?", "rejected !rejected");
-    check(nobody, "@2100 ?", "expired");
+    check(&nobody, "? @2000 ?", "!not-yet released");
+    check(&nobody, "@1 -bob @2000 ?", "rejected !rejected");
+    check(&nobody, "@2100 ?", "expired");
 }
 
 #[test]
@@ -520,7 +523,7 @@ impl Witness {
     }
 
     /// Whether those who said yes could be enough, counting generously.
-    fn could_be_enough(&self, needs: Needs) -> bool {
+    fn could_be_enough(&self, needs: &Needs) -> bool {
         let others = self.said_yes.iter().filter(|(name, _)| name != "alice");
         let owners = others.clone().filter(|(_, owner)| *owner).count();
         let controller = self.said_yes.iter().any(|(name, _)| name == "alice");
@@ -551,7 +554,7 @@ proptest! {
     ) {
         prop_assume!(controller || peers > 0);
         let needs = Needs { controller, peers: peers.max(owners), owners, ..Needs::default() };
-        let (mut hold, mut seen, mut now) = (held(needs), Witness::default(), 0_i64);
+        let (mut hold, mut seen, mut now) = (held(needs.clone()), Witness::default(), 0_i64);
         for (word, pause) in words {
             now += pause;
             let (was, ended) = (hold.state().clone(), hold.ends().0 <= now);
@@ -563,7 +566,7 @@ proptest! {
                 seen.is_out = true;
                 let approved = matches!(was, State::Approved { .. });
                 prop_assert!(approved && !ended && !seen.refused);
-                prop_assert!(seen.could_be_enough(needs));
+                prop_assert!(seen.could_be_enough(&needs));
                 prop_assert!(now < OPEN_MS + 5 * GRANT_MS);
                 prop_assert!(seen.last_yes.is_some_and(|yes| now < yes + GRANT_MS));
                 prop_assert!(grant.is_live(Timestamp(now)));

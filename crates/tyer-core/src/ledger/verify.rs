@@ -9,6 +9,7 @@ mod holds;
 mod meaning;
 mod observed;
 mod people;
+mod roster;
 mod sessions;
 
 #[cfg(test)]

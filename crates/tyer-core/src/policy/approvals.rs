@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::intent::TeamId;
 use crate::limits::{APPROVALS_MAX, WAITED_S_MAX};
 use crate::verdict::Needs;
 
@@ -21,6 +22,7 @@ pub(super) struct Thresholds {
     signers: BTreeSet<u32>,
     hardware: BTreeSet<u32>,
     waited: BTreeSet<u32>,
+    teams: BTreeSet<TeamId>,
 }
 
 /// How a policy misuses approvals.
@@ -72,42 +74,61 @@ impl Thresholds {
         self.signers.extend(&other.signers);
         self.hardware.extend(&other.hardware);
         self.waited.extend(&other.waited);
+        self.teams.extend(other.teams.iter().cloned());
+    }
+
+    /// Every team that is named.
+    pub(super) fn teams(&self) -> &BTreeSet<TeamId> {
+        &self.teams
     }
 
     /// Everybody that is asked for anywhere.
     pub(super) fn most(&self) -> Needs {
         let most = |counts: &BTreeSet<u32>| counts.last().copied().unwrap_or(0);
         let owners_and_hardware = [most(&self.owners), most(&self.hardware)];
-        let people =
-            needs(self.controller, [most(&self.signers), most(&self.peers)], owners_and_hardware);
+        let counts = [most(&self.signers), most(&self.peers)];
+        let people = needs(self.controller, counts, owners_and_hardware, &self.teams);
         Needs { waited: most(&self.waited), ..people }
     }
 
-    /// Every combination that the policies can tell apart, the least first: fewest people, owners and hardware
-    /// keys, then without the controller, then fewest people by passkey, then the shortest time. An owner is a
-    /// peer, too.
-    pub(super) fn ascending(&self) -> Vec<Needs> {
+    /// Every combination with one of these sets of teams that the policies can tell apart, the least first: fewest
+    /// people, owners, hardware keys and teams, then without the controller, then fewest people by passkey, then the
+    /// shortest time. An owner is a peer, too, and so is who speaks for a team.
+    pub(super) fn ascending(&self, teams: &[BTreeSet<TeamId>]) -> Vec<Needs> {
+        let mut all: Vec<(u32, Needs)> =
+            teams.iter().flat_map(|teams| self.with_teams(teams)).collect();
+        let key = |(sum, needs): &(u32, Needs)| {
+            let Needs { controller, peers, owners, hardware, .. } = *needs;
+            (*sum, controller, peers, owners, hardware)
+        };
+        all.sort_by(|one, other| key(one).cmp(&key(other)).then_with(|| one.1.cmp(&other.1)));
+        all.dedup();
+        all.into_iter().map(|(_, needs)| needs).collect()
+    }
+
+    /// Every combination of the counts with that set of teams, and how much it asks for.
+    fn with_teams(&self, teams: &BTreeSet<TeamId>) -> Vec<(u32, Needs)> {
         let with_zero = |counts: &BTreeSet<u32>| -> BTreeSet<u32> {
             std::iter::once(0).chain(counts.iter().copied()).collect()
         };
         let [signers, peers] = [with_zero(&self.signers), with_zero(&self.peers)];
         let [owners, hardware] = [with_zero(&self.owners), with_zero(&self.hardware)];
-        let mut all = BTreeSet::new();
+        let mut all = Vec::new();
         for (&owners, &hardware) in owners.iter().flat_map(|it| hardware.iter().map(move |by| (it, by)))
         {
             for (&peers, &signers) in peers.iter().flat_map(|it| signers.iter().map(move |by| (it, by)))
             {
                 for controller in [false, self.controller] {
-                    let needs = needs(controller, [signers, peers], [owners, hardware]);
-                    let sum = needs.people().saturating_add(owners).saturating_add(hardware);
+                    let needs = needs(controller, [signers, peers], [owners, hardware], teams);
+                    let special = owners.saturating_add(hardware).saturating_add(count(teams));
+                    let sum = needs.people().saturating_add(special);
                     for waited in with_zero(&self.waited) {
-                        let needs = Needs { waited, ..needs };
-                        all.insert((sum, controller, needs.peers, owners, hardware, needs));
+                        all.push((sum, Needs { waited, ..needs.clone() }));
                     }
                 }
             }
         }
-        all.into_iter().map(|(.., needs)| needs).collect()
+        all
     }
 
     fn read(&mut self, expression: &Value) -> Result<(), Misuse> {
@@ -121,6 +142,7 @@ impl Thresholds {
             }
             Some((">=", sides)) => self.count(sides, 0),
             Some((">", sides)) => self.count(sides, 1),
+            Some(("contains" | "containsAll", sides)) => self.name(sides),
             Some(("==", sides)) if literal(sides.get("right")) == Some(&Value::Bool(true)) => {
                 self.agreed(sides.get("left"))
             }
@@ -147,6 +169,28 @@ impl Thresholds {
         Ok(())
     }
 
+    /// `context.approvals.teams.contains("payments")`, or `containsAll(["payments", "sre"])`.
+    fn name(&mut self, sides: &Value) -> Result<(), Misuse> {
+        if sides.get("left").and_then(approval) != Some("teams") {
+            return Err(Misuse::Shape);
+        }
+        let right = sides.get("right").ok_or(Misuse::Shape)?;
+        let listed = right.get("Set").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let named =
+            literal(Some(right)).into_iter().chain(listed.iter().filter_map(|it| literal(Some(it))));
+        let named: Vec<TeamId> = named.filter_map(Value::as_str).map(TeamId::new).collect();
+        // One that is no literal, or none at all, is nothing that people could be asked for.
+        if named.is_empty() || named.len() < listed.len() {
+            return Err(Misuse::Shape);
+        }
+        let named: BTreeSet<TeamId> = named.into_iter().collect();
+        if count(&named) > APPROVALS_MAX {
+            return Err(Misuse::Count);
+        }
+        self.teams.extend(named);
+        Ok(())
+    }
+
     /// `context.approvals.controller`.
     fn agreed(&mut self, expression: Option<&Value>) -> Result<(), Misuse> {
         if expression.and_then(approval) != Some("controller") {
@@ -157,12 +201,21 @@ impl Thresholds {
     }
 }
 
-/// Needs in their one form: an owner and the holder of a hardware key are peers, and signers are asked for only if
-/// they are more than those.
-fn needs(controller: bool, [signers, peers]: [u32; 2], [owners, hardware]: [u32; 2]) -> Needs {
-    let peers = peers.max(owners).max(hardware);
+/// Needs in their one form: an owner, the holder of a hardware key and who speaks for a team are peers, and signers
+/// are asked for only if they are more than those.
+fn needs(
+    controller: bool,
+    [signers, peers]: [u32; 2],
+    [owners, hardware]: [u32; 2],
+    teams: &BTreeSet<TeamId>,
+) -> Needs {
+    let peers = peers.max(owners).max(hardware).max(count(teams));
     let signers = if signers > peers { signers } else { 0 };
-    Needs { controller, peers, owners, signers, hardware, waited: 0 }
+    Needs { controller, peers, owners, signers, hardware, waited: 0, teams: teams.clone() }
+}
+
+fn count(teams: &BTreeSet<TeamId>) -> u32 {
+    u32::try_from(teams.len()).unwrap_or(u32::MAX)
 }
 
 /// The least of what a comparison asks for, if it can be counted.

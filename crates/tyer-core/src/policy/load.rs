@@ -12,8 +12,9 @@ use cedar_policy::{
 };
 
 use super::approvals::{Misuse, Thresholds};
+use super::teams::Asking;
 use super::{Policies, SCHEMA, Slice, Source};
-use crate::intent::{Digest, Effect};
+use crate::intent::{Digest, Effect, TeamId};
 use crate::limits::{APPROVALS_MAX, NAME_CHARS_MAX, WAITED_S_MAX};
 
 /// Why policies are not taken: every flaw that was found, in the order of the sources.
@@ -75,7 +76,7 @@ pub enum FlawKind {
     #[error(
         "policy `{id}` uses approvals where more of them might not help; ask for them only as \
          context.approvals.peers >= N (or > N), likewise owners, signers and hardware, or \
-         context.approvals.controller, or context.waited >= N, joined by && and ||, in the `when` of a permit \
+         context.approvals.teams.contains(\"NAME\") (or containsAll), or context.approvals.controller, or context.waited >= N, joined by && and ||, in the `when` of a permit \
          or the `unless` of a forbid, and name the context only as context.attribute"
     )]
     Approvals {
@@ -87,6 +88,16 @@ pub enum FlawKind {
     TooMany {
         /// The policy.
         id: String,
+    },
+    /// A team that the configuration does not have.
+    #[error(
+        "policy `{id}` names the team `{team}`, which the configuration does not have; add [team.{team}]"
+    )]
+    NoTeam {
+        /// The policy.
+        id: String,
+        /// The team.
+        team: TeamId,
     },
     /// More time than a hold has.
     #[error("policy `{id}` asks for a time outside 0 to {WAITED_S_MAX} seconds; stay within")]
@@ -124,6 +135,8 @@ struct Sound {
     policy: Policy,
     canonical: Vec<u8>,
     thresholds: Thresholds,
+    /// One for each team that it names, should there be no such team.
+    unknown: Vec<Flaw>,
 }
 
 /// The policies found so far, by id, and the flaws.
@@ -155,7 +168,8 @@ pub(super) fn load(sources: &[Source]) -> Result<Policies, LoadError> {
     let hash = hash(&loading.sound);
     let ids = loading.sound.keys().cloned().collect();
     let slices = slices(&loading.sound).map_err(|flaw| LoadError { flaws: vec![flaw] })?;
-    Ok(Policies { schema, slices, ids, hash })
+    let unknown = loading.sound.values().flat_map(|sound| sound.unknown.iter().cloned()).collect();
+    Ok(Policies { schema, slices, ids, hash, unknown })
 }
 
 impl Loading {
@@ -234,7 +248,10 @@ impl Loading {
             Err(Misuse::Time) => vec![source.flaw(offset, FlawKind::TooLong { id })],
             Ok(thresholds) => {
                 let canonical = crate::record::canonical(&json);
-                self.sound.insert(id, Sound { policy, canonical, thresholds });
+                let unknown = |team: &TeamId| FlawKind::NoTeam { id: id.clone(), team: team.clone() };
+                let unknown = |team: &TeamId| source.flaw(offset, unknown(team));
+                let unknown = thresholds.teams().iter().map(unknown).collect();
+                self.sound.insert(id, Sound { policy, canonical, thresholds, unknown });
                 Vec::new()
             }
         }
@@ -308,13 +325,20 @@ fn hash(sound: &BTreeMap<String, Sound>) -> Digest {
 fn slices(sound: &BTreeMap<String, Sound>) -> Result<BTreeMap<Effect, Slice>, Flaw> {
     let mut slices = BTreeMap::new();
     for effect in Effect::ALL {
-        let mut slice = Slice { policies: PolicySet::new(), thresholds: Thresholds::default() };
+        let mut slice = Slice::default();
         for (id, sound) in sound.iter().filter(|(_, sound)| can_match(&sound.policy, effect)) {
             slice.thresholds.merge(&sound.thresholds);
-            slice.policies.add(sound.policy.clone()).map_err(|error| {
+            let broken = |error: cedar_policy::PolicySetError| {
                 let kind = FlawKind::Broken(error.to_string());
                 Flaw { file: id.clone(), line: 1, column: 1, kind }
-            })?;
+            };
+            slice.policies.add(sound.policy.clone()).map_err(broken)?;
+            if !sound.thresholds.teams().is_empty() {
+                let mut policies = PolicySet::new();
+                policies.add(sound.policy.clone()).map_err(broken)?;
+                let teams = sound.thresholds.teams().clone();
+                slice.asking.push(Asking { policies, teams });
+            }
         }
         slices.insert(effect, slice);
     }

@@ -124,10 +124,11 @@ impl Memo {
 impl<'a> Inputs<'a> {
     /// None for what comes seldom: approvals, facts, and requests that are too large to be kept.
     fn of(policy_set: Digest, asks: Asks<'a>, situation: &Situation<'a>) -> Option<Self> {
-        let Situation { now: _, frozen, narrowing, given, possible: _, asked, facts } = *situation;
+        let Situation { now: _, frozen, narrowing, ref given, possible: _, speakers: _, asked, facts } =
+            *situation;
         let large = asks.acts.iter().nth(MEMO_ACTS_MAX).is_some()
             || asks.acts.iter().any(|act| act.resource.name.len() + act.why.len() > 8 * NAME_CHARS_MAX);
-        if large || given != Approvals::default() || *facts != Facts::default() {
+        if large || *given != Approvals::default() || *facts != Facts::default() {
             return None;
         }
         Some(Self {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use cedar_policy::{
     AuthorizationError, Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName,
-    EntityUid, Request, RestrictedExpression, Schema,
+    EntityUid, PolicySet, Request, RestrictedExpression, Schema,
 };
 
 use super::{Policies, Slice};
@@ -76,12 +76,22 @@ pub(super) fn all<'p>(
 impl Question<'_> {
     /// Asks Cedar. Any error in any policy is a failure, for Cedar skips a forbid that errs.
     pub(super) fn ask(&self, schema: &Schema, circumstances: &Circumstances) -> Result<Answer, Failed> {
+        self.ask_of(&self.slice.policies, schema, circumstances)
+    }
+
+    /// Asks these policies alone.
+    pub(super) fn ask_of(
+        &self,
+        policies: &PolicySet,
+        schema: &Schema,
+        circumstances: &Circumstances,
+    ) -> Result<Answer, Failed> {
         let (principal, action, resource) =
             (self.principal.clone(), self.action.clone(), self.resource.clone());
         let context = self.context(circumstances)?;
         let request =
             Request::new(principal, action, resource, context, Some(schema)).map_err(unfit)?;
-        let response = Authorizer::new().is_authorized(&request, &self.slice.policies, &self.entities);
+        let response = Authorizer::new().is_authorized(&request, policies, &self.entities);
         let mut failed: Vec<String> = response.diagnostics().errors().map(failed_policy).collect();
         if !failed.is_empty() {
             failed.sort_unstable();
@@ -100,6 +110,10 @@ impl Question<'_> {
             ("owners", RestrictedExpression::new_long(i64::from(given.owners))),
             ("signers", RestrictedExpression::new_long(i64::from(given.signers))),
             ("hardware", RestrictedExpression::new_long(i64::from(given.hardware))),
+            (
+                "teams",
+                RestrictedExpression::new_set(given.teams.iter().map(|team| text(team.as_str()))),
+            ),
         ])?;
         let mut pairs = vec![
             ("approvals", approvals),

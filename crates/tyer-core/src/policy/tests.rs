@@ -1,5 +1,7 @@
 //! Tables of decisions, flaws found at load, and the properties that the design rests on.
 
+mod teams;
+
 use cedar_policy::PolicySet;
 use proptest::prelude::*;
 
@@ -13,10 +15,24 @@ use crate::limits::APPROVALS_MAX;
 const NOW: Timestamp = Timestamp(1_000_000);
 
 /// Enough people for every need in these tests.
-const CROWD: Approvals =
-    Approvals { controller: true, peers: 8, owners: 8, signers: 8, hardware: 8, waited: 0 };
-const NOBODY: Approvals =
-    Approvals { controller: false, peers: 0, owners: 0, signers: 0, hardware: 0, waited: 0 };
+const CROWD: Approvals = Approvals {
+    controller: true,
+    peers: 8,
+    owners: 8,
+    signers: 8,
+    hardware: 8,
+    teams: BTreeSet::new(),
+    waited: 0,
+};
+const NOBODY: Approvals = Approvals {
+    controller: false,
+    peers: 0,
+    owners: 0,
+    signers: 0,
+    hardware: 0,
+    waited: 0,
+    teams: BTreeSet::new(),
+};
 
 /// By passkeys only.
 fn passkeys(controller: bool, peers: u32, owners: u32) -> Approvals {
@@ -64,6 +80,7 @@ struct Around {
     frozen: bool,
     given: Approvals,
     possible: Approvals,
+    speakers: Vec<BTreeSet<TeamId>>,
     asked: bool,
     narrowing: Narrowing,
     facts: Facts,
@@ -75,6 +92,7 @@ impl Default for Around {
             frozen: false,
             given: NOBODY,
             possible: CROWD,
+            speakers: Vec::new(),
             asked: false,
             narrowing: Narrowing::default(),
             facts: Facts::default(),
@@ -88,8 +106,9 @@ impl Around {
             now: NOW,
             frozen: self.frozen,
             narrowing: &self.narrowing,
-            given: self.given,
-            possible: self.possible,
+            given: self.given.clone(),
+            possible: self.possible.clone(),
+            speakers: &self.speakers,
             asked: self.asked,
             facts: &self.facts,
         }
@@ -103,7 +122,7 @@ fn given(text: &str) -> Approvals {
     let mut counts = counts.split_whitespace().map(|count| count.parse().expect("a count"));
     let mut next = || counts.next().unwrap_or(0);
     let (peers, owners, signers, hardware) = (next(), next(), next(), next());
-    Approvals { controller, peers, owners, signers: signers.max(peers), hardware, waited: 0 }
+    Approvals { controller, peers, owners, signers: signers.max(peers), hardware, ..NOBODY }
 }
 
 fn words(decision: &Decision) -> String {
@@ -564,6 +583,7 @@ fn approvals_used_so_that_more_might_not_help() {
         "(context.approvals.peers >= 2 && context.approvals.owners >= 1) || context.approvals.controller",
         "resource.production && (!context.freeze || context.approvals.controller == true)",
         "context.approvals.signers >= 2 || context.approvals.hardware > 0",
+        "context.approvals.teams.contains(\"payments\") && context.approvals.teams.containsAll([\"a\", \"b\"])",
     ] {
         check(&when(fine), "");
         check(&unless(fine), "");
@@ -583,10 +603,16 @@ fn approvals_used_so_that_more_might_not_help() {
         "context.approvals.peers >= context.approvals.owners",
         "context.approvals.signers <= 1",
         "context.approvals.hardware == 0",
+        "!context.approvals.teams.contains(\"payments\")",
+        "context.approvals.teams.contains(resource.upstream)",
+        "context.approvals.teams.containsAll([\"a\", resource.upstream])",
+        "context.approvals.teams.isEmpty()",
+        "[\"a\"].containsAll(context.approvals.teams)",
+        "context.approvals.teams.containsAny([\"a\"])",
         "context.approvals.peers + 1 >= 2",
         "if context.approvals.controller then false else true",
         "if context.freeze then context.approvals.controller else true",
-        "context.approvals == {controller: false, peers: 0, owners: 0, signers: 0, hardware: 0}",
+        "context.approvals == {controller: false, peers: 0, owners: 0, signers: 0, hardware: 0, teams: [\"a\"]}",
         "[context.approvals.peers].contains(0)",
         "context.freeze && context has approvals",
         "context.freeze && context has approvals.peers",
@@ -601,9 +627,10 @@ fn approvals_used_so_that_more_might_not_help() {
     check(&when("context.approvals.peers >= 9"), "outside 0 to 8");
     check(&when("context.approvals.peers > 8"), "outside 0 to 8");
     check(&when("context.approvals.owners >= -1"), "outside 0 to 8");
-    check(&when("context.approvals.signers >= 9"), "outside 0 to 8");
-    check(&when("context.approvals.hardware > 8"), "outside 0 to 8");
+    check(&when("context.approvals.signers >= 9 || context.approvals.hardware > 8"), "outside 0 to 8");
     check(&when("context.approvals.peers > 9223372036854775807"), "outside 0 to 8");
+    let nine = (0..9).map(|at| format!("\"t{at}\"")).collect::<Vec<_>>().join(", ");
+    check(&when(&format!("context.approvals.teams.containsAll([{nine}])")), "outside 0 to 8");
 }
 
 #[test]
@@ -650,9 +677,10 @@ fn unsliced(set: &Policies) -> Policies {
             drop(all.add(policy.clone()));
         }
     }
-    let slice = || Slice { policies: all.clone(), thresholds: thresholds.clone() };
+    let slice = || Slice { policies: all.clone(), thresholds: thresholds.clone(), asking: Vec::new() };
     let slices = Effect::ALL.into_iter().map(|effect| (effect, slice())).collect();
-    Policies { schema: set.schema.clone(), slices, ids: set.ids.clone(), hash: set.hash }
+    let (schema, ids, unknown) = (set.schema.clone(), set.ids.clone(), Vec::new());
+    Policies { schema, slices, ids, hash: set.hash, unknown }
 }
 
 fn effects() -> impl Strategy<Value = Effect> {
@@ -680,6 +708,7 @@ fn approvals() -> impl Strategy<Value = Approvals> {
             signers: peers + weaker,
             hardware: hardware.min(peers),
             waited,
+            teams: BTreeSet::new(),
         },
     )
 }
@@ -696,7 +725,7 @@ prop_compose! {
         let name = "public.a".to_owned();
         let relation = RelationFacts { name, touched, ..RelationFacts::default() };
         let facts = Facts { relations: vec![relation], ..Facts::default() };
-        Around { frozen, asked, given, possible, facts, narrowing: Narrowing::default() }
+        Around { frozen, asked, given, possible, facts, ..Around::default() }
     }
 }
 
@@ -829,6 +858,7 @@ proptest! {
             signers: around.given.signers + more.signers,
             hardware: around.given.hardware + more.hardware,
             waited: around.given.waited + more.waited,
+            teams: BTreeSet::new(),
         };
         let after = set.decide(&asks, &Around { given, ..around }.situation());
         if words(&before) == "allow" {
@@ -844,6 +874,7 @@ proptest! {
         let (set, asks) = (own(&text), intent(&environment, &acts));
         let decision = set.decide(&asks, &around.situation());
         let Verdict::Hold(needs) = decision.verdict else { return Ok(()) };
+        let less = || needs.clone();
         prop_assert!(needs.met_by(&reachable(&around.situation())));
         prop_assert!(needs.owners <= needs.peers && needs.hardware <= needs.peers);
         prop_assert!(needs.signers == 0 || needs.signers > needs.peers);
@@ -852,24 +883,24 @@ proptest! {
             let given = supposed(&needs);
             words(&set.decide(&asks, &Around { given, ..around.clone() }.situation()))
         };
-        prop_assert_eq!(with(needs), "allow");
+        prop_assert_eq!(with(needs.clone()), "allow");
         if needs.controller {
-            prop_assert_ne!(with(Needs { controller: false, ..needs }), "allow");
+            prop_assert_ne!(with(Needs { controller: false, ..less() }), "allow");
         }
         if needs.owners > 0 {
-            prop_assert_ne!(with(Needs { owners: needs.owners - 1, ..needs }), "allow");
+            prop_assert_ne!(with(Needs { owners: needs.owners - 1, ..less() }), "allow");
         }
         if needs.hardware > 0 {
-            prop_assert_ne!(with(Needs { hardware: needs.hardware - 1, ..needs }), "allow");
+            prop_assert_ne!(with(Needs { hardware: needs.hardware - 1, ..less() }), "allow");
         }
         if needs.signers > 0 {
-            prop_assert_ne!(with(Needs { signers: needs.signers - 1, ..needs }), "allow");
+            prop_assert_ne!(with(Needs { signers: needs.signers - 1, ..less() }), "allow");
         }
         if needs.waited > 0 {
-            prop_assert_ne!(with(Needs { waited: needs.waited - 1, ..needs }), "allow");
+            prop_assert_ne!(with(Needs { waited: needs.waited - 1, ..less() }), "allow");
         }
         if needs.peers > needs.owners.max(needs.hardware) {
-            prop_assert_ne!(with(Needs { peers: needs.peers - 1, ..needs }), "allow");
+            prop_assert_ne!(with(Needs { peers: needs.peers - 1, ..less() }), "allow");
         }
     }
 }
@@ -885,15 +916,15 @@ fn software_keys_count_for_nothing_in_the_shipped_policies() {
                 let with = |given| {
                     words(&set.decide(&asks, &Around { given, ..Around::default() }.situation()))
                 };
-                assert_eq!(with(weak), with(NOBODY), "{effect} in {environment}");
+                assert_eq!(with(weak.clone()), with(NOBODY), "{effect} in {environment}");
                 let [one, two] = [passkeys(false, 1, 0), passkeys(false, 2, 0)];
                 assert_eq!(
-                    with(Approvals { signers: 8, ..one }),
+                    with(Approvals { signers: 8, ..one.clone() }),
                     with(one),
                     "{effect} in {environment}"
                 );
                 assert_eq!(
-                    with(Approvals { signers: 8, ..two }),
+                    with(Approvals { signers: 8, ..two.clone() }),
                     with(two),
                     "{effect} in {environment}"
                 );

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::{Card, Facts};
 use crate::intent::{Act, Digest, Environment, HoldId, PersonId, Principal, Timestamp, Upstream};
+use crate::roster::Roster;
 use crate::statement::Signed;
 use crate::verdict::{Basis, Needs};
 
@@ -78,6 +79,9 @@ pub struct CardRecord {
     pub needs: Needs,
     /// When the facts were taken.
     pub taken: Timestamp,
+    /// Who is what, as far as the needs ask for it.
+    #[serde(default, skip_serializing_if = "Roster::is_empty")]
+    pub roster: Roster,
 }
 
 impl CardRecord {
@@ -89,8 +93,9 @@ impl CardRecord {
             card: card.digest(),
             request,
             purpose: card.purpose.clone(),
-            needs: card.needs,
+            needs: card.needs.clone(),
             taken: card.taken,
+            roster: card.roster.clone(),
         }
     }
 }

@@ -5,7 +5,8 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::facts::{Card, Facts, RelationFacts};
 use crate::hold::Standing;
-use crate::intent::{Act, Acts, Effect, Environment, Intent, Kind, Resource, Reversibility};
+use crate::intent::{Act, Acts, Effect, Environment, Intent, Kind, Resource, Reversibility, TeamId};
+use crate::roster::Roster;
 use crate::statement::{Decision, Statement, Subject};
 use crate::verdict::{Basis, Needs};
 
@@ -132,6 +133,7 @@ fn card() -> Card {
         policies: vec!["ask-1".into()],
         policy_set: Digest([3; 32]),
         taken: NOON,
+        roster: Roster::default(),
     }
 }
 
@@ -342,6 +344,24 @@ fn ssh_keys() {
             r#"{"at":1767268800000,"card":{"card":"932bb5f3740978eca16c8a178e0935befb9410bf4ba6676f38a3abeab98c5871","hold":"H-42","needs":{"controller":false,"hardware":1,"owners":0,"peers":1,"signers":2},"purpose":"clean up","request":{"acts":[{"effect":"destroy","local":false,"resource":{"kind":"relation","name":"orders"},"reversibility":"recoverable","why":"removes every row — ünïcode\u0001"}],"basis":{"hold":null,"policies":["ask-1"],"policy_set":"0303030303030303030303030303030303030303030303030303030303030303"},"commitment":"e97f93dc34b6e27aa6b947e2705ef89703673d32d57182ae3afa3956c5deeb56","digest":"0202020202020202020202020202020202020202020202020202020202020202","environment":"production","facts":{"relations":[{"bytes":81920,"dependents":["payments (cascade)"],"name":"public.orders","rows":1200,"touched":null}],"unknown":["triggers of \"orders\""]},"principal":{"agent":"kiro","controller":"alice","human":false,"session":"s-7k2m9q"},"redacted":"DELETE FROM orders WHERE id = $1","upstream":"orders"},"taken":1767268800000},"expires":1767268800009,"kind":"held","v":1}"#
         ]],
     );
+}
+
+#[test]
+fn a_card_with_teams() {
+    let teams = ["sre", "payments"].map(TeamId::new).into();
+    let needs = Needs { peers: 2, teams, ..Needs::default() };
+    let members = ["carol", "bob"].map(PersonId::new).into();
+    let roster = Roster { teams: [(TeamId::new("sre"), members)].into() };
+    let card = CardRecord { needs, roster, ..CardRecord::of(&card(), request()) };
+    let leaf = Record::new(NOON, What::Held { card: Box::new(card), expires: NOON.plus(9) }).encode();
+    let text = String::from_utf8(leaf.clone()).expect("text");
+    for part in [
+        r#""needs":{"controller":false,"owners":0,"peers":2,"teams":["payments","sre"]}"#,
+        r#""roster":{"teams":{"sre":["bob","carol"]}},"taken":"#,
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!(Record::decode(&leaf).map(|record| record.encode()), Ok(leaf));
 }
 
 #[test]

@@ -211,7 +211,7 @@ fn of(request: &RequestRecord) -> String {
 
 /// What the policies said, where they are only observed.
 fn observed(request: &RequestRecord) -> String {
-    let observed = request.basis.observed.map(|observed| observed.in_words());
+    let observed = request.basis.observed.as_ref().map(|observed| observed.in_words());
     observed.map_or_else(String::new, |words| format!(" (only observed; {words})"))
 }
 

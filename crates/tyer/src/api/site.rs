@@ -207,13 +207,14 @@ impl Site {
             let people = world.among();
             if let Some(hold) = world.holds.get(id) {
                 let beside = Beside { people: &people, ended: None, now };
-                return Ok(Some((CardBody::of(hold, &beside), None)));
+                let still = self.gateway.still(&world, hold);
+                return Ok(Some((CardBody::of(hold, still.as_ref(), &beside), None)));
             }
             people
         };
         let Some(Ended { hold, ran, at }) = self.archive.ended(id).await? else { return Ok(None) };
         let beside = Beside { people: &people, ended: at, now };
-        Ok(Some((CardBody::of(&hold, &beside), ran)))
+        Ok(Some((CardBody::of(&hold, None, &beside), ran)))
     }
 
     /// Every security part of the configuration.

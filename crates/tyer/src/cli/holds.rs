@@ -156,6 +156,9 @@ pub(super) fn card(hold: &Value) -> Result<(), Failure> {
         say("at most", ceiling.as_str().unwrap_or_default())?;
     }
     say("needs", &of("/needs/words"))?;
+    if hold.pointer("/still/words").is_some() {
+        say("still can", &of("/still/words"))?;
+    }
     say("policies", &of("/policies"))?;
     for approval in print::list(hold, "approvals") {
         let (who, standing) = (at(approval, "/person"), at(approval, "/standing"));

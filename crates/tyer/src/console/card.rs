@@ -166,6 +166,14 @@ fn asks(card: &CardBody) -> Markup {
                 @if card.policies.is_empty() { "No policy lets it through unattended." }
                 @else { "By " @for policy in &card.policies { code { (Line(policy)) } " " } }
             }
+            @if let Some(still) = &card.still {
+                p.quiet[still.enough].notice[!still.enough] #still {
+                    @if still.enough { "Could still give it: " }
+                    @else if still.people.is_empty() { "Nobody is left who could give it. Reject it, or let it expire." }
+                    @else { "There are not enough people left to give it, even with all of these: " }
+                    @if !still.people.is_empty() { b { (Line(&still.people.join(", "))) } "." }
+                }
+            }
             h3 { "Approved so far" }
             @if card.approvals.is_empty() { p.quiet { "Nobody." } }
             ul.approvals {

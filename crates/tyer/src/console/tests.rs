@@ -142,6 +142,7 @@ fn hold(now: Timestamp) -> Hold {
         policies: vec!["guarded.dangerous".to_owned()],
         policy_set: Digest::of(b"policies"),
         taken: now,
+        roster: tyer_core::roster::Roster::default(),
     };
     Hold::open(card, Lifetimes::default(), now)
 }

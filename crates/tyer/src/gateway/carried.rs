@@ -62,6 +62,7 @@ impl Gateway {
             narrowing: &session.narrowing,
             given: Approvals::default(),
             possible: Approvals::default(),
+            speakers: &[],
             asked: session.asked.contains(&read.shape),
             facts: &Facts::default(),
         };
@@ -84,11 +85,12 @@ impl Gateway {
         grant: Grant,
         now: Timestamp,
     ) -> Result<Attempt, Refusal> {
+        let observed = grant.basis().observed.clone();
         let key = LeaseKey {
             session: &request.session,
             shape: request.shape,
             redacted: &request.redacted,
-            observed: grant.basis().observed,
+            observed: observed.as_ref(),
         };
         if let Some(leaf) = self.leases.carry(key, now) {
             return Ok(

@@ -2,10 +2,11 @@
 //! say now. A part that was changed by hand closes the doors it touches until two people have confirmed
 //! it; before there are two people, what the file says is taken as it is and recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tyer_core::intent::{Digest, PersonId, Upstream};
 use tyer_core::record::{Record, What};
+use tyer_core::roster::{TEAM_PART, team_digest};
 use tyer_core::statement::{Decision, Signed};
 
 use crate::clock;
@@ -49,9 +50,12 @@ impl Gateway {
             // Taking all freezes out of the calendar is a change like any other.
             says.entry(FREEZES_PART.to_owned()).or_insert_with(no_freezes);
         }
-        // So is taking out who owns an agent.
+        // So is taking out who owns an agent, or a team.
         for name in parts.keys().filter(|name| name.starts_with(AGENT_PART)) {
             says.entry(name.clone()).or_insert_with(|| Digest::of(b"tyer/no-owners/v1"));
+        }
+        for name in parts.keys().filter(|name| name.starts_with(TEAM_PART)) {
+            says.entry(name.clone()).or_insert_with(|| team_digest(&BTreeSet::new()));
         }
         for (name, digest) in &says {
             let part = parts.entry(name.clone()).or_default();
@@ -138,6 +142,7 @@ impl Gateway {
             name == own
                 || ["console", "policy", FREEZES_PART, ATTESTATION].contains(&name)
                 || name.starts_with(AGENT_PART)
+                || name.starts_with(TEAM_PART)
         };
         let pending = parts.iter().filter(|(name, part)| touches(name) && part.pending.is_some());
         pending.map(|(name, _)| name.clone()).collect()

@@ -76,10 +76,10 @@ impl Gateway {
         if hold.card().policy_set == self.config.policies.hash() {
             return None;
         }
-        let needed = hold.card().needs;
+        let needed = &hold.card().needs;
         let decision = self.decide(world, intent, (facts, Approvals::default()), now);
         Some(match decision.verdict {
-            Verdict::Hold(needs) if needs != needed => format!(
+            Verdict::Hold(needs) if needs != *needed => format!(
                 "other policies hold now: it needs {}, and needed {}",
                 needs.in_words(),
                 needed.in_words()

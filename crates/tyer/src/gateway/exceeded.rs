@@ -57,7 +57,7 @@ impl Gateway {
     fn told(&self, more: String, asked: Result<Attempt, Refusal>) -> Refusal {
         match asked {
             Ok(Attempt::Waits(hold, needs)) => {
-                let refusal = self.held(&hold, needs);
+                let refusal = self.held(&hold, &needs);
                 Refusal { message: format!("{more}; now {}", refusal.message), ..refusal }
             }
             Ok(_) => Refusal::new(Reason::Held, more, "nothing was changed; present it again"),
@@ -141,7 +141,7 @@ impl Gateway {
             {
                 self.hold_anew(&mut world, &intent, hold, facts).await
             }
-            Some(hold) => Ok(Attempt::Waits(hold.id().clone(), hold.card().needs)),
+            Some(hold) => Ok(Attempt::Waits(hold.id().clone(), hold.card().needs.clone())),
             None => self.ask_anew(&mut world, &intent, facts, now).await,
         }
     }

@@ -7,7 +7,7 @@ use tyer_core::limits::{OPEN_HOLDS_PER_CONTROLLER, OPEN_HOLDS_PER_SESSION};
 use tyer_core::people::Barred;
 use tyer_core::record::{ApprovalRecord, CardRecord, Record, What};
 use tyer_core::statement::{Decision, Subject};
-use tyer_core::verdict::{Approvals, Basis, Needs, Reason, Refusal, Verdict};
+use tyer_core::verdict::{Approvals, Basis, Reason, Refusal, Verdict};
 
 use crate::clock;
 use crate::gateway::bounds::bounded;
@@ -81,7 +81,7 @@ impl Gateway {
         let (comes_to, None) = self.comes_to(&intent, now) else { return Ok(Attempt::Again) };
         facts.sequences = comes_to.sequences;
         if let Some(hold) = world.holds.of_request(&request.session, request.digest) {
-            return Ok(Attempt::Waits(hold.id().clone(), hold.card().needs));
+            return Ok(Attempt::Waits(hold.id().clone(), hold.card().needs.clone()));
         }
         let decision = self.decide(&world, &intent, (&facts, Approvals::default()), now);
         match decision.verdict {
@@ -96,7 +96,7 @@ impl Gateway {
             }
             Verdict::Hold(needs) => {
                 within_bounds(&world, &intent)?;
-                let card = card(&world, intent, facts, (needs, decision.basis), now);
+                let card = self.card(&world, (intent, facts), (needs, decision.basis), now);
                 self.park(&mut world, card, now).await
             }
         }
@@ -129,7 +129,7 @@ impl Gateway {
         match decision.verdict {
             Verdict::Hold(needs) => {
                 within_bounds(world, intent)?;
-                let card = card(world, intent.clone(), facts, (needs, decision.basis), now);
+                let card = self.card(world, (intent.clone(), facts), (needs, decision.basis), now);
                 self.park(world, card, now).await
             }
             // Then it is decided from the start.
@@ -148,7 +148,7 @@ impl Gateway {
             observed: None,
         };
         let (request, private) = self.request_record(&card.intent, card.facts.clone(), &basis)?;
-        let (id, needs) = (card.hold.clone(), card.needs);
+        let (id, needs) = (card.hold.clone(), card.needs.clone());
         let record = CardRecord::of(&card, request);
         let electorate = self.electorate(world, &card.intent);
         let hold = Hold::open(card, self.config.holds.lifetimes, now).among(electorate);
@@ -404,24 +404,4 @@ pub(super) fn within_bounds(world: &World, intent: &Intent) -> Result<(), Refusa
         "too many requests of yours wait for people already",
         "wait until some are answered, or ask your controller to reject what is no longer needed",
     ))
-}
-
-fn card(
-    world: &World,
-    intent: Intent,
-    facts: Facts,
-    (needs, basis): (Needs, Basis),
-    now: Timestamp,
-) -> Card {
-    let session = world.sessions.get(&intent.principal.session);
-    Card {
-        hold: name(world.next_hold),
-        purpose: session.map(|session| session.purpose.clone()).unwrap_or_default(),
-        intent,
-        facts,
-        needs,
-        policies: basis.policies,
-        policy_set: basis.policy_set,
-        taken: now,
-    }
 }

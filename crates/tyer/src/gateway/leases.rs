@@ -17,7 +17,7 @@ pub(crate) struct LeaseKey<'a> {
     pub(crate) shape: Digest,
     pub(crate) redacted: &'a str,
     /// What the policies said, where they are only observed: the lease's leaf says so of each read.
-    pub(crate) observed: Option<Observed>,
+    pub(crate) observed: Option<&'a Observed>,
 }
 
 /// The open leases of this process.
@@ -121,7 +121,7 @@ impl Lease {
             session: key.session.clone(),
             shape: key.shape,
             redacted: key.redacted.to_owned(),
-            observed: key.observed,
+            observed: key.observed.cloned(),
             until,
             uses: 1,
             failed: 0,
@@ -130,7 +130,7 @@ impl Lease {
 
     fn key(&self) -> LeaseKey<'_> {
         let Self { session, shape, redacted, observed, .. } = self;
-        LeaseKey { session, shape: *shape, redacted, observed: *observed }
+        LeaseKey { session, shape: *shape, redacted, observed: observed.as_ref() }
     }
 }
 

@@ -1,11 +1,12 @@
 //! In which standing people would count for a request, and who counts for none of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tyer_core::assurance::{self, Assurance};
-use tyer_core::hold::{Hold, Standing, StepError};
-use tyer_core::intent::{HoldId, Intent, PersonId};
+use tyer_core::hold::{Able, Hold, Standing, StepError, Still};
+use tyer_core::intent::{HoldId, Intent, PersonId, TeamId};
 use tyer_core::record::PublicKey;
+use tyer_core::roster::teams_of;
 use tyer_core::verdict::Approvals;
 
 use super::Gateway;
@@ -85,6 +86,33 @@ impl Gateway {
             possible.with(standing, best(person).unwrap_or_default())
         };
         humans.into_iter().fold(Approvals::default(), with)
+    }
+
+    /// The teams of each human who could still agree as another person, under whichever of their names.
+    pub(super) fn speakers(&self, world: &World, intent: &Intent) -> Vec<BTreeSet<TeamId>> {
+        let (among, teams) = (world.among(), &self.config.teams);
+        let mut humans: Vec<(&PersonId, BTreeSet<TeamId>)> = Vec::new();
+        for person in world.counting().map(|person| &person.id) {
+            if teams.is_empty() || among.barred(person, &intent.principal).is_some() {
+                continue;
+            }
+            let speaks = teams_of(teams, person);
+            match humans.iter_mut().find(|(other, _)| among.are_one(other, person)) {
+                Some((_, all)) => all.extend(speaks),
+                None => humans.push((person, speaks)),
+            }
+        }
+        humans.into_iter().map(|(_, teams)| teams).collect()
+    }
+
+    /// Who could still give what a hold waits for.
+    pub(crate) fn still(&self, world: &World, hold: &Hold) -> Option<Still> {
+        let able = |person: &Person| Able {
+            person: person.id.clone(),
+            standing: self.standing(&person.id, &hold.card().intent),
+            assurance: person.passkeys().map(|key| self.assurance(key)).max().unwrap_or_default(),
+        };
+        hold.still(&world.among(), &world.counting().map(able).collect::<Vec<_>>())
     }
 
     /// How much a key proves here: an attestation is worth what its root is today.

@@ -6,10 +6,11 @@ use tyer_core::verdict::{Needs, Reason, Refusal};
 
 use super::Gateway;
 use crate::clock;
+use crate::store::StoreError;
 
 impl Gateway {
     /// What a requester reads when its request waits for people.
-    pub(super) fn held(&self, id: &HoldId, needs: Needs) -> Refusal {
+    pub(super) fn held(&self, id: &HoldId, needs: &Needs) -> Refusal {
         let message = format!("held as {id}: this needs {}", needs.in_words());
         let next = format!(
             "nothing was executed. People decide at {}/holds/{id}; present the same request again after approval",
@@ -35,4 +36,19 @@ impl Gateway {
         let next = "present the same request again then".to_owned();
         Refusal { hold: Some(id.clone()), ..Refusal::new(Reason::Held, message, next) }
     }
+}
+
+/// What a requester reads when nothing can be recorded.
+pub(super) fn not_recorded() -> Refusal {
+    Refusal::new(
+        Reason::NotRecorded,
+        "this cannot be recorded, so it cannot run; nothing was executed",
+        "try again later; the operator has been told",
+    )
+}
+
+/// The same, and why for the operator.
+pub(super) fn unrecorded(error: &StoreError) -> Refusal {
+    tracing::error!(%error, "refused: no durable record, no execution");
+    not_recorded()
 }

@@ -71,6 +71,8 @@ mod story;
 #[cfg(test)]
 mod suites;
 #[cfg(test)]
+mod teams;
+#[cfg(test)]
 mod think;
 #[cfg(test)]
 mod told;

@@ -80,6 +80,7 @@ fn decide(policies: &Policies, sql: &str, frozen: bool) -> &'static str {
             signers: 2,
             ..Approvals::default()
         },
+        speakers: &[],
         asked: false,
         facts: &Facts::default(),
     };

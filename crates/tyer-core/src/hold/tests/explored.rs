@@ -53,7 +53,7 @@ struct Onlooker {
 }
 
 impl Onlooker {
-    fn sees(&mut self, needs: Needs, word: &str, now: i64) {
+    fn sees(&mut self, needs: &Needs, word: &str, now: i64) {
         let ends = self.lapses.unwrap_or(OPEN_MS);
         self.is_over |= !self.is_out && now >= ends;
         if self.is_over {
@@ -75,7 +75,7 @@ impl Onlooker {
         }
     }
 
-    fn agrees(&mut self, needs: Needs, word: &str, now: i64) {
+    fn agrees(&mut self, needs: &Needs, word: &str, now: i64) {
         let name: String = word.chars().filter(char::is_ascii_alphabetic).collect();
         // Nobody agrees once its time for that is over, whatever was agreed to in time.
         if now >= OPEN_MS || self.yes.contains_key(&name) {
@@ -91,7 +91,7 @@ impl Onlooker {
         u32::try_from(self.yes.keys().filter(|name| *name != "alice").count()).expect("a few")
     }
 
-    fn is_enough(&self, needs: Needs) -> bool {
+    fn is_enough(&self, needs: &Needs) -> bool {
         let owners = self.yes.values().filter(|owner| **owner).count();
         (self.yes.contains_key("alice") || !needs.controller)
             && self.peers() >= needs.peers
@@ -101,7 +101,7 @@ impl Onlooker {
 
 /// One event and what came of it.
 struct Step<'a> {
-    needs: Needs,
+    needs: &'a Needs,
     word: &'a str,
     now: i64,
     before: (&'a Hold, &'a Onlooker),
@@ -202,7 +202,7 @@ fn explore(needs: (bool, u32, u32), words: &[&str], rules: Rules) -> Result<Expl
     let needs = Needs { controller, peers, owners, ..Needs::default() };
     let mut explored = Explored::default();
     let mut known = HashSet::new();
-    let mut level = vec![(held(needs), Onlooker::default(), String::new())];
+    let mut level = vec![(held(needs.clone()), Onlooker::default(), String::new())];
     while !level.is_empty() {
         let mut following = Vec::new();
         for (was, seen, way) in &level {
@@ -210,8 +210,9 @@ fn explore(needs: (bool, u32, u32), words: &[&str], rules: Rules) -> Result<Expl
             {
                 let (hold, grant) = next(rules, was, word, now);
                 let mut sees = seen.clone();
-                sees.sees(needs, word, now);
+                sees.sees(&needs, word, now);
                 let after = (&hold, &sees);
+                let needs = &needs;
                 let step = Step { needs, word, now, before: (was, seen), after, grant: grant.as_ref() };
                 let way = || format!("{way} @{now} {word}");
                 if let Some(what) = broken(&step) {

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::assurance;
+use crate::assurance::{self, Assurance};
 use crate::hold::Standing;
 use crate::intent::{Digest, HoldId, PersonId, Principal, Timestamp, Upstream};
 use crate::people::People;
 use crate::record::{ApprovalRecord, CardRecord, RequestRecord};
+use crate::roster::Roster;
 use crate::statement::Subject;
 use crate::verdict::{Approvals, Needs};
 
@@ -22,6 +23,7 @@ pub(super) struct Parked {
     principal: Principal,
     upstream: Upstream,
     needs: Needs,
+    roster: Roster,
     opened: Timestamp,
     expires: Timestamp,
     /// Who counted then.
@@ -45,7 +47,8 @@ impl Holds {
             policy_set: card.request.basis.policy_set,
             principal: card.request.principal.clone(),
             upstream: card.request.upstream.clone(),
-            needs: card.needs,
+            needs: card.needs.clone(),
+            roster: card.roster.clone(),
             opened,
             expires,
             electorate: counting.cloned().collect(),
@@ -163,12 +166,15 @@ impl Parked {
         let given = counted.iter().fold(Approvals::default(), |given, approval| {
             given.with(approval.standing, assurance::of_key(&approval.key))
         });
+        let by_passkey = counted.iter().filter(|it| assurance::of_key(&it.key) >= Assurance::Passkey);
+        let speak = by_passkey.map(|approval| (&approval.person, approval.standing));
+        let given = Approvals { teams: self.roster.spoken_for(speak), ..given };
         if self.needs.agreed_by(&given) {
             return Ok(());
         }
         Err(format!(
             "it ran without the people that it needed ({}): what counts is {} by peers, {} of them \
-             owners{}{}",
+             owners{}{}{}",
             self.needs.in_words(),
             given.peers,
             given.owners,
@@ -176,6 +182,7 @@ impl Parked {
                 0 => String::new(),
                 weaker => format!(", {weaker} by less than a passkey"),
             },
+            given.teams.iter().map(|team| format!(", one from {team}")).collect::<String>(),
             if given.controller { ", and the controller's own" } else { "" },
         ))
     }

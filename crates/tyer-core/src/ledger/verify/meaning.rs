@@ -91,6 +91,7 @@ impl Meaning {
             What::Held { card, expires } => {
                 let opened = self.holds.open(card, (place.at, *expires), self.people.counting_names());
                 let late = || "the hold stays open longer than a hold may".to_owned();
+                let opened = opened.and_then(|()| self.rostered(card));
                 opened.and_then(|()| in_time(*expires, place.at.plus(HOLD_MS_MAX), late))
             }
             What::Approved { .. } | What::Rejected { .. } => self.answered(place, what),
@@ -142,6 +143,11 @@ impl Meaning {
     /// Leaves whose attestation was read and not checked down to a root.
     pub(super) fn unchecked(&self) -> &[u64] {
         &self.unchecked
+    }
+
+    /// The digest of what a part of the configuration was confirmed to say.
+    pub(super) fn part(&self, name: &str) -> Option<Digest> {
+        self.parts.get(name).copied()
     }
 
     /// How many signatures were verified.

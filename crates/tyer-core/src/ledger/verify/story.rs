@@ -13,6 +13,7 @@ use crate::intent::{
 use crate::ledger::Head;
 use crate::ledger::checkpoint::SigningKey;
 use crate::record::{ApprovalRecord, CardRecord, Record, RequestRecord, What};
+use crate::roster::Roster;
 use crate::sshsig::signer::Signer;
 use crate::statement::{Decision, Signed, Statement, Subject};
 use crate::verdict::{Basis, LeafIndex, Needs, Outcome};
@@ -232,6 +233,11 @@ impl Story {
     }
 
     pub(super) fn held_for(&mut self, hold: &str, needs: Needs) {
+        self.held_among(hold, needs, Roster::default());
+    }
+
+    /// With who is what on its card.
+    pub(super) fn held_among(&mut self, hold: &str, needs: Needs, roster: Roster) {
         let card = CardRecord {
             hold: HoldId::new(hold),
             card: Digest::of(hold.as_bytes()),
@@ -239,6 +245,7 @@ impl Story {
             purpose: String::new(),
             needs,
             taken: self.now,
+            roster,
         };
         let expires = self.now.plus(3_600_000);
         self.write(What::Held { card: Box::new(card), expires });

@@ -1,5 +1,7 @@
 //! One broken ledger for each rule of the audit.
 
+mod rosters;
+
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
@@ -1019,7 +1021,7 @@ fn ssh_keys_count_for_what_they_prove() {
         move |story: &mut Story| {
             story.key("bob", "alice");
             story.key("carol", "alice");
-            story.held_for("H-1", needs);
+            story.held_for("H-1", needs.clone());
             let mut approvals = Vec::new();
             for (who, key) in who {
                 let standing = if *who == "bob" { Owner } else { Peer };
@@ -1041,7 +1043,7 @@ fn ssh_keys_count_for_what_they_prove() {
     check(ran(any(1), &[("bob", false)]), &expect![""]);
     check(ran(any(2), &[("bob", true), ("carol", false)]), &expect![""]);
     // One human is one approval; a better key takes the place of a weaker one.
-    check(ran(two, &[("bob", true), ("carol", false), ("bob", false)]), &expect![""]);
+    check(ran(two.clone(), &[("bob", true), ("carol", false), ("bob", false)]), &expect![""]);
     check(
         ran(any(2), &[("bob", true), ("bob", false)]),
         &expect![
@@ -1053,13 +1055,13 @@ fn ssh_keys_count_for_what_they_prove() {
         &expect!["leaf 12: bob approved hold H-1 before"],
     );
     check(
-        ran(two, &[("bob", true), ("carol", true)]),
+        ran(two.clone(), &[("bob", true), ("carol", true)]),
         &expect![
             "leaf 13: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 0 by peers, 0 of them owners, 2 by less than a passkey"
         ],
     );
     check(
-        ran(two, &[("bob", true), ("carol", false)]),
+        ran(two.clone(), &[("bob", true), ("carol", false)]),
         &expect![
             "leaf 13: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 0 of them owners, 1 by less than a passkey"
         ],
@@ -1677,6 +1679,7 @@ fn holds_end_once() {
             purpose: String::new(),
             needs: Needs::default(),
             taken: story.now,
+            roster: crate::roster::Roster::default(),
         };
         let expires = story.now.plus(200_000_000);
         story.write(What::Held { card: Box::new(card), expires });

@@ -1,7 +1,7 @@
 //! Holds and their cards, as the API and the pages show them.
 
 use serde::Serialize;
-use tyer_core::hold::{Approval, Hold, Standing, State};
+use tyer_core::hold::{Approval, Hold, Standing, State, Still};
 use tyer_core::intent::{Act, Effect, Timestamp};
 use tyer_core::people::People;
 use tyer_core::sshsig;
@@ -21,13 +21,17 @@ pub(crate) struct NeedsBody {
     pub(crate) hardware: u32,
     /// Seconds between the question and the execution.
     pub(crate) waited: u32,
+    /// Teams that a different one of the peers each speaks for.
+    pub(crate) teams: Vec<String>,
     pub(crate) words: String,
 }
 
 impl NeedsBody {
-    pub(crate) fn of(needs: Needs) -> Self {
-        let Needs { controller, peers, owners, signers, hardware, waited } = needs;
-        Self { controller, peers, owners, signers, hardware, waited, words: needs.in_words() }
+    pub(crate) fn of(needs: &Needs) -> Self {
+        let words = needs.in_words();
+        let Needs { controller, peers, owners, signers, hardware, waited, ref teams } = *needs;
+        let teams = teams.iter().map(ToString::to_string).collect();
+        Self { controller, peers, owners, signers, hardware, waited, teams, words }
     }
 
     /// How many people other than the controller are asked for.
@@ -37,19 +41,22 @@ impl NeedsBody {
 }
 
 /// People who have agreed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct GivenBody {
     pub(crate) controller: bool,
     pub(crate) peers: u32,
     pub(crate) owners: u32,
     pub(crate) signers: u32,
     pub(crate) hardware: u32,
+    /// Teams that a different one of the peers each speaks for.
+    pub(crate) teams: Vec<String>,
 }
 
 impl GivenBody {
     fn of(given: Approvals) -> Self {
-        let Approvals { controller, peers, owners, signers, hardware, waited: _ } = given;
-        Self { controller, peers, owners, signers, hardware }
+        let Approvals { controller, peers, owners, signers, hardware, waited: _, teams } = given;
+        let teams = teams.iter().map(ToString::to_string).collect();
+        Self { controller, peers, owners, signers, hardware, teams }
     }
 }
 
@@ -126,7 +133,7 @@ impl HoldBody {
             also: intent.principal.also.iter().map(ToString::to_string).collect(),
             upstream: intent.upstream.to_string(),
             environment: intent.environment.to_string(),
-            needs: NeedsBody::of(hold.card().needs),
+            needs: NeedsBody::of(&hold.card().needs),
             // What has ended is told as it counted then.
             given: GivenBody::of(if hold.has_ended() {
                 hold.counted()
@@ -174,6 +181,32 @@ pub(crate) struct CardBody {
     /// When the facts were taken.
     pub(crate) taken: Moment,
     pub(crate) approvals: Vec<ApprovalBody>,
+    /// Who could still give what is missing; absent unless it waits for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) still: Option<StillBody>,
+}
+
+/// Who could still give what a hold waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct StillBody {
+    /// Whose agreement would help now, by name.
+    pub(crate) people: Vec<String>,
+    /// Whether all that is missing can still be met.
+    pub(crate) enough: bool,
+    /// The same in words.
+    pub(crate) words: String,
+}
+
+impl StillBody {
+    fn of(still: &Still) -> Self {
+        let people: Vec<String> = still.people.iter().map(ToString::to_string).collect();
+        let words = match (people.as_slice(), still.is_enough) {
+            ([], _) => "nobody can give what is missing".to_owned(),
+            (some, true) => some.join(", "),
+            (some, false) => format!("{}, and even all of them are not enough", some.join(", ")),
+        };
+        Self { people, enough: still.is_enough, words }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -214,7 +247,8 @@ impl ApprovalBody {
 }
 
 impl CardBody {
-    pub(crate) fn of(hold: &Hold, beside: &Beside<'_>) -> Self {
+    /// `still`: who could give what is missing, if it waits for people.
+    pub(crate) fn of(hold: &Hold, still: Option<&Still>, beside: &Beside<'_>) -> Self {
         let card = hold.card();
         Self {
             hold: HoldBody::of(hold, beside),
@@ -228,6 +262,7 @@ impl CardBody {
             policy_set: card.policy_set.to_string(),
             taken: Moment(card.taken),
             approvals: hold.approvals().iter().map(ApprovalBody::of).collect(),
+            still: still.filter(|_| beside.now < hold.ends()).map(StillBody::of),
         }
     }
 }

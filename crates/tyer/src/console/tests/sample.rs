@@ -7,7 +7,9 @@ use crate::api::bodies::facts::{
     AheadBody, CascadeBody, CountedBody, FactsBody, InUseBody, LockBody, RelationBody, ReplicaBody,
     SafetyBody,
 };
-use crate::api::bodies::holds::{ActBody, ApprovalBody, CardBody, GivenBody, HoldBody, NeedsBody};
+use crate::api::bodies::holds::{
+    ActBody, ApprovalBody, CardBody, GivenBody, HoldBody, NeedsBody, StillBody,
+};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_795_442_400_000);
 
@@ -40,9 +42,17 @@ pub(crate) fn hold() -> HoldBody {
             signers: 0,
             hardware: 0,
             waited: 0,
+            teams: Vec::new(),
             words: "two different people other than the controller, one of them an owner".to_owned(),
         },
-        given: GivenBody { controller: false, peers: 1, owners: 1, signers: 1, hardware: 0 },
+        given: GivenBody {
+            controller: false,
+            peers: 1,
+            owners: 1,
+            signers: 1,
+            hardware: 0,
+            teams: Vec::new(),
+        },
         opened: ago(3),
         not_before: ago(3),
         ends: ago(-1_437),
@@ -83,6 +93,11 @@ pub(crate) fn card() -> CardBody {
             at: ago(1),
             comment: "We have this morning's snapshot.".to_owned(),
         }],
+        still: Some(StillBody {
+            people: vec!["carol".to_owned(), "dave".to_owned()],
+            enough: true,
+            words: "carol, dave".to_owned(),
+        }),
     }
 }
 

@@ -41,6 +41,7 @@ fn hold(id: &str, intent: Intent) -> Hold {
         policies: Vec::new(),
         policy_set: Digest::of(b"policies"),
         taken: NOW,
+        roster: tyer_core::roster::Roster::default(),
     };
     Hold::open(card, Lifetimes::default(), NOW)
 }
