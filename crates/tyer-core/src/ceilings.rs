@@ -205,6 +205,13 @@ impl Ceilings {
         Self { only_counts: true, ..Self::default() }
     }
 
+    /// Whether there is a ceiling to everything.
+    #[must_use]
+    pub fn is_bounded(&self) -> bool {
+        let each = self.relations.iter().all(|ceiling| ceiling.rows.is_some());
+        each && self.others.is_some() && !self.only_counts
+    }
+
     /// The same for a request that does more than to rows: what it names may be dealt with as a whole, which is these
     /// names.
     #[must_use]

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::allowance::Terms;
 use crate::ceilings::{Beyond, Ceilings, Measured, tolerated};
 use crate::figures::grouped;
 use crate::intent::{Digest, HoldId, Intent, Timestamp};
@@ -352,6 +353,9 @@ pub struct Card {
     /// Who is what, as far as the needs ask for it.
     #[serde(default, skip_serializing_if = "Roster::is_empty")]
     pub roster: Roster,
+    /// What it covers beyond this one request, if it is an allowance for more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowance: Option<Terms>,
 }
 
 impl Card {

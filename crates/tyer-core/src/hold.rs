@@ -5,16 +5,19 @@
 //! approval; at most one grant of a hold is out at any time, none leaves after it expired, was rejected or
 //! lapsed, and none after one of them was used.
 
+mod allowed;
 mod counting;
+mod ran;
 mod still;
 
 use std::collections::BTreeMap;
 
+pub use allowed::Use;
 use serde::{Deserialize, Serialize};
 pub use still::{Able, Still};
 
+use crate::allowance::{Uncovered, Uses};
 use crate::assurance::Assurance;
-use crate::ceilings::Ceilings;
 use crate::facts::Card;
 use crate::intent::{Digest, HoldId, PersonId, SessionId, Timestamp};
 use crate::limits::{GRANT_MS_MAX, HOLD_MS_MAX, REJECTED_MS};
@@ -71,7 +74,9 @@ pub enum State {
         /// When the approvals lapse, should the grant come back.
         lapses: Timestamp,
     },
-    /// The grant was used.
+    /// Enough people agreed to it as an allowance: it gives grants as long as that lasts.
+    Active(Uses),
+    /// The grant was used, or all of an allowance.
     Spent,
 }
 
@@ -138,9 +143,13 @@ pub enum Event {
         /// The decision made just now.
         verdict: Verdict,
     },
+    /// A request came that it may cover as an allowance.
+    Use(Box<Use>),
+    /// What came of a use of that number was seen; whether nothing of it is left.
+    Settled(u64, bool),
     /// What ran with its grant was observed to be rolled back, all of it: the grant comes back.
     Undone,
-    /// What ran with its grant stands, or may.
+    /// What ran with its grant, or with all that are out, stands, or may.
     Used,
     /// The requester or the end of its session takes it back.
     Abandon,
@@ -193,6 +202,9 @@ pub enum StepError {
     /// The signature is for something else.
     #[error("the signature is not for this hold and card")]
     OtherCard,
+    /// It is not one of those that it covers as an allowance.
+    #[error(transparent)]
+    Uncovered(#[from] Uncovered),
     /// It is not the held request.
     #[error("this is not the request that was held")]
     OtherRequest,
@@ -216,7 +228,9 @@ impl Hold {
     pub fn open(card: Card, lifetimes: Lifetimes, now: Timestamp) -> Self {
         let expires = now.plus(lifetimes.open_ms);
         // Where nothing but time is asked for, it passes from now on.
-        let is_agreed = card.needs.waited > 0 && card.needs.agreed_by(&Approvals::default());
+        let is_agreed = card.needs.waited > 0
+            && card.allowance.is_none()
+            && card.needs.agreed_by(&Approvals::default());
         let lapses = now.plus(waited_ms(&card.needs)).plus(lifetimes.grant_ms);
         let state = if is_agreed { State::Approved { lapses } } else { State::Open };
         Self { card, opened: now, expires, lifetimes, approvals: Vec::new(), state, electorate: None }
@@ -239,6 +253,8 @@ impl Hold {
             Event::Approve(approval) => hold.approve(*approval, now),
             Event::Reject { by, reason } => hold.reject(by, reason, now),
             Event::Present { digest, verdict } => hold.present(digest, verdict, now),
+            Event::Use(it) => hold.lets(*it, now),
+            Event::Settled(number, is_undone) => hold.settled(number, is_undone),
             Event::Undone => hold.came_back(now),
             Event::Used => hold.used(),
             Event::Abandon => hold.abandon(),
@@ -246,9 +262,10 @@ impl Hold {
     }
 
     fn aged(mut self, now: Timestamp) -> (Self, Changed) {
-        let over = match self.state {
+        let over = match &self.state {
             State::Open => now >= self.expires,
-            State::Approved { lapses } => now >= lapses,
+            State::Approved { lapses } => now >= *lapses,
+            State::Active(uses) => now >= uses.until,
             State::Rejected { .. }
             | State::Expired
             | State::Abandoned
@@ -298,14 +315,13 @@ impl Hold {
         let standing = self.standing_then(&approval.person).unwrap_or(approval.standing);
         self.approvals.push(Approval { standing: approval.standing.min(standing), ..approval });
         if self.card.needs.agreed_by(&self.counted()) {
-            let from = now.max(self.not_before());
-            self.state = State::Approved { lapses: from.plus(self.lifetimes.grant_ms) };
+            self.state = self.agreed(now);
         }
         Next::Stays(self, Changed::Yes)
     }
 
     fn reject(mut self, by: PersonId, reason: String, now: Timestamp) -> Next {
-        if !matches!(self.state, State::Open | State::Approved { .. }) {
+        if !self.is_live() {
             let error = StepError::Closed(self.state_word());
             return Next::Refuses(self, error);
         }
@@ -340,32 +356,14 @@ impl Hold {
             }
             Verdict::Allow(grant) => {
                 self.state = State::Taken { lapses };
-                let facts = &self.card.facts;
-                let names = &facts.names;
-                let ceilings = facts.ceilings.clone().map(|it| Ceilings { names: names.clone(), ..it });
-                let grant = grant.released(self.card.hold.clone(), ceilings, lapses);
+                let grant = grant.released(self.card.hold.clone(), self.ceilings(), lapses);
                 Next::Releases(self, grant)
             }
         }
     }
 
-    fn came_back(mut self, now: Timestamp) -> Next {
-        let State::Taken { lapses } = self.state else { return Next::Stays(self, Changed::No) };
-        // With nothing left of its time it could not be used again.
-        self.state = if now < lapses { State::Approved { lapses } } else { State::Spent };
-        Next::Stays(self, Changed::Yes)
-    }
-
-    fn used(mut self) -> Next {
-        if !matches!(self.state, State::Taken { .. }) {
-            return Next::Stays(self, Changed::No);
-        }
-        self.state = State::Spent;
-        Next::Stays(self, Changed::Yes)
-    }
-
     fn abandon(mut self) -> Next {
-        if !matches!(self.state, State::Open | State::Approved { .. }) {
+        if !self.is_live() {
             return Next::Stays(self, Changed::No);
         }
         self.state = State::Abandoned;
@@ -432,6 +430,7 @@ impl Hold {
             State::Expired => "expired",
             State::Abandoned => "abandoned",
             State::Taken { .. } => "taken",
+            State::Active(_) => "active",
             State::Spent => "spent",
         }
     }
@@ -445,14 +444,14 @@ impl Hold {
     /// Whether people can still change its fate.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        matches!(self.state, State::Open | State::Approved { .. })
+        matches!(self.state, State::Open | State::Approved { .. } | State::Active(_))
     }
 
     /// Whether nothing can come of it any more.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         match self.state {
-            State::Open | State::Approved { .. } | State::Taken { .. } => false,
+            State::Open | State::Approved { .. } | State::Taken { .. } | State::Active(_) => false,
             State::Rejected { .. } | State::Expired | State::Abandoned | State::Spent => true,
         }
     }
@@ -478,8 +477,9 @@ impl Hold {
     /// When it ends by itself: its expiry while open, its approvals' lapse once approved.
     #[must_use]
     pub fn ends(&self) -> Timestamp {
-        match self.state {
-            State::Approved { lapses } | State::Taken { lapses } => lapses,
+        match &self.state {
+            State::Approved { lapses } | State::Taken { lapses } => *lapses,
+            State::Active(uses) => uses.until,
             _ => self.expires,
         }
     }

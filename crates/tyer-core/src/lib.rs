@@ -3,6 +3,7 @@
 //! This crate never does I/O, never waits and never asks for the time: every moment is an argument,
 //! every consequence is a returned value. Modules stand in reading order.
 
+pub mod allowance;
 pub mod assertion;
 pub mod assurance;
 pub mod ceilings;

@@ -7,6 +7,10 @@
 pub const HOLD_MS_MAX: i64 = 24 * 60 * 60 * 1000;
 /// How long an approved hold may be used after its last approval: 15 minutes.
 pub const GRANT_MS_MAX: i64 = 15 * 60 * 1000;
+/// How long an allowance lasts at most: 8 hours.
+pub const ALLOWANCE_MS_MAX: i64 = 8 * 60 * 60 * 1000;
+/// Requests that one allowance covers at most.
+pub const ALLOWANCE_USES_MAX: u32 = 1_000;
 /// How long the request of a rejected hold is refused without asking again: 24 hours.
 pub const REJECTED_MS: i64 = 24 * 60 * 60 * 1000;
 /// How long an enrolment link lives: 15 minutes.
@@ -135,6 +139,7 @@ pub const SEQUENCE_BYTES_MAX: usize = 64 * 1024 * 1024;
 const _: () =
     assert!(SESSION_SEQUENCE_BYTES_MAX < SEQUENCE_BYTES_MAX && COPIES_BYTES_MAX < SEQUENCE_BYTES_MAX);
 const _: () = assert!(GRANT_MS_MAX < HOLD_MS_MAX);
+const _: () = assert!(ALLOWANCE_MS_MAX < HOLD_MS_MAX);
 const _: () = assert!(CHALLENGE_MS <= GRANT_MS_MAX);
 const _: () = assert!(LEASE_MS < SESSION_MS_MAX);
 const _: () = assert!(OPEN_HOLDS_PER_SESSION <= OPEN_HOLDS_PER_CONTROLLER);

@@ -303,7 +303,7 @@ impl Policies {
     }
 
     fn basis(&self, policies: Vec<String>) -> Basis {
-        Basis { policies, policy_set: self.hash, hold: None, observed: None }
+        Basis { policies, policy_set: self.hash, hold: None, observed: None, used: None }
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::allowance::Used;
 use crate::assurance::Assurance;
 use crate::ceilings::{Ceilings, Measured};
 use crate::hold::Standing;
@@ -131,7 +132,7 @@ impl Needs {
 }
 
 /// A time in words, by its two greatest units.
-fn lasting(seconds: u32) -> String {
+pub(crate) fn lasting(seconds: u32) -> String {
     let units = [(seconds / 3600, "hour"), (seconds / 60 % 60, "minute"), (seconds % 60, "second")];
     let some = units.into_iter().filter(|(count, _)| *count > 0).take(2);
     let words =
@@ -218,6 +219,9 @@ pub struct Basis {
     /// What the policies said, if that was only written down because the upstream is observed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<Observed>,
+    /// Which use of that hold it is, if that is an allowance for several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<Used>,
 }
 
 /// What the policies said of a request that ran all the same, because its upstream is only observed.
@@ -278,6 +282,12 @@ impl Grant {
         let basis = Basis { hold: Some(hold), ..Basis::clone(&self.basis) };
         let ceilings = ceilings.map(Arc::new);
         Self { basis: Arc::new(basis), lapses: self.lapses.min(lapses), ceilings, ..self }
+    }
+
+    /// The same as one use of an allowance. Only `hold::step` calls this, with what it has just released.
+    pub(crate) fn used_as(self, used: Used) -> Self {
+        let basis = Basis { used: Some(used), ..Basis::clone(&self.basis) };
+        Self { basis: Arc::new(basis), ..self }
     }
 
     /// The identity of the request that may run.
@@ -608,6 +618,7 @@ mod tests {
                     policy_set: Digest::of(b"set"),
                     hold: None,
                     observed: None,
+                    used: None,
                 };
                 let session = SessionId::new("s-1");
                 let grant = Grant::decided(Digest::of(b"r"), session, Timestamp(decided), basis)

@@ -3,6 +3,7 @@
 //! One table lists every route with who may call it; the router, the permissions and the check against
 //! `openapi.json` are all made from that table.
 
+pub(crate) mod allowances;
 pub(crate) mod answers;
 pub(crate) mod bodies;
 pub(crate) mod calls;
@@ -76,6 +77,8 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/api/v1/holds/{id}", Counting, calls::hold),
         get("/api/v1/answers", Counting, answers::answers),
         post("/api/v1/answers/seen", Counting, answers::seen),
+        post("/api/v1/holds/{id}/allowance", Counting, allowances::ask),
+        get("/api/v1/allowances", Counting, allowances::list),
         get("/api/v1/configuration", Counting, calls::configuration),
         get("/api/v1/freezes", Counting, calls::freezes),
         post("/api/v1/freeze", SignedIn, calls::freeze),

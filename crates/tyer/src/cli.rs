@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error. Commands about a running Tyer go
 //! through its API like everybody; those that need no server work on files alone.
 
+mod allowance;
 mod answer;
 mod call;
 mod completions;
@@ -60,6 +61,8 @@ enum Command {
     Session(session::Sessions),
     Holds(holds::Holds),
     Show(holds::Show),
+    #[command(visible_alias = "standing")]
+    Allowance(allowance::Allowance),
     Approve(answer::Approve),
     Reject(answer::Reject),
     Propose(propose::Propose),
@@ -83,6 +86,7 @@ impl Command {
             Self::Session(command) => command.run(call),
             Self::Holds(command) => command.run(call),
             Self::Show(command) => command.run(call),
+            Self::Allowance(command) => command.run(call),
             Self::Approve(command) => command.run(call),
             Self::Reject(command) => command.run(call),
             Self::Propose(command) => command.run(call),

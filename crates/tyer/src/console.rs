@@ -4,6 +4,7 @@
 //! passkeys and so the one script in `assets`. The console calls the gateway; it knows neither doors nor
 //! upstreams.
 
+mod allowances;
 mod answers;
 mod assets;
 mod card;

@@ -6,6 +6,7 @@
 //! and only then applied to the [`World`]. INVARIANT: `Clearance::assertion` is called in this file,
 //! once, after the leaf is durable.
 
+pub(crate) mod allowances;
 mod answers;
 mod bounds;
 mod cards;
@@ -23,6 +24,7 @@ mod outcomes;
 mod owed;
 pub(crate) mod passkeys;
 pub(crate) mod people;
+mod presented;
 pub(crate) mod requests;
 mod sequences;
 pub(crate) mod sessions;
@@ -37,7 +39,6 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::{Mutex, MutexGuard, RwLock, broadcast};
 use tyer_core::facts::Facts;
 use tyer_core::freeze::Spell;
-use tyer_core::hold::{Event, Next, StepError};
 use tyer_core::intent::{HoldId, Intent, Timestamp, Upstream};
 use tyer_core::limits::LEASE_TEXT_BYTES_MAX;
 use tyer_core::names::Meant;
@@ -50,6 +51,7 @@ use tyer_core::verdict::{
 
 use crate::clock;
 use crate::config::{Config, Mode};
+use crate::gateway::allowances::may_be_allowed;
 use crate::gateway::leases::Leases;
 pub(crate) use crate::gateway::news::News;
 use crate::gateway::news::wait_for_news;
@@ -58,7 +60,6 @@ pub(crate) use crate::gateway::requests::{About, Here, Patience, Request};
 use crate::gateway::sequences::{Noted, Sequences};
 use crate::gateway::told::{not_recorded, unrecorded};
 use crate::gateway::world::World;
-use crate::gateway::world::holds::put;
 use crate::sequencer::Sequencer;
 use crate::store::{Change, StoreError, Table};
 use crate::upstream::{Gathered, Upstreams};
@@ -119,6 +120,7 @@ impl Gateway {
             gateway.settle(leaf, Outcome::Unknown { why }).await?;
         }
         gateway.spend_taken().await?;
+        gateway.void_allowances().await?;
         gateway.compare_configuration().await?;
         Ok(Arc::new(gateway))
     }
@@ -206,17 +208,22 @@ impl Gateway {
                 drop(world);
                 Err(self.refuse((&intent, facts), &decision.basis, refusal, now).await)
             }
-            Verdict::Hold(needs) => match live {
-                Some(hold) => match self.drifted(&mut world, (&intent, request), &hold, again).await {
-                    Some(attempt) => attempt,
-                    None => self.present(&mut world, (&intent, request), hold, now).await,
-                },
+            Verdict::Hold(needs) => match live.filter(|id| !may_be_allowed(&world, (id, &intent), now))
+            {
+                Some(hold) => {
+                    match Box::pin(self.drifted(&mut world, (&intent, request), &hold, again)).await {
+                        Some(attempt) => attempt,
+                        None => Box::pin(self.present(&mut world, (&intent, request), hold, now)).await,
+                    }
+                }
                 None => {
                     // Before the facts are taken, which costs the database more than a look.
-                    holds::within_bounds(&world, &intent)?;
+                    if !world.holds.may_allow(&intent, now) {
+                        holds::within_bounds(&world, &intent)?;
+                    }
                     drop((world, gate));
                     tracing::debug!(needs = needs.in_words(), "a request needs people");
-                    self.open_hold(request, intent).await
+                    Box::pin(self.open_hold(request, intent)).await
                 }
             },
         }
@@ -286,61 +293,6 @@ impl Gateway {
     fn memo(&self) -> std::sync::MutexGuard<'_, Memo> {
         // An entry is put in whole or not at all.
         self.memo.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Presents the request of a hold again: decided again with the approvals that were given.
-    async fn present(
-        &self,
-        world: &mut World,
-        (intent, request): (&Intent, &Request),
-        id: HoldId,
-        now: Timestamp,
-    ) -> Result<Attempt, Refusal> {
-        let Some(hold) = world.holds.get(&id).cloned() else {
-            return Err(not_recorded());
-        };
-        let needs = hold.card().needs.clone();
-        if matches!(hold.state(), tyer_core::hold::State::Open) && now < hold.ends() {
-            return Ok(Attempt::Waits(id, needs));
-        }
-        let among = world.among();
-        if self.has_lost_a_key(world, &hold) || hold.has_lapsed_among(&among, now) {
-            let ended = self.abandon(world, |other| *other.id() == id, now).await;
-            return ended.map(|()| Attempt::Again).map_err(|error| unrecorded(&error));
-        }
-        let counted = hold.counted_among(&among, now);
-        let decision = self.decide(world, intent, (&hold.card().facts, counted), now);
-        let (basis, hold_facts) = (decision.basis.clone(), hold.card().facts.clone());
-        match hold.step(Event::Present { digest: intent.digest, verdict: decision.verdict }, now) {
-            Next::Releases(hold, grant) => {
-                let approvals = hold.counting(&among).into_iter();
-                let approvals = approvals.filter_map(|it| self.approval_record(world, it)).collect();
-                let change = put(Change::default(), &hold, None);
-                let facts = hold.card().facts.clone();
-                let noted = self.sequences.note(intent, request.transactional, now);
-                let attempt = self.clear(change, intent, grant, (facts, approvals, noted)).await?;
-                let taken = Taken { hold: id.clone(), returns: request.transactional };
-                world.holds.insert(hold);
-                if let Attempt::Cleared(clearance) = &attempt {
-                    self.unsettled().insert(clearance.leaf(), Some(taken));
-                    self.note_asked(world, intent).await;
-                } else if let Attempt::Lapsed(leaf) = attempt {
-                    self.unsettled().insert(leaf, Some(taken));
-                }
-                self.tell(News::Hold(id));
-                Ok(attempt)
-            }
-            Next::Stays(hold, _) => {
-                // It aged out just now: record that, and let the next attempt park a new hold.
-                self.end_hold(world, hold, now).await.map_err(|error| unrecorded(&error))?;
-                Ok(Attempt::Again)
-            }
-            Next::Refuses(_, StepError::RefusedNow(refusal)) => {
-                Err(self.refuse((intent, hold_facts), &basis, refusal, now).await)
-            }
-            Next::Refuses(_, StepError::NeedsMore(needs)) => Ok(Attempt::Waits(id, needs)),
-            Next::Refuses(_, _) => Ok(Attempt::Waits(id, needs)),
-        }
     }
 
     /// Clears what policies allow by themselves: reads by lease, all else by a leaf of its own.

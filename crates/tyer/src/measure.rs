@@ -130,6 +130,7 @@ fn change() -> Change {
             policy_set: Digest::of(b"measure"),
             hold: None,
             observed: None,
+            used: None,
         },
     };
     let record = Record::new(clock::now(), What::Cleared { request, approvals: Vec::new() });

@@ -3,7 +3,7 @@
 use super::still::Voice;
 use super::{Approval, Hold, Standing, State};
 use crate::assurance::Assurance;
-use crate::intent::{PersonId, Timestamp};
+use crate::intent::{PersonId, Principal, Timestamp};
 use crate::people::People;
 use crate::verdict::Approvals;
 
@@ -23,14 +23,31 @@ impl Hold {
         Approvals { waited, ..self.count(&voices) }
     }
 
+    /// How many count for a use of an allowance by that principal. It has waited for nothing.
+    #[must_use]
+    pub fn counted_for(&self, people: &People, principal: &Principal) -> Approvals {
+        let voices = self.counting_for(people, principal).into_iter().map(Voice::from);
+        self.count(&voices.collect::<Vec<_>>())
+    }
+
     /// The approvals that count by what is known of these people now: of distinct humans, none barred meanwhile.
     #[must_use]
     pub fn counting(&self, people: &People) -> Vec<&Approval> {
-        let principal = &self.card.intent.principal;
+        self.counting_for(people, &self.card.intent.principal)
+    }
+
+    /// Those that count for a use of an allowance by that principal: of nobody who is barred for it, or for the card's.
+    #[must_use]
+    pub fn counting_for(&self, people: &People, principal: &Principal) -> Vec<&Approval> {
+        let own = &self.card.intent.principal;
+        let bars =
+            |person: &PersonId, principal: &Principal| people.barred(person, principal).is_some();
         let mut counting: Vec<&Approval> = Vec::new();
         for approval in &self.approvals {
             let person = &approval.person;
-            let is_barred = !self.is_controller(person) && people.barred(person, principal).is_some();
+            let is_the_controller = *person == own.controller;
+            let is_barred = !self.is_controller(person) && bars(person, own)
+                || !is_the_controller && own != principal && bars(person, principal);
             if !is_barred && !counting.iter().any(|other| people.are_one(person, &other.person)) {
                 counting.push(approval);
             }
@@ -42,8 +59,12 @@ impl Hold {
     #[must_use]
     pub fn has_lapsed_among(&self, people: &People, now: Timestamp) -> bool {
         let last = self.counting(people).into_iter().map(|approval| approval.at).max();
-        let end = |last: Timestamp| last.max(self.not_before()).plus(self.lifetimes.grant_ms);
-        matches!(self.state, State::Approved { .. }) && last.is_some_and(|last| now >= end(last))
+        let end = |last: Timestamp| match &self.card.allowance {
+            Some(terms) => terms.until(last),
+            None => last.max(self.not_before()).plus(self.lifetimes.grant_ms),
+        };
+        let is_agreed = matches!(self.state, State::Approved { .. } | State::Active(_));
+        is_agreed && last.is_some_and(|last| now >= end(last))
     }
 
     pub(super) fn count(&self, voices: &[Voice<'_>]) -> Approvals {

@@ -6,6 +6,7 @@
 //! request, decided `allow`, or as `?deny`, `?hold`, `?other` (another request), `?session` (granted to
 //! another session), `?lapsed`; `x` abandons; `.` only looks at the clock; `@5` sets it.
 
+mod allowed;
 mod explored;
 mod teams;
 
@@ -59,6 +60,7 @@ fn held(needs: Needs) -> Hold {
         policies: Vec::new(),
         policy_set: Digest::of(b"policies"),
         taken: Timestamp(0),
+        allowance: None,
     };
     Hold::open(card, Lifetimes::new(OPEN_MS, GRANT_MS), Timestamp(0))
 }
@@ -103,8 +105,13 @@ fn approval(hold: &Hold, word: &str, now: Timestamp) -> Approval {
 }
 
 fn allow(digest: Digest, session: &str, lapses: Timestamp) -> Verdict {
-    let basis =
-        Basis { policies: Vec::new(), policy_set: Digest::of(b"policies"), hold: None, observed: None };
+    let basis = Basis {
+        policies: Vec::new(),
+        policy_set: Digest::of(b"policies"),
+        hold: None,
+        observed: None,
+        used: None,
+    };
     Verdict::Allow(Grant::decided(digest, SessionId::new(session), lapses, basis))
 }
 
@@ -153,6 +160,7 @@ fn step(hold: Hold, word: &str, now: Timestamp) -> (Hold, String, Option<Grant>)
                 StepError::CameLater(_) => "!came-later".to_owned(),
                 StepError::OtherCard => "!other-card".to_owned(),
                 StepError::CountsForNothing(..) => "!nothing".to_owned(),
+                StepError::Uncovered(_) => "!uncovered".to_owned(),
                 StepError::OtherRequest => "!other-request".to_owned(),
                 StepError::NotYet(_) => "!not-yet".to_owned(),
                 StepError::NotApproved => "!not-approved".to_owned(),

@@ -4,6 +4,7 @@
 //! The audit trusts the verifier key and nothing else. Sixty-four bytes a leaf stay in memory, so that
 //! older checkpoints and the roots inside signed statements can be compared with the copy.
 
+mod allowances;
 mod freezes;
 mod holds;
 mod meaning;

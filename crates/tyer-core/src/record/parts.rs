@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::allowance::Terms;
 use crate::facts::{Card, Facts};
 use crate::intent::{Act, Digest, Environment, HoldId, PersonId, Principal, Timestamp, Upstream};
 use crate::roster::Roster;
@@ -82,6 +83,9 @@ pub struct CardRecord {
     /// Who is what, as far as the needs ask for it.
     #[serde(default, skip_serializing_if = "Roster::is_empty")]
     pub roster: Roster,
+    /// What it covers beyond this one request, if it is an allowance for more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowance: Option<Terms>,
 }
 
 impl CardRecord {
@@ -95,6 +99,7 @@ impl CardRecord {
             purpose: card.purpose.clone(),
             needs: card.needs.clone(),
             taken: card.taken,
+            allowance: card.allowance.clone(),
             roster: card.roster.clone(),
         }
     }

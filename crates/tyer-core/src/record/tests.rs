@@ -3,6 +3,7 @@
 use expect_test::{Expect, expect};
 
 use super::*;
+use crate::allowance::{Pace, Terms, Used, Whose};
 use crate::facts::{Card, Facts, RelationFacts};
 use crate::hold::Standing;
 use crate::intent::{Act, Acts, Effect, Environment, Intent, Kind, Resource, Reversibility, TeamId};
@@ -90,6 +91,7 @@ fn request() -> RequestRecord {
             policy_set: Digest([3; 32]),
             hold: None,
             observed: None,
+            used: None,
         },
     }
 }
@@ -134,6 +136,7 @@ fn card() -> Card {
         policy_set: Digest([3; 32]),
         taken: NOON,
         roster: Roster::default(),
+        allowance: None,
     }
 }
 
@@ -288,6 +291,40 @@ fn further_passkeys() {
             r#"{"at":1767268800000,"by":"alice","kind":"passkey_removed","person":"bob","signed":{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"remove_passkey","key":"d1dc782160c375d99ce9eecafdffd7912b282ff1c89c79af319381f0c2072808","person":"bob"}}},"v":1}"#
         ]],
     );
+}
+
+#[test]
+fn allowances() {
+    let terms = Terms {
+        like: HoldId::new("H-42"),
+        shape: Digest([5; 32]),
+        whose: Whose::Agent,
+        count: 20,
+        lasts_ms: 7_200_000,
+        pace: Some(Pace { uses: 5, within_ms: 60_000 }),
+        by: "alice".into(),
+    };
+    let card = Card { hold: HoldId::new("H-43"), allowance: Some(terms), ..card() };
+    let leaf = CardRecord::of(&card, request());
+    let text = serde_json::to_string(&leaf.allowance).unwrap();
+    expect![[
+        r#"{"like":"H-42","shape":"0505050505050505050505050505050505050505050505050505050505050505","whose":"agent","count":20,"lasts_ms":7200000,"pace":{"uses":5,"within_ms":60000},"by":"alice"}"#
+    ]]
+    .assert_eq(&text);
+    let held = What::Held { card: Box::new(leaf), expires: NOON.plus(1) };
+    let leaf = Record::new(NOON, held.clone()).encode();
+    assert_eq!(Record::decode(&leaf), Ok(Record::new(NOON, held)));
+    let used = Used { number: 3, at: NOON, shape: Digest([5; 32]) };
+    let basis = Basis { hold: Some(HoldId::new("H-43")), used: Some(used), ..request().basis };
+    let text = serde_json::to_string(&basis).unwrap();
+    expect![[
+        r#"{"policies":["ask-1"],"policy_set":"0303030303030303030303030303030303030303030303030303030303030303","hold":"H-43","used":{"number":3,"at":1767268800000,"shape":"0505050505050505050505050505050505050505050505050505050505050505"}}"#
+    ]]
+    .assert_eq(&text);
+    let what =
+        What::Cleared { request: RequestRecord { basis, ..request() }, approvals: vec![approval()] };
+    let leaf = Record::new(NOON, what.clone()).encode();
+    assert_eq!(Record::decode(&leaf), Ok(Record::new(NOON, what)));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The bodies of the public HTTP API: the only serde types that outsiders see, made by hand from the
 //! core's types so that neither can change the other by accident. Pages show the same bodies.
 
+pub(crate) mod allowances;
 pub(crate) mod answers;
 pub(crate) mod facts;
 pub(crate) mod freezes;

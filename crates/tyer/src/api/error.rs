@@ -4,8 +4,10 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use tyer_core::allowance::AskError;
 
 use crate::archive::ArchiveError;
+use crate::gateway::allowances::AllowanceError;
 use crate::gateway::configuration::ConfirmError;
 use crate::gateway::freeze::{FreezeError, ThawError};
 use crate::gateway::holds::AnswerError;
@@ -181,6 +183,25 @@ impl From<AnswerError> for ApiError {
                 Self::forbidden(message, "open the console on another machine than the agent's")
             }
             AnswerError::Store(error) => Self::stored(&error),
+        }
+    }
+}
+
+impl From<AllowanceError> for ApiError {
+    fn from(error: AllowanceError) -> Self {
+        let message = error.to_string();
+        match error {
+            AllowanceError::Answer(error) => error.into(),
+            AllowanceError::Ask(AskError::Count | AskError::Lasts | AskError::Pace) => {
+                Self::bad(message)
+            }
+            AllowanceError::NotController(_) => {
+                Self::forbidden(message, "let somebody ask who controls it")
+            }
+            AllowanceError::Ask(_)
+            | AllowanceError::SessionEnded
+            | AllowanceError::Policies
+            | AllowanceError::Refused(_) => Self::conflict("no_allowance", message),
         }
     }
 }

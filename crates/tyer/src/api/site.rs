@@ -232,5 +232,5 @@ impl Site {
 
 /// Whether people can still change a hold's fate.
 pub(crate) fn is_live(state: &str) -> bool {
-    state == "open" || state == "approved"
+    matches!(state, "open" | "approved" | "active")
 }

@@ -77,6 +77,11 @@ impl Approve {
 }
 
 impl Reject {
+    /// Which hold.
+    pub(super) fn hold(&self) -> &str {
+        &self.answer.hold
+    }
+
     pub(super) fn run(&self, call: &Call) -> Result<Exit, Failure> {
         let reason = self.reason.trim();
         if reason.is_empty() {

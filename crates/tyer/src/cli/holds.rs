@@ -65,7 +65,7 @@ impl Show {
         let answer = call.get(&format!("/api/v1/holds/{}", self.hold))?;
         call.print(&answer, |hold| {
             card(hold)?;
-            if matches!(at(hold, "/state").as_str(), "open" | "approved") {
+            if matches!(at(hold, "/state").as_str(), "open" | "approved" | "active") {
                 print::line(format!("answer     {}", call.page(&format!("/holds/{}", self.hold))?))?;
             }
             Ok(())
@@ -129,6 +129,7 @@ pub(super) fn card(hold: &Value) -> Result<(), Failure> {
     say("who", &format!("{asker} {agent} for {controller}{also}, session {}", of("/session")))?;
     say("where", &format!("{} ({})", of("/upstream"), of("/environment")))?;
     say("purpose", &of("/purpose"))?;
+    allowance(hold)?;
     for act in print::list(hold, "acts") {
         let (effect, resource) = (at(act, "/effect"), at(act, "/resource"));
         say(
@@ -180,6 +181,18 @@ pub(super) fn card(hold: &Value) -> Result<(), Failure> {
     print::line("the request, exactly:")?;
     for text in block(&of("/text")).lines() {
         print::line(format!("  | {text}"))?;
+    }
+    Ok(())
+}
+
+/// What it covers beyond one request.
+fn allowance(hold: &Value) -> Result<(), Failure> {
+    for covers in hold.pointer("/allowance/covers").and_then(Value::as_array).into_iter().flatten() {
+        print::line(format!("covers     {}", one_line(covers.as_str().unwrap_or_default())))?;
+    }
+    if hold.pointer("/allowance/until").is_some_and(Value::is_string) {
+        let (left, count) = (at(hold, "/allowance/left"), at(hold, "/allowance/count"));
+        print::line(format!("left       {left} of {count}, until {}", at(hold, "/allowance/until")))?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use tyer_core::intent::Timestamp;
 use super::escape::{Block, Line};
 use super::layout::supplied;
 use super::queue::{state, who};
-use super::{freezes, words};
+use super::{allowances, freezes, words};
 use crate::api::bodies::{ActBody, CardBody, FreezeBody, HoldBody};
 use crate::api::site::is_live;
 
@@ -35,6 +35,7 @@ pub(super) fn main(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
             (head(hold, beholder.now))
             div.columns {
                 div.reading {
+                    (allowances::covers(hold, beholder.now))
                     (does(&card.acts))
                     (consequences::section(&card.facts, card.taken))
                     (request(card))
@@ -207,7 +208,8 @@ fn choice(card: &CardBody, beholder: &Beholder<'_>) -> Choice {
         true => hold.needs.controller && hold.controller == beholder.me,
         false => hold.needs.people() > 0,
     };
-    Choice { approve: helps && !again && beholder.no_peer.is_none(), reject: true }
+    let is_open = hold.state != "active";
+    Choice { approve: is_open && helps && !again && beholder.no_peer.is_none(), reject: true }
 }
 
 fn is_theirs(hold: &HoldBody, beholder: &Beholder<'_>) -> bool {
@@ -237,7 +239,9 @@ fn decision(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
                                 "Approve with passkey"
                             }
                         }
-                        button #reject type="submit" data-hold=(hold.hold) { "Reject with passkey" }
+                        button #reject type="submit" data-hold=(hold.hold) {
+                            @if hold.state == "active" { "Revoke with passkey" } @else { "Reject with passkey" }
+                        }
                     }
                 }
             }
@@ -274,6 +278,12 @@ fn notes(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
         }
         @if has_approved(card, beholder.me) {
             p.notice { "You have approved this." }
+        }
+        @if is_theirs(hold, beholder) && hold.allowance.is_none() && hold.state == "open" {
+            (allowances::form(hold))
+        }
+        @if hold.state == "active" {
+            p.notice { "Enough people have approved. Such requests run until it ends; whoever rejects it revokes it." }
         }
         @if hold.state == "approved" {
             @if hold.not_before.0 > beholder.now {

@@ -168,7 +168,8 @@ async fn unscripted_answer(
 
 async fn sessions_page(State(site): Shared, Extension(caller): Extension<Caller>) -> Markup {
     let (status, sessions) = (site.status().await, site.sessions().await);
-    let main = sessions::main(&sessions, &status.doors, now());
+    let allowances = site.allowances().await;
+    let main = sessions::main((&sessions, &allowances), &status.doors, now());
     framed("Sessions", Here::Sessions, &status, &caller, &main)
 }
 

@@ -13,8 +13,10 @@ use crate::api::site::is_live;
 pub(super) const DECIDED_SHOWN: usize = 20;
 
 pub(super) fn main(holds: &[HoldBody], answers: &[AnsweredBody], now: Timestamp) -> Markup {
-    let open: Vec<&HoldBody> = holds.iter().filter(|hold| is_live(hold.state)).collect();
-    let mut decided: Vec<&HoldBody> = holds.iter().filter(|hold| !is_live(hold.state)).collect();
+    // What is in use waits for nobody; it stands with the sessions.
+    let holds = || holds.iter().filter(|hold| hold.state != "active");
+    let open: Vec<&HoldBody> = holds().filter(|hold| is_live(hold.state)).collect();
+    let mut decided: Vec<&HoldBody> = holds().filter(|hold| !is_live(hold.state)).collect();
     decided.sort_by_key(|hold| std::cmp::Reverse(hold.opened));
     html! {
         main #main tabindex="-1" {
@@ -93,6 +95,7 @@ pub(super) fn state(word: &str) -> &str {
         "open" => "waits for people",
         "approved" => "approved, not used yet",
         "taken" => "approved, and running now",
+        "active" => "approved, in use",
         "spent" => "approved and used",
         "expired" => "ran out of time",
         "abandoned" => "taken back",

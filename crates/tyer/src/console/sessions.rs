@@ -5,13 +5,17 @@ use tyer_core::intent::{Effect, Timestamp};
 
 use super::escape::{Block, Line};
 use super::layout::supplied;
-use super::words;
-use crate::api::bodies::{DoorBody, SessionBody};
+use super::{allowances, words};
+use crate::api::bodies::{DoorBody, HoldBody, SessionBody};
 
 /// Sessions that ended are shown as far back as this.
 const ENDED_SHOWN: usize = 20;
 
-pub(super) fn main(sessions: &[SessionBody], doors: &[DoorBody], now: Timestamp) -> Markup {
+pub(super) fn main(
+    (sessions, allowances): (&[SessionBody], &[HoldBody]),
+    doors: &[DoorBody],
+    now: Timestamp,
+) -> Markup {
     let (ended, running): (Vec<_>, Vec<_>) =
         sessions.iter().partition(|session| session.ended.is_some());
     html! {
@@ -21,6 +25,7 @@ pub(super) fn main(sessions: &[SessionBody], doors: &[DoorBody], now: Timestamp)
                 @else { (words::counted(running.len() as u64, "session runs", "sessions run")) }
             }
             ul.cards { @for session in running { (row(session, now)) } }
+            (allowances::list(allowances, now))
             (new_session(doors))
             @if !ended.is_empty() {
                 h2 { "Ended" }

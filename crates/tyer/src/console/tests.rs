@@ -143,6 +143,7 @@ fn hold(now: Timestamp) -> Hold {
         policy_set: Digest::of(b"policies"),
         taken: now,
         roster: tyer_core::roster::Roster::default(),
+        allowance: None,
     };
     Hold::open(card, Lifetimes::default(), now)
 }

@@ -29,6 +29,7 @@ impl Gateway {
             policies: basis.policies,
             policy_set: basis.policy_set,
             taken: now,
+            allowance: None,
         }
     }
 }

@@ -10,6 +10,7 @@ use tyer_core::statement::{Decision, Subject};
 use tyer_core::verdict::{Approvals, Basis, Reason, Refusal, Verdict};
 
 use crate::clock;
+use crate::gateway::allowances::{is_of_agent, may_be_allowed};
 use crate::gateway::bounds::bounded;
 use crate::gateway::statements::Word;
 use crate::gateway::world::holds::{Rejected, put};
@@ -65,8 +66,8 @@ impl Gateway {
         request: &Request,
         intent: Intent,
     ) -> Result<Attempt, Refusal> {
-        let facts = self.upstreams.facts(&intent.upstream, &request.about, None).await.facts;
-        let mut facts = bounded(facts, request);
+        let gathered = self.upstreams.facts(&intent.upstream, &request.about, None).await;
+        let (is_whole, mut facts) = (!gathered.is_partial, bounded(gathered.facts, request));
         let _gate = self.gate.read().await;
         let mut world = self.world.lock().await;
         let now = clock::now();
@@ -80,8 +81,12 @@ impl Gateway {
         // What is refused now is refused where it is decided from the start.
         let (comes_to, None) = self.comes_to(&intent, now) else { return Ok(Attempt::Again) };
         facts.sequences = comes_to.sequences;
-        if let Some(hold) = world.holds.of_request(&request.session, request.digest) {
-            return Ok(Attempt::Waits(hold.id().clone(), hold.card().needs.clone()));
+        let asked = world.holds.of_request(&request.session, request.digest);
+        let asked = asked.map(|hold| (hold.id().clone(), hold.card().needs.clone()));
+        if let Some((id, needs)) = &asked
+            && !may_be_allowed(&world, (id, &intent), now)
+        {
+            return Ok(Attempt::Waits(id.clone(), needs.clone()));
         }
         let decision = self.decide(&world, &intent, (&facts, Approvals::default()), now);
         match decision.verdict {
@@ -95,6 +100,15 @@ impl Gateway {
                 Err(self.refuse((&intent, facts), &decision.basis, refusal, now).await)
             }
             Verdict::Hold(needs) => {
+                if is_whole
+                    && let Some(attempt) =
+                        Box::pin(self.allowed(&mut world, (&intent, request), &facts, now)).await?
+                {
+                    return Ok(attempt);
+                }
+                if let Some((id, needs)) = asked {
+                    return Ok(Attempt::Waits(id, needs));
+                }
                 within_bounds(&world, &intent)?;
                 let card = self.card(&world, (intent, facts), (needs, decision.basis), now);
                 self.park(&mut world, card, now).await
@@ -140,12 +154,18 @@ impl Gateway {
         }
     }
 
-    async fn park(&self, world: &mut World, card: Card, now: Timestamp) -> Result<Attempt, Refusal> {
+    pub(super) async fn park(
+        &self,
+        world: &mut World,
+        card: Card,
+        now: Timestamp,
+    ) -> Result<Attempt, Refusal> {
         let basis = Basis {
             policies: card.policies.clone(),
             policy_set: card.policy_set,
             hold: Some(card.hold.clone()),
             observed: None,
+            used: None,
         };
         let (request, private) = self.request_record(&card.intent, card.facts.clone(), &basis)?;
         let (id, needs) = (card.hold.clone(), card.needs.clone());
@@ -190,7 +210,12 @@ impl Gateway {
                 let approval = approval.and_then(|approval| self.approval_record(world, approval));
                 let approval = approval.ok_or(AnswerError::DoesNotCount(person))?;
                 let what = What::Approved { hold: subject.hold.clone(), approval };
+                let allows = hold.allows().is_some();
                 self.keep(world, hold, Change::default().leaf(&Record::new(now, what))).await?;
+                if allows {
+                    // Whoever waits for people may not have to any more.
+                    self.tell(News::Rules);
+                }
                 Ok(())
             }
             Next::Refuses(_, error) => Err(error.into()),
@@ -262,21 +287,6 @@ impl Gateway {
         })
     }
 
-    /// Remembers that people let reads of this shape through for this session.
-    pub(super) async fn note_asked(&self, world: &mut World, intent: &Intent) {
-        if intent.acts.worst().is_write() {
-            return;
-        }
-        let Some(mut session) = world.sessions.get(&intent.principal.session).cloned() else { return };
-        session.asked.insert(intent.shape);
-        let id = &intent.principal.session;
-        let change = Change::default().put(Table::Session, id.as_str(), &session);
-        match self.sequencer.commit(change).await {
-            Ok(_) => drop(world.sessions.insert(id.clone(), session)),
-            Err(error) => tracing::warn!(%error, "this read shape will be asked for again"),
-        }
-    }
-
     /// Ends what ran out by `now`; called now and then.
     pub(crate) async fn tick_holds(&self, now: Timestamp) {
         let mut world = self.world.lock().await;
@@ -308,7 +318,7 @@ impl Gateway {
         session: &SessionId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.abandon(world, |hold| hold.session() == session, now).await
+        self.abandon(world, |hold| hold.session() == session && !is_of_agent(hold), now).await
     }
 
     /// Takes back those holds.
@@ -354,6 +364,7 @@ impl Gateway {
             policy_set: self.config.policies.hash(),
             hold: Some(hold.clone()),
             observed: None,
+            used: None,
         };
         Some((Refusal::new(Reason::Rejected, message, next), basis))
     }
@@ -370,7 +381,7 @@ impl Gateway {
 }
 
 /// The hold of that id, if it has not ended. Ids are given in order, so one that was given is known to have ended.
-fn going<'a>(world: &'a World, id: &HoldId) -> Result<&'a Hold, AnswerError> {
+pub(super) fn going<'a>(world: &'a World, id: &HoldId) -> Result<&'a Hold, AnswerError> {
     world.holds.get(id).ok_or_else(|| match number(id) {
         Some(given) if given < world.next_hold => AnswerError::Ended(id.clone()),
         _ => AnswerError::Unknown(id.clone()),

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use tyer_core::hold::Hold;
 use tyer_core::intent::{HoldId, SessionId, Upstream};
 use tyer_core::record::{Record, What};
 use tyer_core::verdict::{LeafIndex, Outcome};
@@ -12,6 +13,7 @@ use tyer_core::verdict::{LeafIndex, Outcome};
 use crate::archive::{Archive, ArchiveError};
 use crate::clock;
 use crate::gateway::Gateway;
+use crate::gateway::allowances::is_of_agent;
 use crate::gateway::sessions::{Ending, SessionError};
 use crate::gateway::world::{Session, World};
 use crate::store::{Change, StoreError};
@@ -79,7 +81,7 @@ impl Gateway {
         let (ids, held) = {
             let world = self.world().await;
             let ids = running(&world, target);
-            let held = live(&world, &ids);
+            let held = live(&world, target, &ids);
             (ids, held)
         };
         self.is_there(target, &ids)?;
@@ -110,7 +112,12 @@ impl Gateway {
             return Err(error);
         }
         let under_way = before?.into_iter().chain(after?).collect();
-        let left = live(&*self.world().await, &ids);
+        let left = {
+            let mut world = self.world().await;
+            let hit = |hold: &Hold| is_of_agent(hold) && is_hit(hold, target, &ids);
+            self.abandon(&mut world, hit, clock::now()).await?;
+            live(&world, target, &ids)
+        };
         let holds = held.into_iter().filter(|id| !left.contains(id)).collect();
         let (seen, unseen) = self.outcomes(&under_way, from).await?;
         let kill = Kill { what: target.in_words(), sessions, holds, seen, unseen };
@@ -224,11 +231,23 @@ fn running(world: &World, target: &Target) -> Vec<(SessionId, String)> {
     world.sessions.values().filter(runs).map(named).collect()
 }
 
-/// Their holds that can still come to something.
-fn live(world: &World, ids: &[(SessionId, String)]) -> Vec<HoldId> {
-    let of = |session: &SessionId| ids.iter().any(|(id, _)| id == session);
-    let holds = world.holds.iter().filter(|hold| hold.is_live() && of(hold.session()));
+/// Their holds that can still come to something, and allowances that sessions like them could use.
+fn live(world: &World, target: &Target, ids: &[(SessionId, String)]) -> Vec<HoldId> {
+    let hit = |hold: &&Hold| hold.is_live() && is_hit(hold, target, ids);
+    let holds = world.holds.iter().filter(hit);
     holds.map(|hold| hold.id().clone()).collect()
+}
+
+/// Whether a hold goes with these sessions, or is an allowance for whatever sessions of the target there are.
+fn is_hit(hold: &Hold, target: &Target, ids: &[(SessionId, String)]) -> bool {
+    let intent = &hold.card().intent;
+    let is_of_target = match target {
+        Target::Session(_) => false,
+        Target::Agent(agent) => intent.principal.agent == *agent,
+        Target::Upstream(upstream) => intent.upstream == *upstream,
+        Target::Everything => true,
+    };
+    ids.iter().any(|(id, _)| id == hold.session()) || is_of_agent(hold) && is_of_target
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use tyer_core::hold::{Event, Hold, Next, State};
 use tyer_core::intent::HoldId;
+use tyer_core::record::{Record, What};
 use tyer_core::verdict::{LeafIndex, Outcome, Reason, Refusal};
 
 use super::{Gateway, News};
@@ -17,6 +18,8 @@ const LAPSED: &str = "57014";
 pub(super) struct Taken {
     /// The hold that gave it.
     pub(super) hold: HoldId,
+    /// Which use of it, if it is an allowance.
+    pub(super) number: Option<u64>,
     /// Whether it comes back if what it was for fails: a rollback takes back all of that, or nothing of it left.
     pub(super) returns: bool,
 }
@@ -67,14 +70,24 @@ impl Gateway {
         taken: Taken,
     ) -> Result<(), StoreError> {
         let is_undone = taken.returns && matches!(outcome, Outcome::Failed { .. });
-        let event = if is_undone { Event::Undone } else { Event::Used };
+        let event = match taken.number {
+            Some(number) => Event::Settled(number, is_undone),
+            None if is_undone => Event::Undone,
+            None => Event::Used,
+        };
         let mut world = self.world.lock().await;
         let Some(hold) = world.holds.get(&taken.hold).cloned() else {
             return self.sequencer.commit(self.settled(leaf, outcome, false)).await.map(|_| ());
         };
+        let before = hold.allows().map(|(_, uses)| uses.taken);
         let hold = stepped(hold, event);
-        let returned = matches!(hold.state(), State::Approved { .. });
-        let change = self.settled(leaf, outcome.clone(), returned);
+        let is_one_less = hold.allows().zip(before).is_some_and(|((_, uses), then)| uses.taken < then);
+        let returned = is_one_less || matches!(hold.state(), State::Approved { .. });
+        let mut change = self.settled(leaf, outcome.clone(), returned);
+        if before.is_some() && hold.has_ended() {
+            let what = What::HoldEnded { hold: taken.hold.clone(), how: hold.state_word().to_owned() };
+            change = change.leaf(&Record::new(clock::now(), what));
+        }
         self.sequencer.commit(put(change, &hold, Some((leaf, outcome)))).await?;
         world.holds.insert(hold);
         self.tell(News::Hold(taken.hold));
@@ -84,8 +97,7 @@ impl Gateway {
     /// Grants that were out when the last process ended have been used, as far as anybody knows.
     pub(super) async fn spend_taken(&self) -> Result<(), StoreError> {
         let mut world = self.world.lock().await;
-        let out = |hold: &&Hold| matches!(hold.state(), State::Taken { .. });
-        let taken: Vec<Hold> = world.holds.iter().filter(out).cloned().collect();
+        let taken: Vec<Hold> = world.holds.iter().filter(|hold| hold.is_out()).cloned().collect();
         for hold in taken {
             let hold = stepped(hold, Event::Used);
             self.sequencer.commit(put(Change::default(), &hold, None)).await?;

@@ -12,6 +12,7 @@ use tyer_core::record::{Record, What};
 use tyer_wire::postgres::scram::Verifier;
 
 use crate::clock;
+use crate::gateway::allowances::outlives;
 use crate::gateway::people::is_name;
 use crate::gateway::world::{Session, World};
 use crate::gateway::{Gateway, News};
@@ -247,7 +248,12 @@ impl Gateway {
             self.connections.close_all(id);
             return Err(error.into());
         }
+        let principal = session.principal.clone();
         world.sessions.insert(id.clone(), session);
+        if how == "killed" {
+            let now = clock::now();
+            self.abandon(&mut world, |hold| outlives(hold, &principal), now).await?;
+        }
         Ok(self.abandon_holds(&mut world, id, clock::now()).await?)
     }
 

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tyer_core::assurance::Assurance;
 use tyer_core::freeze::{Freeze, Zone};
-use tyer_core::hold::{Approval, Hold, Standing};
+use tyer_core::hold::{Approval, Event, Hold, Next, Standing};
 use tyer_core::intent::{
     Act, Acts, Digest, Effect, Environment, Kind, Narrowing, PersonId, Resource, Reversibility,
     SessionId,

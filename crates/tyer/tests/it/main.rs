@@ -3,6 +3,8 @@
 //! One binary, so that everything is linked once. Each test has a cluster and a Tyer of its own.
 
 #[cfg(test)]
+mod allowances;
+#[cfg(test)]
 mod attacks;
 #[cfg(test)]
 mod attestation;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::allowances::Allowance;
 use crate::assurance::{self, Assurance};
 use crate::hold::Standing;
 use crate::intent::{Digest, HoldId, PersonId, Principal, Timestamp, Upstream};
@@ -30,6 +31,8 @@ pub(super) struct Parked {
     electorate: BTreeSet<PersonId>,
     /// Approvals that have been verified.
     approvals: Vec<ApprovalRecord>,
+    /// What it covers, if it is an allowance.
+    allowance: Option<Allowance>,
     /// How it ended.
     ended: Option<String>,
 }
@@ -53,15 +56,20 @@ impl Holds {
             expires,
             electorate: counting.cloned().collect(),
             approvals: Vec::new(),
+            allowance: Allowance::of(card),
             ended: None,
         };
+        let possible = parked.allowance.as_ref().map_or(Ok(()), |allowance| {
+            let like = card.allowance.as_ref().and_then(|terms| self.0.get(&terms.like));
+            allowance.possible(card, like)
+        });
         match self.0.entry(card.hold.clone()) {
             std::collections::btree_map::Entry::Occupied(_) => {
                 Err(format!("hold {} was opened before", card.hold))
             }
             std::collections::btree_map::Entry::Vacant(entry) => {
                 entry.insert(parked);
-                Ok(())
+                possible
             }
         }
     }
@@ -86,9 +94,13 @@ impl Holds {
         Ok(())
     }
 
-    /// The one grant of a hold came back, so that it can leave once more.
+    /// The one grant of a hold came back, so that it can leave once more; or a use of an allowance.
     pub(super) fn reopen(&mut self, hold: &HoldId) -> Result<(), String> {
         let parked = self.get(hold)?;
+        if let Some(allowance) = &mut parked.allowance {
+            allowance.came_back();
+            return Ok(());
+        }
         if parked.ended.as_deref() != Some("cleared") {
             return Err(format!("a grant came back to hold {hold}, which had not given one"));
         }
@@ -133,6 +145,16 @@ impl Parked {
             return Err(format!("{person} approved after the hold had expired"));
         }
         Ok(())
+    }
+
+    /// What it covers, if it is an allowance.
+    pub(super) fn allowance(&mut self) -> Option<&mut Allowance> {
+        self.allowance.as_mut()
+    }
+
+    /// Whose agreement it needs.
+    pub(super) fn needs(&self) -> Needs {
+        self.needs.clone()
     }
 
     pub(super) fn has_verified(&self, approval: &ApprovalRecord) -> bool {

@@ -218,6 +218,9 @@ impl Meaning {
             if !approvals.is_empty() {
                 wrong.push("it carries approvals, but names no hold".to_owned());
             }
+            if request.basis.used.is_some() {
+                wrong.push("it is a use of an allowance that it does not name".to_owned());
+            }
             return wrong;
         };
         let mut counted: Vec<&ApprovalRecord> = Vec::new();
@@ -255,7 +258,17 @@ impl Meaning {
         request: &RequestRecord,
         counted: &[&ApprovalRecord],
     ) -> Result<(), String> {
+        let among = self.people.among();
         let parked = self.holds.get(hold)?;
+        if parked.allowance().is_some() {
+            let parked = self.holds.live(hold)?;
+            parked.enough(counted)?;
+            let allowance = parked.allowance();
+            return allowance.map_or(Ok(()), |it| it.take(place.at, request, (counted, &among)));
+        }
+        if request.basis.used.is_some() {
+            return Err(format!("it is a use of hold {hold}, which is no allowance"));
+        }
         if !parked.matches(request) {
             return Err(format!("it is not the request of hold {hold}"));
         }

@@ -246,6 +246,7 @@ impl Story {
             needs,
             taken: self.now,
             roster,
+            allowance: None,
         };
         let expires = self.now.plus(3_600_000);
         self.write(What::Held { card: Box::new(card), expires });
@@ -356,6 +357,7 @@ pub(super) fn request(effect: Effect, hold: Option<&str>) -> RequestRecord {
             policy_set: Digest([3; 32]),
             hold: hold.map(HoldId::new),
             observed: None,
+            used: None,
         },
     }
 }

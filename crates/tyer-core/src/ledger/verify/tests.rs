@@ -1,5 +1,6 @@
 //! One broken ledger for each rule of the audit.
 
+mod allowances;
 mod rosters;
 
 use expect_test::{Expect, expect};
@@ -1680,6 +1681,7 @@ fn holds_end_once() {
             needs: Needs::default(),
             taken: story.now,
             roster: crate::roster::Roster::default(),
+            allowance: None,
         };
         let expires = story.now.plus(200_000_000);
         story.write(What::Held { card: Box::new(card), expires });

@@ -7,6 +7,7 @@ use tyer_core::people::People;
 use tyer_core::sshsig;
 use tyer_core::verdict::{Approvals, Needs};
 
+use super::allowances::AllowanceBody;
 use super::{FactsBody, Moment};
 use crate::gateway::world::answers::fate;
 
@@ -88,6 +89,8 @@ pub(crate) struct HoldBody {
     pub(crate) rejected: Option<RejectionBody>,
     /// What became of it and when, in a sentence, once nobody can answer it any more.
     pub(crate) fate: Option<String>,
+    /// What it covers beyond one request, if it is an allowance.
+    pub(crate) allowance: Option<AllowanceBody>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -125,7 +128,10 @@ impl HoldBody {
             state: if over { "expired" } else { hold.state_word() },
             effect: effect.as_str(),
             dangerous: effect.is_dangerous(),
-            what: acts.into_iter().map(|act| act.why.clone()).collect(),
+            what: (hold.card().allowance.iter())
+                .map(|terms| format!("up to {} times without being asked:", terms.count))
+                .chain(acts.into_iter().map(|act| act.why.clone()))
+                .collect(),
             session: intent.principal.session.to_string(),
             agent: intent.principal.agent.clone(),
             human: intent.principal.human,
@@ -152,6 +158,7 @@ impl HoldBody {
                 _ => None,
             },
             fate: fate(hold, beside.ended, now),
+            allowance: AllowanceBody::of(hold),
         }
     }
 

@@ -266,6 +266,15 @@ async function addKey(form) {
   say("Added. Somebody other than you has to confirm it before it counts.");
 }
 
+async function askAllowance(form) {
+  const data = new FormData(form);
+  const pace = data.get("pace") ? { uses: Number(data.get("pace")), seconds: 60 } : null;
+  const asked = await call("/api/v1/holds/" + form.dataset.hold + "/allowance", {
+    count: Number(data.get("count")), lasts_seconds: Number(data.get("lasts_seconds")), pace,
+  });
+  window.location.assign("/holds/" + asked.hold);
+}
+
 const buttons = [
   ["#sign-in", (button) => signIn(button)],
   ["#enrol", (button) => enrol(button)],
@@ -341,6 +350,7 @@ const forms = {
   },
   "freeze-some-form": freezeSome,
   "session-form": newSession,
+  "allowance-form": askAllowance,
   "invite-form": invite,
   "link-form": link,
   "key-form": addKey,

@@ -58,6 +58,7 @@ pub(crate) fn hold() -> HoldBody {
         ends: ago(-1_437),
         rejected: None,
         fate: None,
+        allowance: None,
     }
 }
 

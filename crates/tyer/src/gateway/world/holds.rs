@@ -36,9 +36,11 @@ pub(crate) struct Rejected {
 
 impl Rejected {
     fn of(hold: &Hold) -> Option<Self> {
+        // An allowance is no request: what it is like may still be asked by itself.
+        let is_request = hold.card().allowance.is_none();
         let State::Rejected { by, reason, until } = hold.state() else { return None };
         let intent = &hold.card().intent;
-        Some(Self {
+        is_request.then(|| Self {
             hold: hold.id().clone(),
             request: intent.digest,
             upstream: intent.upstream.clone(),
@@ -110,6 +112,7 @@ impl Holds {
         let ids = self.by_request.get(&request).into_iter().flatten();
         ids.filter_map(|id| self.going.get(id))
             .filter(|hold| hold.session() == session && hold.is_live())
+            .filter(|hold| hold.card().allowance.is_none())
             .max_by_key(|hold| (hold.state_word() == "approved", hold.opened()))
     }
 

@@ -42,6 +42,7 @@ fn hold(id: &str, intent: Intent) -> Hold {
         policy_set: Digest::of(b"policies"),
         taken: NOW,
         roster: tyer_core::roster::Roster::default(),
+        allowance: None,
     };
     Hold::open(card, Lifetimes::default(), NOW)
 }
