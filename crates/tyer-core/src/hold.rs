@@ -7,8 +7,12 @@
 
 mod allowed;
 mod counting;
+mod errors;
+mod glass;
 mod ran;
 mod still;
+
+pub use errors::StepError;
 
 use std::collections::BTreeMap;
 
@@ -16,13 +20,13 @@ pub use allowed::Use;
 use serde::{Deserialize, Serialize};
 pub use still::{Able, Still};
 
-use crate::allowance::{Uncovered, Uses};
+use crate::allowance::Uses;
 use crate::assurance::Assurance;
 use crate::facts::Card;
 use crate::intent::{Digest, HoldId, PersonId, SessionId, Timestamp};
 use crate::limits::{GRANT_MS_MAX, HOLD_MS_MAX, REJECTED_MS};
-use crate::statement::Signed;
-use crate::verdict::{Approvals, Grant, Needs, Refusal, Verdict};
+use crate::statement::{Decision, Signed, Subject};
+use crate::verdict::{Approvals, Grant, Needs, Verdict};
 
 /// How long a hold and its approvals live; both within the limits of the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +126,9 @@ pub struct Hold {
     /// Who could count when it was opened, and as what; unknown of holds of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     electorate: Option<BTreeMap<PersonId, Standing>>,
+    /// Who let it through on their own word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    glass: Option<Box<Approval>>,
 }
 
 /// What happens to a hold.
@@ -129,6 +136,8 @@ pub struct Hold {
 pub enum Event {
     /// A person agreed; their signature has been verified.
     Approve(Box<Approval>),
+    /// An operator lets it through on their own word; their signature has been verified.
+    BreakGlass(Box<Approval>),
     /// A person disagreed; their signature has been verified.
     Reject {
         /// Who.
@@ -178,50 +187,6 @@ pub enum Changed {
     No,
 }
 
-/// Why an event does not apply to a hold.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StepError {
-    /// It is closed already.
-    #[error("the hold is {0} and can no longer be answered")]
-    Closed(&'static str),
-    /// One human is one approval.
-    #[error("{0} has already approved this hold")]
-    Twice(PersonId),
-    /// The controller is no peer.
-    #[error("{0} controls the session and cannot approve for it as a peer")]
-    Controller(PersonId),
-    /// Only the controller agrees as the controller.
-    #[error("{0} does not control the session and cannot approve for it as its controller")]
-    NotController(PersonId),
-    /// Nobody becomes a peer for what is held already.
-    #[error("{0} did not count yet when this hold was opened")]
-    CameLater(PersonId),
-    /// What is needed is not met by such a key, whoever else agrees.
-    #[error("{0} counts for nothing here: this needs {1}")]
-    CountsForNothing(&'static str, String),
-    /// The signature is for something else.
-    #[error("the signature is not for this hold and card")]
-    OtherCard,
-    /// It is not one of those that it covers as an allowance.
-    #[error(transparent)]
-    Uncovered(#[from] Uncovered),
-    /// It is not the held request.
-    #[error("this is not the request that was held")]
-    OtherRequest,
-    /// People still have time to stop it.
-    #[error("it does not run before the time has passed in which people can stop it")]
-    NotYet(Timestamp),
-    /// Not enough people have agreed.
-    #[error("not approved yet")]
-    NotApproved,
-    /// Today's policies refuse it.
-    #[error("the policies of today refuse it")]
-    RefusedNow(Refusal),
-    /// Today's policies or facts ask for more people.
-    #[error("more people are needed now")]
-    NeedsMore(Needs),
-}
-
 impl Hold {
     /// Parks an intent with its card.
     #[must_use]
@@ -233,7 +198,8 @@ impl Hold {
             && card.needs.agreed_by(&Approvals::default());
         let lapses = now.plus(waited_ms(&card.needs)).plus(lifetimes.grant_ms);
         let state = if is_agreed { State::Approved { lapses } } else { State::Open };
-        Self { card, opened: now, expires, lifetimes, approvals: Vec::new(), state, electorate: None }
+        let approvals = Vec::new();
+        Self { card, opened: now, expires, lifetimes, approvals, state, electorate: None, glass: None }
     }
 
     /// The same hold, which only these people can answer by agreeing, and none as more than this.
@@ -251,6 +217,7 @@ impl Hold {
         match event {
             Event::Tick => Next::Stays(hold, Changed::No),
             Event::Approve(approval) => hold.approve(*approval, now),
+            Event::BreakGlass(approval) => hold.break_glass(*approval, now),
             Event::Reject { by, reason } => hold.reject(by, reason, now),
             Event::Present { digest, verdict } => hold.present(digest, verdict, now),
             Event::Use(it) => hold.lets(*it, now),
@@ -386,14 +353,20 @@ impl Hold {
     }
 
     fn is_signed_for(&self, approval: &Approval) -> bool {
-        use crate::statement::Decision;
         let statement = &approval.signed.statement;
         statement.person == approval.person.as_str()
-            && matches!(&statement.what, Decision::Approve(subject)
-                if subject.hold == self.card.hold
-                    && subject.request == self.card.intent.digest
-                    && subject.card == self.card.digest()
-                    && subject.policy_set == self.card.policy_set)
+            && matches!(&statement.what, Decision::Approve(subject) if *subject == self.subject())
+    }
+
+    /// What must be signed to answer it.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject {
+            hold: self.card.hold.clone(),
+            request: self.card.intent.digest,
+            card: self.card.digest(),
+            policy_set: self.card.policy_set,
+        }
     }
 
     /// The hold's id.

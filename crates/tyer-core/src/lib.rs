@@ -10,6 +10,7 @@ pub mod ceilings;
 pub mod facts;
 pub mod figures;
 pub mod freeze;
+pub mod glass;
 pub mod hold;
 pub mod intent;
 pub mod ledger;

@@ -21,6 +21,8 @@ pub const CHALLENGE_MS: i64 = 5 * 60 * 1000;
 pub const FREEZES_SHOWN_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// Freezes that hold at once, beside those of the calendar.
 pub const FREEZES_MAX: usize = 100;
+/// Open reviews of what one human let through alone, at most, whatever is configured.
+pub const REVIEWS_MAX: u32 = 20;
 /// Freezes that are over and remembered by name, for holds that were opened before them.
 pub const FREEZES_OVER_MAX: usize = 300;
 /// How long a console sign-in lives: 12 hours.

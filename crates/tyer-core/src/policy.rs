@@ -359,6 +359,7 @@ fn supposed(needs: &Needs) -> Approvals {
         hardware: needs.hardware,
         waited: needs.waited,
         teams: needs.teams.clone(),
+        glass: false,
     }
 }
 
@@ -382,6 +383,7 @@ fn reachable(situation: &Situation<'_>) -> Approvals {
         // Time passes.
         waited: u32::MAX,
         teams: BTreeSet::new(),
+        glass: given.glass,
     }
 }
 

@@ -241,6 +241,24 @@ pub enum What {
         /// Who, and how they signed.
         approval: ApprovalRecord,
     },
+    /// An operator let a held request through on their own word.
+    GlassBroken {
+        /// Which hold.
+        hold: HoldId,
+        /// Who, and how they signed, with their reason.
+        approval: ApprovalRecord,
+    },
+    /// Somebody else signed that off.
+    Reviewed {
+        /// Which hold.
+        hold: HoldId,
+        /// Who.
+        by: PersonId,
+        /// Their signature, which says what they found.
+        signed: Signed,
+        /// The key it verifies with.
+        key: PublicKey,
+    },
     /// A person rejected.
     Rejected {
         /// Which hold.
@@ -347,6 +365,8 @@ impl What {
             Self::Misread { .. } => "misread",
             Self::Held { .. } => "held",
             Self::Approved { .. } => "approved",
+            Self::GlassBroken { .. } => "glass_broken",
+            Self::Reviewed { .. } => "reviewed",
             Self::Rejected { .. } => "rejected",
             Self::HoldEnded { .. } => "hold_ended",
             Self::Cleared { .. } => "cleared",

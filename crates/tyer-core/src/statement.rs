@@ -16,6 +16,22 @@ pub enum Decision {
     Approve(Subject),
     /// Do not let a held request run.
     Reject(Subject),
+    /// Let a held request run on one's own word, without the people that its card asks for.
+    BreakGlass {
+        /// The request.
+        subject: Subject,
+        /// Why, for those who review it.
+        reason: String,
+    },
+    /// Sign off what was let run on one person's word.
+    Review {
+        /// The hold.
+        hold: crate::intent::HoldId,
+        /// The challenge of the statement by which its glass was broken.
+        broken: Digest,
+        /// What the reviewer found.
+        finding: String,
+    },
     /// Ask somebody to become a person of this Tyer.
     Invite {
         /// Who.

@@ -180,6 +180,9 @@ pub struct Approvals {
     /// Teams that a different one of the peers each speaks for.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub teams: BTreeSet<TeamId>,
+    /// One operator has let exactly this request through, by hardware key; others review that afterwards.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub glass: bool,
 }
 
 impl Approvals {

@@ -81,6 +81,7 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/api/v1/allowances", Counting, allowances::list),
         get("/api/v1/configuration", Counting, calls::configuration),
         get("/api/v1/freezes", Counting, calls::freezes),
+        get("/api/v1/reviews", Counting, calls::reviews),
         post("/api/v1/freeze", SignedIn, calls::freeze),
         post("/api/v1/statements", Paced, ceremonies::statement),
         post("/api/v1/decisions", Paced, ceremonies::decide),

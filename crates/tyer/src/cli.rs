@@ -21,6 +21,7 @@ mod plain;
 mod policy;
 mod print;
 mod propose;
+mod reviews;
 mod serve;
 mod session;
 mod signature;
@@ -68,6 +69,7 @@ enum Command {
     Propose(propose::Propose),
     Ledger(ledger::Ledger),
     Kill(kill::Kill),
+    Reviews(reviews::Reviews),
     Freeze(freeze::Freeze),
     Thaw(freeze::Thaw),
     Policy(policy::Policy),
@@ -92,6 +94,7 @@ impl Command {
             Self::Propose(command) => command.run(call),
             Self::Ledger(command) => command.run(call),
             Self::Kill(command) => command.run(call),
+            Self::Reviews(command) => command.run(call),
             Self::Freeze(command) => command.run(call),
             Self::Thaw(command) => command.run(call),
             Self::Policy(command) => command.run(call),

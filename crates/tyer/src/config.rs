@@ -7,6 +7,7 @@
 mod agents;
 pub(crate) mod attestation;
 mod freezes;
+pub(crate) mod glass;
 mod limits;
 mod policy;
 mod power;
@@ -31,6 +32,7 @@ use self::agents::RawAgent;
 use self::attestation::{ATTESTATION, RawAttestation};
 use self::freezes::RawFreeze;
 pub(crate) use self::freezes::{PART as FREEZES_PART, no_freezes, scope};
+use self::glass::{GLASS, RawGlass};
 pub(crate) use self::limits::Limits;
 use self::limits::RawLimits;
 use self::policy::{RawPolicy, load_policies};
@@ -57,9 +59,11 @@ pub(crate) struct Config {
     pub(crate) teams: Teams,
     /// The makers of authenticators whose attestations count.
     pub(crate) roots: Roots,
+    /// How many reviews of one human's may be open when they break glass; nobody can if there is none.
+    pub(crate) open_reviews: Option<u32>,
     pub(crate) calendar: Calendar,
     /// The digest of each security part of the file: `console`, `policy`, `upstream NAME`, `agent NAME`,
-    /// `team NAME`, and `freezes` and `attestation` if there are any.
+    /// `team NAME`, and `freezes`, `attestation` and `break_glass` if there are any.
     pub(crate) parts: BTreeMap<String, Digest>,
 }
 
@@ -172,6 +176,7 @@ struct RawConfig {
     #[serde(default)]
     freeze: Vec<RawFreeze>,
     attestation: Option<RawAttestation>,
+    break_glass: Option<RawGlass>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -275,6 +280,11 @@ impl Config {
             parts.insert(ATTESTATION.to_owned(), digest);
             roots = read;
         }
+        let mut open_reviews = None;
+        if let Some(raw) = &raw.break_glass {
+            parts.insert(GLASS.to_owned(), part_digest(raw));
+            open_reviews = Some(raw.load(path, &roots)?);
+        }
         let mut upstreams = BTreeMap::new();
         for (name, upstream) in raw.upstream {
             parts.insert(format!("upstream {name}"), part_digest(&upstream));
@@ -299,6 +309,7 @@ impl Config {
             agents,
             teams,
             roots,
+            open_reviews,
             parts,
         })
     }

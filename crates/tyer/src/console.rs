@@ -12,6 +12,7 @@ mod configuration;
 mod connections;
 mod escape;
 mod freezes;
+mod glass;
 mod layout;
 mod ledger;
 mod listen;

@@ -15,6 +15,7 @@ pub(crate) mod configuration;
 mod drift;
 pub(crate) mod exceeded;
 pub(crate) mod freeze;
+pub(crate) mod glass;
 pub(crate) mod holds;
 pub(crate) mod keys;
 pub(crate) mod kill;

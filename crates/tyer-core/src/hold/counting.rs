@@ -59,6 +59,7 @@ impl Hold {
     #[must_use]
     pub fn has_lapsed_among(&self, people: &People, now: Timestamp) -> bool {
         let last = self.counting(people).into_iter().map(|approval| approval.at).max();
+        let last = last.max(self.glass.as_ref().map(|broken| broken.at));
         let end = |last: Timestamp| match &self.card.allowance {
             Some(terms) => terms.until(last),
             None => last.max(self.not_before()).plus(self.lifetimes.grant_ms),
@@ -68,7 +69,7 @@ impl Hold {
     }
 
     pub(super) fn count(&self, voices: &[Voice<'_>]) -> Approvals {
-        let mut counted = Approvals::default();
+        let mut counted = Approvals { glass: self.glass.is_some(), ..Approvals::default() };
         let (mut seen, mut speak): (Vec<&PersonId>, Vec<_>) = (Vec::new(), Vec::new());
         for Voice { person, standing, assurance } in voices {
             if seen.contains(person) {

@@ -4,7 +4,8 @@
 //! trailing `~` signs another card and `^` in somebody else's name; `$` signs by a software key, `%` by an
 //! unattested one; `-bob` rejects; `?` presents the same
 //! request, decided `allow`, or as `?deny`, `?hold`, `?other` (another request), `?session` (granted to
-//! another session), `?lapsed`; `x` abandons; `.` only looks at the clock; `@5` sets it.
+//! another session), `?lapsed`; `|bob` breaks the glass, by hardware key unless `$`, `%` or `?` (a passkey), with `_` for no reason;
+//! `x` abandons; `.` only looks at the clock; `@5` sets it.
 
 mod allowed;
 mod explored;
@@ -20,7 +21,7 @@ use crate::intent::{
 use crate::people::{Known, People};
 use crate::roster::Roster;
 use crate::statement::{Decision, Statement, Subject};
-use crate::verdict::{Basis, Reason};
+use crate::verdict::{Basis, Reason, Refusal};
 
 const OPEN_MS: i64 = 1000;
 const GRANT_MS: i64 = 100;
@@ -104,6 +105,19 @@ fn approval(hold: &Hold, word: &str, now: Timestamp) -> Approval {
     Approval { person, standing, at: now, comment, signed, assurance }
 }
 
+/// By hardware key unless the word says which; `_` gives no reason.
+fn breaking(hold: &Hold, word: &str, now: Timestamp) -> Approval {
+    let mut broken = approval(hold, word, now);
+    if broken.assurance == Assurance::Passkey && !word.contains('?') {
+        broken.assurance = Assurance::Hardware;
+    }
+    if let Decision::Approve(subject) = broken.signed.statement.what.clone() {
+        let reason = if word.contains('_') { " " } else { "the shop is down" }.to_owned();
+        broken.signed.statement.what = Decision::BreakGlass { subject, reason };
+    }
+    broken
+}
+
 fn allow(digest: Digest, session: &str, lapses: Timestamp) -> Verdict {
     let basis = Basis {
         policies: Vec::new(),
@@ -132,6 +146,7 @@ fn event(hold: &Hold, word: &str, now: Timestamp) -> Event {
     let name = word.get(1..).unwrap_or_default();
     match word.chars().next() {
         Some('+') => Event::Approve(Box::new(approval(hold, name, now))),
+        Some('|') => Event::BreakGlass(Box::new(breaking(hold, name, now))),
         Some('-') => Event::Reject { by: PersonId::new(name), reason: "no".to_owned() },
         Some('?') => present(name, now),
         Some('x') => Event::Abandon,
@@ -158,6 +173,9 @@ fn step(hold: Hold, word: &str, now: Timestamp) -> (Hold, String, Option<Grant>)
                 StepError::Controller(_) => "!controller".to_owned(),
                 StepError::NotController(_) => "!not-controller".to_owned(),
                 StepError::CameLater(_) => "!came-later".to_owned(),
+                StepError::NotHardware(_) => "!not-hardware".to_owned(),
+                StepError::Many => "!many".to_owned(),
+                StepError::NoReason => "!no-reason".to_owned(),
                 StepError::OtherCard => "!other-card".to_owned(),
                 StepError::CountsForNothing(..) => "!nothing".to_owned(),
                 StepError::Uncovered(_) => "!uncovered".to_owned(),

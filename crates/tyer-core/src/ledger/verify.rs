@@ -6,6 +6,7 @@
 
 mod allowances;
 mod freezes;
+mod glass;
 mod holds;
 mod meaning;
 mod observed;
@@ -24,7 +25,7 @@ use std::fmt;
 use super::checkpoint::{Checkpoint, CheckpointError, VerifierKey};
 use super::{Hash, append, root};
 use crate::assertion::attestation::Roots;
-use crate::intent::Digest;
+use crate::intent::{Digest, HoldId};
 use crate::record::{Record, What};
 use meaning::{Meaning, Place};
 use sessions::Sessions;
@@ -68,6 +69,8 @@ pub struct Report {
     pub unchecked: Vec<u64>,
     /// Cleared requests whose outcome is not recorded: still running, or their record is missing.
     pub unsettled: Vec<u64>,
+    /// Holds that were let through on one person's word, whose review two others have not signed off.
+    pub unreviewed: Vec<HoldId>,
 }
 
 /// One thing that is wrong.
@@ -159,6 +162,7 @@ impl Audit {
             signatures: self.meaning.signatures(),
             unchecked: self.meaning.unchecked().to_vec(),
             unsettled: self.meaning.unsettled(),
+            unreviewed: self.meaning.unreviewed(),
         }
     }
 

@@ -114,6 +114,7 @@ impl Question<'_> {
                 "teams",
                 RestrictedExpression::new_set(given.teams.iter().map(|team| text(team.as_str()))),
             ),
+            ("glass", RestrictedExpression::new_bool(given.glass)),
         ])?;
         let mut pairs = vec![
             ("approvals", approvals),

@@ -21,8 +21,9 @@ const CROWD: Approvals = Approvals {
     owners: 8,
     signers: 8,
     hardware: 8,
-    teams: BTreeSet::new(),
     waited: 0,
+    teams: BTreeSet::new(),
+    glass: false,
 };
 const NOBODY: Approvals = Approvals {
     controller: false,
@@ -32,6 +33,7 @@ const NOBODY: Approvals = Approvals {
     hardware: 0,
     waited: 0,
     teams: BTreeSet::new(),
+    glass: false,
 };
 
 /// By passkeys only.
@@ -115,14 +117,15 @@ impl Around {
     }
 }
 
-/// A given set of approvals: `c` the controller, then peers, then owners, then signers if they are more than the
+/// A given set of approvals: `g` the glass is broken, `c` the controller, then peers, then owners, then signers if they are more than the
 /// peers, then hardware keys.
 fn given(text: &str) -> Approvals {
+    let (glass, text) = text.strip_prefix('g').map_or((false, text), |rest| (true, rest));
     let (controller, counts) = text.strip_prefix('c').map_or((false, text), |rest| (true, rest));
     let mut counts = counts.split_whitespace().map(|count| count.parse().expect("a count"));
     let mut next = || counts.next().unwrap_or(0);
     let (peers, owners, signers, hardware) = (next(), next(), next(), next());
-    Approvals { controller, peers, owners, signers: signers.max(peers), hardware, ..NOBODY }
+    Approvals { controller, peers, owners, signers: signers.max(peers), hardware, glass, ..NOBODY }
 }
 
 fn words(decision: &Decision) -> String {
@@ -225,6 +228,30 @@ fn guarded() {
         check(effect, ("production", "freeze"), "2 1", "deny frozen");
         check(effect, ("production", "local freeze"), "", "allow");
     }
+}
+
+/// Wherever people are asked, the glass stands in for them; never where nobody could agree, and never for time.
+#[test]
+fn glass_stands_in_for_people_and_nothing_else() {
+    for which in [Preset::Ask, Preset::Guarded] {
+        let set = preset(which);
+        for effect in Effect::ALL {
+            for environment in ["production", "staging", ""] {
+                check(&set, effect, (environment, ""), "g", "allow");
+                let frozen = if effect == Effect::Read { "allow" } else { "deny frozen" };
+                check(&set, effect, (environment, "freeze"), "g", frozen);
+            }
+        }
+    }
+    let permit = |when: &str| {
+        own(&format!("@id(\"p\") permit (principal, action, resource) when {{ {when} }};"))
+    };
+    check(&permit("context.approvals.peers >= 2"), Effect::Change, ("test", ""), "g", "hold 2 0");
+    // Nobody is asked to break it.
+    check(&permit("context.approvals.glass"), Effect::Change, ("test", ""), "", "deny policy");
+    let waits = own("@id(\"p\") permit (principal, action, resource) when { context.approvals.glass };
+        @id(\"w\") forbid (principal, action, resource) unless { context.waited >= 60 };");
+    check(&waits, Effect::Change, ("test", ""), "g", "deny policy");
 }
 
 #[test]
@@ -559,21 +586,23 @@ fn flaws() {
     );
 }
 
+/// Loads one policy with the id `a`, which fails with these words or not at all.
+fn loads(policy: &str, says: &str) {
+    let text = format!("\n@id(\"a\") {policy};");
+    let source = Source { name: "own.cedar".to_owned(), text };
+    let error = Policies::load(&[source]).err().map(|error| error.to_string()).unwrap_or_default();
+    if says.is_empty() {
+        assert_eq!(error, "", "{policy}");
+    } else {
+        assert!(
+            error.starts_with("own.cedar:2:1: policy `a`") && error.contains(says),
+            "{policy}: {error}"
+        );
+    }
+}
+
 #[test]
 fn approvals_used_so_that_more_might_not_help() {
-    let check = |policy: &str, says: &str| {
-        let text = format!("\n@id(\"a\") {policy};");
-        let source = Source { name: "own.cedar".to_owned(), text };
-        let error = Policies::load(&[source]).err().map(|error| error.to_string()).unwrap_or_default();
-        if says.is_empty() {
-            assert_eq!(error, "", "{policy}");
-        } else {
-            assert!(
-                error.starts_with("own.cedar:2:1: policy `a`") && error.contains(says),
-                "{policy}: {error}"
-            );
-        }
-    };
     let when = |condition: &str| format!("permit (principal, action, resource) when {{ {condition} }}");
     let unless =
         |condition: &str| format!("forbid (principal, action, resource) unless {{ {condition} }}");
@@ -584,11 +613,12 @@ fn approvals_used_so_that_more_might_not_help() {
         "resource.production && (!context.freeze || context.approvals.controller == true)",
         "context.approvals.signers >= 2 || context.approvals.hardware > 0",
         "context.approvals.teams.contains(\"payments\") && context.approvals.teams.containsAll([\"a\", \"b\"])",
+        "context.approvals.peers >= 2 || context.approvals.glass == true",
     ] {
-        check(&when(fine), "");
-        check(&unless(fine), "");
-        check(&format!("forbid (principal, action, resource) when {{ {fine} }}"), "might not help");
-        check(&format!("permit (principal, action, resource) unless {{ {fine} }}"), "might not help");
+        loads(&when(fine), "");
+        loads(&unless(fine), "");
+        loads(&format!("forbid (principal, action, resource) when {{ {fine} }}"), "might not help");
+        loads(&format!("permit (principal, action, resource) unless {{ {fine} }}"), "might not help");
     }
     for bad in [
         "context.approvals.peers == 1",
@@ -598,6 +628,8 @@ fn approvals_used_so_that_more_might_not_help() {
         "1 <= context.approvals.peers",
         "!(context.approvals.peers >= 1)",
         "!context.approvals.controller",
+        "!context.approvals.glass",
+        "context.approvals.glass != true",
         "context.approvals.controller == false",
         "context.approvals.controller == context.freeze",
         "context.approvals.peers >= context.approvals.owners",
@@ -612,7 +644,7 @@ fn approvals_used_so_that_more_might_not_help() {
         "context.approvals.peers + 1 >= 2",
         "if context.approvals.controller then false else true",
         "if context.freeze then context.approvals.controller else true",
-        "context.approvals == {controller: false, peers: 0, owners: 0, signers: 0, hardware: 0, teams: [\"a\"]}",
+        "context.approvals == {controller: false, peers: 0, owners: 0, signers: 0, hardware: 0, glass: true, teams: [\"a\"]}",
         "[context.approvals.peers].contains(0)",
         "context.freeze && context has approvals",
         "context.freeze && context has approvals.peers",
@@ -621,16 +653,16 @@ fn approvals_used_so_that_more_might_not_help() {
         "(context.approvals.peers >= 1) == false",
         "(if context.freeze then context else context).approvals.peers >= 1",
     ] {
-        check(&when(bad), "might not help");
-        check(&unless(bad), "might not help");
+        loads(&when(bad), "might not help");
+        loads(&unless(bad), "might not help");
     }
-    check(&when("context.approvals.peers >= 9"), "outside 0 to 8");
-    check(&when("context.approvals.peers > 8"), "outside 0 to 8");
-    check(&when("context.approvals.owners >= -1"), "outside 0 to 8");
-    check(&when("context.approvals.signers >= 9 || context.approvals.hardware > 8"), "outside 0 to 8");
-    check(&when("context.approvals.peers > 9223372036854775807"), "outside 0 to 8");
+    loads(&when("context.approvals.peers >= 9"), "outside 0 to 8");
+    loads(&when("context.approvals.peers > 8"), "outside 0 to 8");
+    loads(&when("context.approvals.owners >= -1"), "outside 0 to 8");
+    loads(&when("context.approvals.signers >= 9 || context.approvals.hardware > 8"), "outside 0 to 8");
+    loads(&when("context.approvals.peers > 9223372036854775807"), "outside 0 to 8");
     let nine = (0..9).map(|at| format!("\"t{at}\"")).collect::<Vec<_>>().join(", ");
-    check(&when(&format!("context.approvals.teams.containsAll([{nine}])")), "outside 0 to 8");
+    loads(&when(&format!("context.approvals.teams.containsAll([{nine}])")), "outside 0 to 8");
 }
 
 #[test]
@@ -700,8 +732,9 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 }
 
 fn approvals() -> impl Strategy<Value = Approvals> {
-    (any::<bool>(), 0..=4_u32, 0..=4_u32, 0..=2_u32, 0..=2_u32, 0..=900_u32).prop_map(
-        |(controller, peers, owners, weaker, hardware, waited)| Approvals {
+    (any::<(bool, bool)>(), 0..=4_u32, 0..=4_u32, 0..=2_u32, 0..=2_u32, 0..=900_u32).prop_map(
+        |((controller, glass), peers, owners, weaker, hardware, waited)| Approvals {
+            glass,
             controller,
             peers,
             owners: owners.min(peers),
@@ -859,6 +892,7 @@ proptest! {
             hardware: around.given.hardware + more.hardware,
             waited: around.given.waited + more.waited,
             teams: BTreeSet::new(),
+            glass: around.given.glass || more.glass,
         };
         let after = set.decide(&asks, &Around { given, ..around }.situation());
         if words(&before) == "allow" {

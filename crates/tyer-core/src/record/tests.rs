@@ -478,6 +478,37 @@ fn holds() {
             r#"{"approval":{"at":1767268800000,"comment":"ok","key":{"cose":"Y29zZQ","credential":"Y3JlZA"},"person":"bob","signed":{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"card":"0404040404040404040404040404040404040404040404040404040404040404","decision":"approve","hold":"H-42","policy_set":"0303030303030303030303030303030303030303030303030303030303030303","request":"0202020202020202020202020202020202020202020202020202020202020202"}}},"standing":"owner"},"at":1767268800000,"hold":"H-42","kind":"approved","v":1}"#
         ]],
     );
+    let broken = What::GlassBroken {
+        hold: HoldId::new("H-42"),
+        approval: ApprovalRecord {
+            person: person("bob"),
+            standing: Standing::Owner,
+            at: NOON,
+            comment: String::new(),
+            signed: signed(Decision::BreakGlass { subject: subject(), reason: "down".into() }),
+            key: key(),
+        },
+    };
+    check(
+        broken,
+        &expect![[
+            r#"{"approval":{"at":1767268800000,"comment":"","key":{"cose":"Y29zZQ","credential":"Y3JlZA"},"person":"bob","signed":{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"break_glass","reason":"down","subject":{"card":"0404040404040404040404040404040404040404040404040404040404040404","hold":"H-42","policy_set":"0303030303030303030303030303030303030303030303030303030303030303","request":"0202020202020202020202020202020202020202020202020202020202020202"}}}},"standing":"owner"},"at":1767268800000,"hold":"H-42","kind":"glass_broken","v":1}"#
+        ]],
+    );
+    let finding = "as it should be".to_owned();
+    let (hold, broken) = (HoldId::new("H-42"), Digest([9; 32]));
+    let reviewed = What::Reviewed {
+        hold: hold.clone(),
+        by: person("bob"),
+        signed: signed(Decision::Review { hold, broken, finding }),
+        key: key(),
+    };
+    check(
+        reviewed,
+        &expect![[
+            r#"{"at":1767268800000,"by":"bob","hold":"H-42","key":{"cose":"Y29zZQ","credential":"Y3JlZA"},"kind":"reviewed","signed":{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"broken":"0909090909090909090909090909090909090909090909090909090909090909","decision":"review","finding":"as it should be","hold":"H-42"}}},"v":1}"#
+        ]],
+    );
     let rejected = What::Rejected {
         hold: HoldId::new("H-42"),
         person: person("bob"),

@@ -5,6 +5,7 @@ pub(crate) mod allowances;
 pub(crate) mod answers;
 pub(crate) mod facts;
 pub(crate) mod freezes;
+pub(crate) mod glass;
 pub(crate) mod holds;
 pub(crate) mod kill;
 pub(crate) mod people;
@@ -17,6 +18,7 @@ use tyer_core::statement::Statement;
 
 pub(crate) use self::facts::{CascadeBody, CountedBody, FactsBody, RelationBody, SafetyBody};
 pub(crate) use self::freezes::{FreezeBody, FreezeRequestBody};
+pub(crate) use self::glass::{BreakBody, ReviewBody, ReviewedBody};
 pub(crate) use self::holds::{ActBody, CardBody, HoldBody, standing_word};
 pub(crate) use self::kill::{KillBody, KillRequestBody};
 pub(crate) use self::people::{PasskeyBody, PersonBody, SshKeyBody};
@@ -42,6 +44,8 @@ pub(crate) struct StatusBody {
     pub(crate) version: &'static str,
     /// The freezes that hold.
     pub(crate) freezes: Vec<FreezeBody>,
+    /// What was let through on one person's word and waits for others to review it.
+    pub(crate) reviews: Vec<ReviewBody>,
     pub(crate) doors: Vec<DoorBody>,
     pub(crate) ledger: HeadBody,
     /// Words for what is unsafe about how Tyer is set up; empty is good.
@@ -174,6 +178,8 @@ pub(crate) struct EndingBody {
 pub(crate) enum WishBody {
     Approve(String),
     Reject(String),
+    BreakGlass(BreakBody),
+    Review(ReviewedBody),
     Invite(String),
     Confirm(String),
     Link([String; 2]),

@@ -14,7 +14,8 @@ use tyer_core::limits::COMMENT_CHARS_MAX;
 
 use super::bodies::{
     CardBody, EndBody, EndingBody, FreezeBody, FreezeRequestBody, HoldBody, How, KillBody,
-    KillRequestBody, MintedBody, Moment, NewSessionBody, PartBody, PersonBody, SessionBody, StatusBody,
+    KillRequestBody, MintedBody, Moment, NewSessionBody, PartBody, PersonBody, ReviewBody, SessionBody,
+    StatusBody,
 };
 use super::error::ApiError;
 use super::guard::Caller;
@@ -51,6 +52,11 @@ pub(super) async fn status(State(site): Shared) -> Json<StatusBody> {
 #[derive(Debug, Serialize)]
 pub(super) struct FreezesBody {
     freezes: Vec<FreezeBody>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ReviewsBody {
+    reviews: Vec<ReviewBody>,
 }
 
 #[derive(Debug, Serialize)]
@@ -232,6 +238,11 @@ pub(super) async fn freeze(
     Body(body): Body<FreezeRequestBody>,
 ) -> Result<Json<FreezeBody>, ApiError> {
     freeze_now(&site, &caller, body).await.map(Json)
+}
+
+/// What was let through on one person's word and waits for others to review it, the oldest first.
+pub(super) async fn reviews(State(site): Shared) -> Json<ReviewsBody> {
+    Json(ReviewsBody { reviews: site.status().await.reviews })
 }
 
 /// The freezes that hold, and those that will within seven days.

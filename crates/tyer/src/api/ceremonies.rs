@@ -57,6 +57,8 @@ fn wish(body: WishBody) -> Result<Wish, ApiError> {
     Ok(match body {
         WishBody::Approve(hold) => Wish::Approve(HoldId::new(hold)),
         WishBody::Reject(hold) => Wish::Reject(HoldId::new(hold)),
+        WishBody::BreakGlass(body) => Wish::BreakGlass(HoldId::new(body.hold), words(&body.reason)?),
+        WishBody::Review(body) => Wish::Review(HoldId::new(body.hold), words(&body.finding)?),
         WishBody::Invite(name) if is_name(&name) => Wish::Invite(PersonId::new(name)),
         WishBody::Invite(_) => {
             return Err(ApiError::bad("a name is up to 64 letters, digits, `-`, `_` or `.`"));
@@ -77,6 +79,14 @@ fn wish(body: WishBody) -> Result<Wish, ApiError> {
             return Err(ApiError::bad("say `true` or leave it"));
         }
     })
+}
+
+/// Words that are signed with a decision.
+fn words(text: &str) -> Result<String, ApiError> {
+    match text.chars().count() <= COMMENT_CHARS_MAX {
+        true => Ok(text.trim().to_owned()),
+        false => Err(ApiError::bad("that is at most 2,000 characters")),
+    }
 }
 
 fn passkey(digest: &str) -> Result<Digest, ApiError> {

@@ -5,11 +5,13 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tyer_core::allowance::AskError;
+use tyer_core::glass::NotReviewed;
 
 use crate::archive::ArchiveError;
 use crate::gateway::allowances::AllowanceError;
 use crate::gateway::configuration::ConfirmError;
 use crate::gateway::freeze::{FreezeError, ThawError};
+use crate::gateway::glass::GlassError;
 use crate::gateway::holds::AnswerError;
 use crate::gateway::keys::KeyError;
 use crate::gateway::passkeys::PasskeyError;
@@ -160,6 +162,7 @@ impl From<DecisionError> for ApiError {
             DecisionError::People(error) => error.into(),
             DecisionError::Thaw(error) => error.into(),
             DecisionError::Confirm(error) => error.into(),
+            DecisionError::Glass(error) => error.into(),
             DecisionError::Random(_) => Self::random(),
         }
     }
@@ -202,6 +205,26 @@ impl From<AllowanceError> for ApiError {
             | AllowanceError::SessionEnded
             | AllowanceError::Policies
             | AllowanceError::Refused(_) => Self::conflict("no_allowance", message),
+        }
+    }
+}
+
+impl From<GlassError> for ApiError {
+    fn from(error: GlassError) -> Self {
+        let message = error.to_string();
+        match error {
+            GlassError::Answer(error) => error.into(),
+            GlassError::NoReason | GlassError::NotReviewed(NotReviewed::NoFinding) => {
+                Self::bad(message)
+            }
+            GlassError::NothingToReview(_) | GlassError::NotReviewed(NotReviewed::Closed) => {
+                Self::conflict("no_review", message)
+            }
+            GlassError::NotReviewed(_) => Self::forbidden(message, "ask somebody else to review it"),
+            GlassError::Unreviewed(..) => Self::forbidden(message, "have those reviewed by two others"),
+            GlassError::Off | GlassError::Refused(_) => {
+                Self::forbidden(message, "ask the people whom the card names")
+            }
         }
     }
 }

@@ -71,6 +71,7 @@ pub(crate) fn words(what: &What) -> String {
             format!("{} is held as {}: needs {}", of(&card.request), card.hold, card.needs.in_words())
         }
         What::Approved { hold, approval } => format!("{} approved {hold}", approver(approval)),
+        What::GlassBroken { .. } | What::Reviewed { .. } => of_glass(what),
         What::Rejected { hold, person, reason, .. } => format!("{person} rejected {hold}: {reason}"),
         What::HoldEnded { hold, how } => format!("{hold} {how}"),
         What::Cleared { request, approvals } if approvals.is_empty() => {
@@ -95,6 +96,27 @@ pub(crate) fn words(what: &What) -> String {
         | What::FreezeEnded { .. }
         | What::Frozen { .. }
         | What::Thawed { .. } => of_all(what),
+    }
+}
+
+/// What one person let through alone, and who reviewed it.
+fn of_glass(what: &What) -> String {
+    match what {
+        What::GlassBroken { hold, approval } => {
+            let reason = match &approval.signed.statement.what {
+                Decision::BreakGlass { reason, .. } => reason.as_str(),
+                _ => "",
+            };
+            format!("{} broke the glass and let {hold} through alone: {reason}", approver(approval))
+        }
+        What::Reviewed { hold, by, signed, .. } => {
+            let finding = match &signed.statement.what {
+                Decision::Review { finding, .. } => finding.as_str(),
+                _ => "",
+            };
+            format!("{by} signed off the review of {hold}: {finding}")
+        }
+        _ => String::new(),
     }
 }
 

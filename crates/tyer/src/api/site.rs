@@ -10,7 +10,8 @@ use tyer_core::verdict::{LeafIndex, Outcome};
 use super::bodies::answers::AnsweredBody;
 use super::bodies::holds::Beside;
 use super::bodies::{
-    CardBody, DoorBody, FreezeBody, HeadBody, HoldBody, PartBody, PersonBody, SessionBody, StatusBody,
+    CardBody, DoorBody, FreezeBody, HeadBody, HoldBody, PartBody, PersonBody, ReviewBody, SessionBody,
+    StatusBody,
 };
 use super::guard::Caller;
 use super::pace::Pace;
@@ -63,13 +64,14 @@ impl Site {
     pub(crate) async fn status(&self) -> StatusBody {
         let head = self.gateway.sequencer.head();
         let freezes = self.freezes().await.into_iter().filter(|freeze| freeze.holds).collect();
-        let doors = {
+        let (doors, reviews) = {
             let world = self.gateway.world().await;
-            self.doors(&world)
+            (self.doors(&world), Gateway::reviews(&world).map(ReviewBody::of).collect())
         };
         StatusBody {
             version: env!("CARGO_PKG_VERSION"),
             freezes,
+            reviews,
             posture: self.posture(&doors),
             doors,
             ledger: HeadBody {

@@ -121,6 +121,7 @@ fn document(report: &Report) -> serde_json::Value {
         "signatures": report.signatures,
         "unchecked_attestations": report.unchecked,
         "unsettled": report.unsettled,
+        "unreviewed": report.unreviewed,
     })
 }
 
@@ -138,6 +139,9 @@ fn tell(report: &Report) -> Result<(), Failure> {
     }
     for leaf in &report.unsettled {
         print::line(format!("leaf {leaf} was cleared and its outcome is not recorded (yet)"))?;
+    }
+    for hold in &report.unreviewed {
+        print::line(format!("{hold} was let through on one person's word and is not reviewed (yet)"))?;
     }
     for finding in &report.findings {
         print::line(format!("FOUND {}", one_line(&finding.to_string())))?;

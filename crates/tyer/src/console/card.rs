@@ -8,9 +8,10 @@ use maud::{Markup, html};
 use tyer_core::intent::Timestamp;
 
 use super::escape::{Block, Line};
+use super::glass::Glass;
 use super::layout::supplied;
 use super::queue::{state, who};
-use super::{allowances, freezes, words};
+use super::{allowances, freezes, glass, words};
 use crate::api::bodies::{ActBody, CardBody, FreezeBody, HoldBody};
 use crate::api::site::is_live;
 
@@ -23,6 +24,7 @@ pub(super) struct Beholder<'a> {
     pub(super) no_peer: Option<String>,
     /// The leaf that let the request run, and what came of it, in words.
     pub(super) outcome: Option<(u64, String)>,
+    pub(super) glass: Glass,
     /// The freezes that cover the request, now or soon.
     pub(super) freezes: Vec<FreezeBody>,
     pub(super) now: Timestamp,
@@ -45,6 +47,7 @@ pub(super) fn main(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
                 aside aria-label="Decision" {
                     (asks(card))
                     (decision(card, beholder))
+                    (glass::section(hold, &beholder.glass))
                 }
             }
         }
@@ -320,8 +323,8 @@ mod tests {
     use crate::api::bodies::Moment;
 
     fn beholder(me: &str) -> Beholder<'_> {
-        let (no_peer, freezes) = (None, Vec::new());
-        Beholder { me, cannot_answer: false, no_peer, outcome: None, freezes, now: sample::NOW }
+        let (no_peer, freezes, glass) = (None, Vec::new(), Glass::default());
+        Beholder { me, cannot_answer: false, no_peer, outcome: None, glass, freezes, now: sample::NOW }
     }
 
     #[test]

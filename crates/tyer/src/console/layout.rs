@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 use tyer_core::intent::Timestamp;
 
 use super::escape::Line;
-use super::{freezes, words};
+use super::{freezes, glass, words};
 use crate::api::bodies::StatusBody;
 use crate::clock;
 
@@ -54,6 +54,7 @@ pub(super) fn page(frame: &Frame<'_>, main: &Markup) -> Markup {
             }
         }
         (freezes::bar(&frame.status.freezes, frame.me, frame.now))
+        (glass::bar(&frame.status.reviews, frame.now))
         (posture(&frame.status.posture))
         p #message role="status" aria-live="polite" {}
         (main)

@@ -15,6 +15,7 @@ use tyer_core::verdict::LeafIndex;
 
 use super::card::Beholder;
 use super::escape::Line;
+use super::glass::Glass;
 use super::layout::{self, Frame, Here, now};
 use super::{assets, card, configuration, freezes, ledger, people, queue, sessions, sign_in};
 use crate::api::answers::seen_by_form;
@@ -127,7 +128,10 @@ async fn hold_page(
     let cannot_answer = site.cannot_answer(&body.hold.environment);
     let no_peer = site.gateway.no_peer(&id, &PersonId::new(caller.name())).await;
     let freezes = site.freezes_over(&body.hold).await;
-    let beholder = Beholder { me: caller.name(), cannot_answer, no_peer, outcome, freezes, now: now() };
+    let glass = glass_of(&site, &status, (&id, caller.name())).await;
+    let glass = Glass { can_break: glass.can_break && !cannot_answer, ..glass };
+    let me = caller.name();
+    let beholder = Beholder { me, cannot_answer, no_peer, outcome, glass, freezes, now: now() };
     let main = card::main(&body, &beholder);
     let (title, follow) = (format!("Hold {id}"), format!("hold {id}"));
     let frame = Frame {
@@ -139,6 +143,15 @@ async fn hold_page(
         now: now(),
     };
     Ok(layout::page(&frame, &main).into_response())
+}
+
+async fn glass_of(site: &Site, status: &StatusBody, (id, me): (&HoldId, &str)) -> Glass {
+    let me = PersonId::new(me);
+    Glass {
+        can_break: site.gateway.can_break(id, &me).await,
+        can_review: site.gateway.can_review(id, &me).await,
+        review: status.reviews.iter().find(|review| review.hold == id.as_str()).cloned(),
+    }
 }
 
 /// A button of a card that was pressed where no script runs: what became of the hold, else why this needs one.

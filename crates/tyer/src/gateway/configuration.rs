@@ -11,6 +11,7 @@ use tyer_core::statement::{Decision, Signed};
 
 use crate::clock;
 use crate::config::attestation::ATTESTATION;
+use crate::config::glass::GLASS;
 use crate::config::{FREEZES_PART, no_freezes};
 use crate::gateway::statements::Word;
 use crate::gateway::world::{PARTS, Part, Person, World};
@@ -140,7 +141,7 @@ impl Gateway {
         let own = format!("upstream {upstream}");
         let touches = |name: &str| {
             name == own
-                || ["console", "policy", FREEZES_PART, ATTESTATION].contains(&name)
+                || ["console", "policy", FREEZES_PART, ATTESTATION, GLASS].contains(&name)
                 || name.starts_with(AGENT_PART)
                 || name.starts_with(TEAM_PART)
         };

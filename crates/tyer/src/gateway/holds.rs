@@ -250,7 +250,12 @@ impl Gateway {
         }
     }
 
-    fn answerable(&self, world: &World, id: &HoldId, person: &PersonId) -> Result<Hold, AnswerError> {
+    pub(super) fn answerable(
+        &self,
+        world: &World,
+        id: &HoldId,
+        person: &PersonId,
+    ) -> Result<Hold, AnswerError> {
         let hold = going(world, id)?.clone();
         if !world.people.get(person).is_some_and(crate::gateway::world::Person::counts) {
             return Err(AnswerError::DoesNotCount(person.clone()));
@@ -265,13 +270,7 @@ impl Gateway {
 
     /// The statement that a person signs to answer a hold.
     pub(super) fn subject(world: &World, id: &HoldId) -> Result<Subject, AnswerError> {
-        let hold = going(world, id)?;
-        Ok(Subject {
-            hold: id.clone(),
-            request: hold.card().intent.digest,
-            card: hold.card().digest(),
-            policy_set: hold.card().policy_set,
-        })
+        Ok(going(world, id)?.subject())
     }
 
     /// An approval as leaves carry it, with the key that verifies it.

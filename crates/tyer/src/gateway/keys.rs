@@ -147,7 +147,8 @@ impl Gateway {
 
     /// Whether an approval's key or signer counts no more: it was removed while the hold's grant was out, which then came back.
     pub(super) fn has_lost_a_key(&self, world: &World, hold: &Hold) -> bool {
-        hold.approvals().iter().any(|approval| self.approval_record(world, approval).is_none())
+        let mut approvals = hold.approvals().iter().chain(hold.broken_by());
+        approvals.any(|approval| self.approval_record(world, approval).is_none())
     }
 }
 

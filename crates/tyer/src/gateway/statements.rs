@@ -16,6 +16,7 @@ use crate::clock;
 use crate::gateway::Gateway;
 use crate::gateway::configuration::ConfirmError;
 use crate::gateway::freeze::ThawError;
+use crate::gateway::glass::GlassError;
 use crate::gateway::holds::AnswerError;
 use crate::gateway::keys::KeyError;
 use crate::gateway::passkeys::PasskeyError;
@@ -31,6 +32,10 @@ const STATEMENTS_MAX: usize = 1_000;
 pub(crate) enum Wish {
     Approve(HoldId),
     Reject(HoldId),
+    /// With the reason.
+    BreakGlass(HoldId, String),
+    /// With what was found.
+    Review(HoldId, String),
     Invite(PersonId),
     Confirm(PersonId),
     Link(PersonId, PersonId),
@@ -101,6 +106,8 @@ pub(crate) enum DecisionError {
     #[error(transparent)]
     Passkey(#[from] PasskeyError),
     #[error(transparent)]
+    Glass(#[from] GlassError),
+    #[error(transparent)]
     Random(#[from] NoRandomness),
 }
 
@@ -128,6 +135,8 @@ impl Gateway {
         let what = match wish {
             Wish::Approve(hold) => Self::hold_decision(&world, &hold, true)?,
             Wish::Reject(hold) => Self::hold_decision(&world, &hold, false)?,
+            Wish::BreakGlass(hold, reason) => self.breaking(&world, &hold, reason)?,
+            Wish::Review(hold, finding) => Self::reviewing(&world, &hold, finding)?,
             Wish::Invite(person) => Decision::Invite { person },
             Wish::Confirm(person) => Self::confirmation(&world, &person)?,
             Wish::Link(person, other) => Decision::Link { person, other },
@@ -267,6 +276,12 @@ impl Gateway {
         match what {
             Decision::Approve(subject) => self.approve(world, word, &subject).await?,
             Decision::Reject(subject) => self.reject(world, word, &subject).await?,
+            Decision::BreakGlass { subject, reason } => {
+                self.break_glass(world, word, (&subject, reason)).await?;
+            }
+            Decision::Review { hold, broken, finding } => {
+                self.review(world, word, (hold, broken, finding)).await?;
+            }
             Decision::Confirm { person: guest, credential } => {
                 self.confirm(world, word, guest, credential).await?;
             }

@@ -8,8 +8,11 @@ pub(crate) mod holds;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use tyer_core::glass::Review;
 use tyer_core::hold::Hold;
-use tyer_core::intent::{Digest, Narrowing, PersonId, Principal, SessionId, Timestamp, Upstream};
+use tyer_core::intent::{
+    Digest, HoldId, Narrowing, PersonId, Principal, SessionId, Timestamp, Upstream,
+};
 use tyer_core::people::{Known, People};
 use tyer_core::record::PublicKey;
 use tyer_core::sequence::Note;
@@ -189,6 +192,8 @@ pub(crate) struct World {
     pub(crate) answers: Answers,
     pub(crate) freezes: Freezes,
     pub(crate) parts: BTreeMap<String, Part>,
+    /// What was let through on one person's word and is not signed off.
+    pub(crate) reviews: BTreeMap<HoldId, Review>,
     /// The number that the next hold gets.
     pub(crate) next_hold: u64,
     /// Statements that were handed out to be signed, by nonce. Lost with the process, on purpose.
@@ -210,6 +215,7 @@ pub(crate) const FREEZES: &str = "freezes";
 const FREEZE: &str = "freeze";
 pub(crate) const NEXT_HOLD: &str = "next_hold";
 pub(crate) const PARTS: &str = "parts";
+pub(crate) const REVIEWS: &str = "reviews";
 
 impl World {
     /// Reads everything that a decision can rest on. A document that does not read back refuses the start.
@@ -242,6 +248,7 @@ impl World {
             }
         };
         world.parts = read_setting(store, PARTS)?.unwrap_or_default();
+        world.reviews = read_setting(store, REVIEWS)?.unwrap_or_default();
         world.next_hold = read_setting(store, NEXT_HOLD)?.unwrap_or(1);
         Ok(world)
     }

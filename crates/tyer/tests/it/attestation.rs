@@ -22,14 +22,14 @@ when { context.approvals.peers >= 1 && context.approvals.hardware >= 1 };
 const CHANGE: &str = "UPDATE customers SET name = name WHERE id = 1";
 
 /// A maker of authenticators, with the root that its certificates lead to.
-struct Maker {
-    root: String,
+pub(crate) struct Maker {
+    pub(crate) root: String,
     leaf: Vec<u8>,
     key: KeyPair,
 }
 
 impl Maker {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut root = CertificateParams::new(Vec::<String>::new()).expect("parameters");
         root.distinguished_name.push(DnType::CommonName, "Maker's root");
         root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -54,13 +54,13 @@ impl Maker {
         Self { root: pem, leaf: leaf.der().to_vec(), key }
     }
 
-    fn attest(&self, bytes: &[u8]) -> (Vec<Vec<u8>>, Vec<u8>) {
+    pub(crate) fn attest(&self, bytes: &[u8]) -> (Vec<Vec<u8>>, Vec<u8>) {
         (vec![self.leaf.clone()], self.key.sign(bytes).expect("a signature"))
     }
 }
 
 /// A further passkey of bob's by that maker, which alice confirms; whether it is taken as attested.
-async fn further(bed: &mut Bed, maker: &Maker) -> (Approver, bool) {
+pub(crate) async fn further(bed: &mut Bed, maker: &Maker) -> (Approver, bool) {
     let link = bed.bob.decide(&json!({ "add_passkey": true }), "").await.expect("a link");
     let url = link.pointer("/invited/url").and_then(Value::as_str).expect("a link");
     let token = url.rsplit('/').next().expect("a token");

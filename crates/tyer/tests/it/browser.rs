@@ -1,6 +1,7 @@
 //! The console as people use it: in Chromium, with passkeys of the browser, one browser for each person.
 
 mod driver;
+mod glass;
 mod told;
 
 use serde_json::json;

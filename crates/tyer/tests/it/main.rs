@@ -31,6 +31,8 @@ mod faults;
 #[cfg(test)]
 mod freezes;
 #[cfg(test)]
+mod glass;
+#[cfg(test)]
 mod holds;
 #[cfg(test)]
 mod kills;

@@ -21,6 +21,13 @@ const EVENTS: [&str; 28] = [
     "?lapsed", "?swapped", "?granted", "x", "<", "!", ".", "r",
 ];
 
+/// The glass is broken, also by what does not break it.
+const GLASS: [&str; 5] = ["|bob", "|bob~", "|bob^", "|bob?", "|bob_"];
+
+fn with_glass() -> Vec<&'static str> {
+    EVENTS.into_iter().chain(GLASS).collect()
+}
+
 /// What is explored: the code, or the code with a defect.
 #[derive(Clone, Copy)]
 struct Rules {
@@ -44,6 +51,8 @@ struct Onlooker {
     /// Who has agreed, and whether as an owner.
     yes: BTreeMap<String, bool>,
     lapses: Option<i64>,
+    /// Who let it through alone.
+    broke: Option<&'static str>,
     /// A grant is out.
     is_out: bool,
     /// Something ran, or may have.
@@ -60,7 +69,10 @@ impl Onlooker {
             return;
         }
         match (word, self.is_out) {
-            ("?", false) => self.is_out = self.is_enough(needs),
+            ("?", false) => self.is_out = self.broke.is_some() || self.is_enough(needs),
+            ("|bob", false) if self.lapses.is_none() => {
+                (self.broke, self.lapses) = (Some("bob"), Some(now.saturating_add(GRANT_MS)));
+            }
             ("-bob" | "-alice" | "x", false) => self.is_over = true,
             ("<", true) => {
                 self.is_out = false;
@@ -118,7 +130,11 @@ fn broken(step: &Step<'_>) -> Option<&'static str> {
         (step.grant.is_some() && seen.is_out, "a second grant is out"),
         (step.grant.is_some() && seen.has_run, "a second execution"),
         (step.grant.is_some() && sees.is_over, "a grant leaves what is over"),
-        (step.grant.is_some() && !seen.is_enough(step.needs), "a grant without enough people"),
+        (
+            step.grant.is_some() && seen.broke.is_none() && !seen.is_enough(step.needs),
+            "a grant without enough people",
+        ),
+        (is.counted().glass != sees.broke.is_some(), "whose word it is alone is not what happened"),
         (step.grant.is_some() && step.word != "?", "a grant for what was not decided"),
         (
             step.grant.is_some_and(|grant| !is_right(grant, sees, step.now)),
@@ -243,7 +259,7 @@ fn check(needs: (bool, u32, u32), words: &[&str]) {
 #[test]
 fn no_order_of_events_breaks_an_invariant() {
     for needs in [ONE, OWN, (true, 1, 0)] {
-        check(needs, &EVENTS);
+        check(needs, &with_glass());
     }
 }
 
@@ -258,6 +274,8 @@ fn more_people_than_there_are_never_get_a_grant() {
     let explored = explore((false, 4, 1), &EVENTS, RULES).expect("nothing that breaks anything");
     assert_eq!(explored.grants, 0);
     assert!(!explored.met.contains("approved"), "{explored:?}");
+    let explored = explore((false, 4, 1), &with_glass(), RULES).expect("nothing that breaks anything");
+    assert!(explored.grants > 0, "one breaks the glass");
 }
 
 /// The same event for a hold that was changed first.
@@ -387,6 +405,40 @@ fn a_defect_of_who_counts_is_found() {
         hold.step(event, now)
     };
     check_step(ONE, any_signature, "somebody counts who is no peer");
+}
+
+#[test]
+fn a_defect_of_the_glass_is_found() {
+    let check = |step: fn(Hold, Event, Timestamp) -> Next, expect: &str| {
+        let found = explore(TWO, &with_glass(), Rules { step, ..RULES }).expect_err(expect);
+        assert!(found.starts_with(&format!("{expect}: @")), "{expect}: {found}");
+    };
+    let any_key = |hold: Hold, event: Event, now: Timestamp| {
+        let event = match event {
+            Event::BreakGlass(mut given) => {
+                given.assurance = Assurance::Hardware;
+                Event::BreakGlass(given)
+            }
+            event => event,
+        };
+        hold.step(event, now)
+    };
+    check(any_key, "whose word it is alone is not what happened");
+    let unsigned = |hold: Hold, event: Event, now: Timestamp| {
+        let event = match event {
+            Event::BreakGlass(given) => {
+                let good = breaking(&hold, given.person.as_str(), Timestamp(0));
+                Event::BreakGlass(Box::new(Approval { assurance: given.assurance, ..good }))
+            }
+            event => event,
+        };
+        hold.step(event, now)
+    };
+    check(unsigned, "whose word it is alone is not what happened");
+    let forgotten = |hold: Hold, event: Event, now: Timestamp| {
+        then(|hold: &mut Hold| hold.glass = None, hold.step(event, now))
+    };
+    check(forgotten, "whose word it is alone is not what happened");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Tree;
 use super::freezes::Freezes;
+use super::glass::Reviews;
 use super::holds::Holds;
 use super::observed::{killed, only_reads};
 use super::people::People;
@@ -40,14 +41,14 @@ pub(super) struct Place<'a> {
 pub(super) struct Meaning {
     /// Where people sign, from the first statement.
     party: Option<RelyingParty>,
-    people: People,
+    pub(super) people: People,
     /// Which makers attest to which passkeys, by their digests.
     attested: BTreeMap<Digest, Digest>,
     /// Makers whom the auditor trusts, if attestations are to be checked down to them.
     roots: Option<Roots>,
     /// Leaves whose attestation was not, since nobody said whom to trust.
     unchecked: Vec<u64>,
-    holds: Holds,
+    pub(super) holds: Holds,
     /// Cleared and not settled.
     running: BTreeMap<u64, Option<HoldId>>,
     /// Leases that are not closed, with the reads that they allow.
@@ -57,16 +58,17 @@ pub(super) struct Meaning {
     freezes: Freezes,
     /// The digest of each part of the configuration.
     parts: BTreeMap<String, Digest>,
+    pub(super) reviews: Reviews,
     signatures: u64,
 }
 
 /// A signature and what it must be.
-struct Claim<'a> {
-    person: &'a PersonId,
-    signed: &'a Signed,
-    decision: Decision,
+pub(super) struct Claim<'a> {
+    pub(super) person: &'a PersonId,
+    pub(super) signed: &'a Signed,
+    pub(super) decision: Decision,
     /// By when it was there.
-    by: Timestamp,
+    pub(super) by: Timestamp,
 }
 
 impl Meaning {
@@ -95,6 +97,8 @@ impl Meaning {
                 opened.and_then(|()| in_time(*expires, place.at.plus(HOLD_MS_MAX), late))
             }
             What::Approved { .. } | What::Rejected { .. } => self.answered(place, what),
+            What::GlassBroken { hold, approval } => self.broke(place, hold, approval),
+            What::Reviewed { hold, by, signed, key } => self.reviewed(place, hold, (by, signed, key)),
             What::HoldEnded { hold, how } => self.holds.end(hold, how),
             What::ReadLease { request, uses, .. } => {
                 self.leases.insert(place.index, *uses);
@@ -158,6 +162,11 @@ impl Meaning {
     /// The leaves that were cleared and not settled.
     pub(super) fn unsettled(&self) -> Vec<u64> {
         self.running.keys().copied().collect()
+    }
+
+    /// The holds that were let through on one person's word and are not signed off.
+    pub(super) fn unreviewed(&self) -> Vec<HoldId> {
+        self.reviews.open()
     }
 
     fn answered(&mut self, place: &Place<'_>, what: &What) -> Result<(), String> {
@@ -273,12 +282,18 @@ impl Meaning {
             return Err(format!("it is not the request of hold {hold}"));
         }
         let (enough, not_before) = (parked.enough(counted), parked.not_before());
+        let glass = parked.glass.clone();
         self.holds.end(hold, "cleared")?;
+        if let Some(ApprovalRecord { person, signed, key, .. }) = &glass {
+            // Their key may have been removed since.
+            self.same_key(person, signed, key)?;
+        }
         enough?;
         if place.at < not_before {
             return Err("it ran before people had had the time to stop it".to_owned());
         }
-        let last = counted.iter().map(|approval| approval.at).max().unwrap_or(not_before);
+        let approvals = counted.iter().map(|approval| approval.at);
+        let last = approvals.chain(glass.map(|broken| broken.at)).max().unwrap_or(not_before);
         if place.at > last.max(not_before).plus(GRANT_MS_MAX + SLACK_MS) {
             return Err("it ran after its approvals had lapsed".to_owned());
         }
@@ -381,13 +396,18 @@ impl Meaning {
     }
 
     /// Checks a signature by a person who counts, with a key of theirs that counts.
-    fn counted(&mut self, place: &Place<'_>, claim: &Claim<'_>) -> Result<(), String> {
+    pub(super) fn counted(&mut self, place: &Place<'_>, claim: &Claim<'_>) -> Result<(), String> {
         let key = self.people.counting(claim.person, &claim.signed.credential)?.clone();
         self.verify(place, claim, &key)
     }
 
     /// The key that a leaf carries beside a signature must be the one that was enrolled.
-    fn same_key(&self, person: &PersonId, signed: &Signed, key: &PublicKey) -> Result<(), String> {
+    pub(super) fn same_key(
+        &self,
+        person: &PersonId,
+        signed: &Signed,
+        key: &PublicKey,
+    ) -> Result<(), String> {
         if self.people.counting(person, &signed.credential)? == key {
             Ok(())
         } else {
@@ -431,6 +451,6 @@ impl Meaning {
     }
 }
 
-fn in_time(at: Timestamp, end: Timestamp, late: impl Fn() -> String) -> Result<(), String> {
+pub(super) fn in_time(at: Timestamp, end: Timestamp, late: impl Fn() -> String) -> Result<(), String> {
     if at <= end.plus(SLACK_MS) { Ok(()) } else { Err(late()) }
 }

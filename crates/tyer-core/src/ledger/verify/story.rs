@@ -12,7 +12,7 @@ use crate::intent::{
 };
 use crate::ledger::Head;
 use crate::ledger::checkpoint::SigningKey;
-use crate::record::{ApprovalRecord, CardRecord, Record, RequestRecord, What};
+use crate::record::{ApprovalRecord, CardRecord, PublicKey, Record, RequestRecord, What};
 use crate::roster::Roster;
 use crate::sshsig::signer::Signer;
 use crate::statement::{Decision, Signed, Statement, Subject};
@@ -20,6 +20,8 @@ use crate::verdict::{Basis, LeafIndex, Needs, Outcome};
 
 pub(super) const ORIGIN: &str = "https://tyer.example.com";
 pub(super) const LEDGER: &str = "tyer.example.com/ledger";
+/// A root certificate.
+const MAKER: Digest = Digest([3; 32]);
 
 /// The ledger so far. Every leaf takes a second.
 #[derive(Debug)]
@@ -267,6 +269,46 @@ impl Story {
         let approval = self.approval(hold, who, standing);
         self.write(What::Approved { hold: HoldId::new(hold), approval: approval.clone() });
         approval
+    }
+
+    /// Lets a hold through on one person's word, by a key of that maker's.
+    pub(super) fn break_glass(&mut self, hold: &str, who: &str, reason: &str) -> ApprovalRecord {
+        let mut broken = self.approval(hold, who, Standing::Owner);
+        let reason = reason.to_owned();
+        broken.signed = self.sign(who, Decision::BreakGlass { subject: subject(hold), reason });
+        broken.key.attested = Some(MAKER);
+        self.write(What::GlassBroken { hold: HoldId::new(hold), approval: broken.clone() });
+        broken
+    }
+
+    pub(super) fn review(&mut self, hold: &str, who: &str, broken: &ApprovalRecord) {
+        let (by, key) = (person(who), self.people[who].public());
+        let finding = "as it should be".to_owned();
+        let broken = broken.signed.statement.challenge();
+        let signed = self.sign(who, Decision::Review { hold: HoldId::new(hold), broken, finding });
+        self.write(What::Reviewed { hold: HoldId::new(hold), by, signed, key });
+    }
+
+    /// Founded by alice, and by bob with a passkey that a maker attests to; carol and dave were confirmed by both.
+    pub(super) fn with_hardware() -> Self {
+        let mut story = Self::new();
+        story.write(What::Founded { origin: LEDGER.to_owned() });
+        story.founder("alice");
+        let authenticator = Authenticator::eddsa("bob");
+        let statement = story.statement("bob", Decision::Enrol { person: person("bob") });
+        let registration = authenticator.creation(&statement).registration();
+        let (public, bob) = (authenticator.public(), person("bob"));
+        let key = public.digest();
+        story.write(What::Attested { person: bob.clone(), key, root: MAKER, statement, registration });
+        story.people.insert("bob".to_owned(), authenticator);
+        let signed = Some(story.sign("bob", Decision::Enrol { person: bob.clone() }));
+        let key = PublicKey { attested: Some(MAKER), ..public };
+        story.write(What::Enrolled { person: bob, key, invited_by: None, signed, counts: true });
+        for name in ["carol", "dave"] {
+            story.joined(name, "alice", "bob");
+            story.confirm(name, "alice");
+        }
+        story
     }
 
     pub(super) fn reject(&mut self, hold: &str, who: &str) {

@@ -411,6 +411,125 @@ fn passkeys_enter_by_the_rules() {
     check(other_credential, &expect!["leaf 8: dave has no such passkey that waits for confirmation"]);
 }
 
+/// Compares all findings of what is written on after a founding with hardware (leaves 0 to 11).
+fn check_glass<T>(write: impl Fn(&mut Story) -> T, expect: &Expect) -> Vec<HoldId> {
+    let mut story = Story::with_hardware();
+    write(&mut story);
+    let report = story.audit();
+    findings(&report, expect);
+    report.unreviewed
+}
+
+#[test]
+fn glass_is_broken_by_one_and_reviewed_by_two() {
+    let broken = |story: &mut Story| {
+        story.held("H-1");
+        let broken = story.break_glass("H-1", "bob", "the shop is down");
+        let leaf = story.clear(Some("H-1"), Vec::new());
+        story.settle(leaf);
+        broken
+    };
+    assert_eq!(check_glass(broken, &expect![[""]]), [HoldId::new("H-1")]);
+    let reviewed = |story: &mut Story| {
+        let broken = broken(story);
+        story.review("H-1", "carol", &broken);
+        story.review("H-1", "dave", &broken);
+    };
+    assert_eq!(check_glass(reviewed, &expect![[""]]), []);
+    let by_whom = |story: &mut Story| {
+        let broken = broken(story);
+        for who in ["bob", "alice", "carol", "carol"] {
+            story.review("H-1", who, &broken);
+        }
+        story.review("H-2", "dave", &broken);
+    };
+    check_glass(
+        by_whom,
+        &expect![[r#"
+        leaf 16: bob broke the glass or has signed already, under whatever name; it needs somebody else
+        leaf 17: alice controls the session; a review is another person's
+        leaf 19: carol broke the glass or has signed already, under whatever name; it needs somebody else
+        leaf 20: H-2 was never let through on one person's word"#]],
+    );
+    let of_another = |story: &mut Story| {
+        let mut broken = broken(story);
+        broken.signed.statement.nonce = "b3RoZXI".to_owned();
+        story.review("H-1", "carol", &broken);
+    };
+    check_glass(of_another, &expect!["leaf 16: carol signed another decision"]);
+}
+
+#[test]
+fn glass_is_not_broken_otherwise() {
+    let by_passkey = |story: &mut Story| {
+        story.held("H-1");
+        story.break_glass("H-1", "carol", "the shop is down");
+        story.clear(Some("H-1"), Vec::new());
+    };
+    check_glass(
+        by_passkey,
+        &expect![[r#"
+        leaf 13: the key beside the signature of carol is not the enrolled one
+        leaf 14: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 0 by peers, 0 of them owners"#]],
+    );
+    let without_reason = |story: &mut Story| {
+        story.held("H-1");
+        story.break_glass("H-1", "bob", " ");
+        story.clear(Some("H-1"), Vec::new());
+    };
+    check_glass(
+        without_reason,
+        &expect![[r#"
+        leaf 13: bob let it through without saying why
+        leaf 14: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 0 by peers, 0 of them owners"#]],
+    );
+    let of_another_hold = |story: &mut Story| {
+        story.held("H-1");
+        story.held("H-2");
+        let approval = story.break_glass("H-1", "bob", "the shop is down");
+        story.write(What::GlassBroken { hold: HoldId::new("H-2"), approval });
+        story.clear(Some("H-2"), Vec::new());
+    };
+    check_glass(
+        of_another_hold,
+        &expect![[r#"
+        leaf 15: bob signed another decision
+        leaf 16: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 0 by peers, 0 of them owners"#]],
+    );
+    let an_approval = |story: &mut Story| {
+        story.held("H-1");
+        let mut approval = story.approval("H-1", "bob", Owner);
+        story.write(What::GlassBroken { hold: HoldId::new("H-1"), approval: approval.clone() });
+        approval.key.attested = Some(Digest([3; 32]));
+        story.write(What::GlassBroken { hold: HoldId::new("H-1"), approval });
+    };
+    check_glass(
+        an_approval,
+        &expect![[r#"
+        leaf 13: bob let it through alone by less than an attested hardware key
+        leaf 14: bob let it through without saying why"#]],
+    );
+    let as_an_approval = |story: &mut Story| {
+        story.held("H-1");
+        let approval = story.break_glass("H-1", "bob", "the shop is down");
+        story.write(What::Approved { hold: HoldId::new("H-1"), approval });
+    };
+    check_glass(as_an_approval, &expect!["leaf 14: bob signed another decision"]);
+    let late_and_twice = |story: &mut Story| {
+        story.held("H-1");
+        story.break_glass("H-1", "bob", "the shop is down");
+        story.break_glass("H-1", "bob", "the shop is down");
+        story.now = story.now.plus(16 * 60_000);
+        story.clear(Some("H-1"), Vec::new());
+    };
+    check_glass(
+        late_and_twice,
+        &expect![[r#"
+        leaf 14: it had been let through on one person's word before
+        leaf 15: it ran after its approvals had lapsed"#]],
+    );
+}
+
 #[test]
 fn hardware_is_attested_by_a_leaf() {
     let claimed = |story: &mut Story| {

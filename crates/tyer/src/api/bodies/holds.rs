@@ -5,6 +5,7 @@ use tyer_core::hold::{Approval, Hold, Standing, State, Still};
 use tyer_core::intent::{Act, Effect, Timestamp};
 use tyer_core::people::People;
 use tyer_core::sshsig;
+use tyer_core::statement::Decision;
 use tyer_core::verdict::{Approvals, Needs};
 
 use super::allowances::AllowanceBody;
@@ -51,13 +52,15 @@ pub(crate) struct GivenBody {
     pub(crate) hardware: u32,
     /// Teams that a different one of the peers each speaks for.
     pub(crate) teams: Vec<String>,
+    /// One operator has let it through alone.
+    pub(crate) glass: bool,
 }
 
 impl GivenBody {
     fn of(given: Approvals) -> Self {
-        let Approvals { controller, peers, owners, signers, hardware, waited: _, teams } = given;
+        let Approvals { controller, peers, owners, signers, hardware, waited: _, teams, glass } = given;
         let teams = teams.iter().map(ToString::to_string).collect();
-        Self { controller, peers, owners, signers, hardware, teams }
+        Self { controller, peers, owners, signers, hardware, teams, glass }
     }
 }
 
@@ -87,6 +90,8 @@ pub(crate) struct HoldBody {
     pub(crate) not_before: Moment,
     pub(crate) ends: Moment,
     pub(crate) rejected: Option<RejectionBody>,
+    /// Who let it through alone.
+    pub(crate) broken: Option<BrokenBody>,
     /// What became of it and when, in a sentence, once nobody can answer it any more.
     pub(crate) fate: Option<String>,
     /// What it covers beyond one request, if it is an allowance.
@@ -99,6 +104,24 @@ pub(crate) struct RejectionBody {
     pub(crate) reason: String,
     /// Until when the same request is refused unasked.
     pub(crate) until: Moment,
+}
+
+/// One operator's word in place of all others.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct BrokenBody {
+    pub(crate) by: String,
+    pub(crate) at: Moment,
+    pub(crate) reason: String,
+}
+
+impl BrokenBody {
+    fn of(approval: &Approval) -> Self {
+        let reason = match &approval.signed.statement.what {
+            Decision::BreakGlass { reason, .. } => reason.clone(),
+            _ => String::new(),
+        };
+        Self { by: approval.person.to_string(), at: Moment(approval.at), reason }
+    }
 }
 
 /// What stands beside a hold when it is shown.
@@ -157,6 +180,7 @@ impl HoldBody {
                 }),
                 _ => None,
             },
+            broken: hold.broken_by().map(BrokenBody::of),
             fate: fate(hold, beside.ended, now),
             allowance: AllowanceBody::of(hold),
         }

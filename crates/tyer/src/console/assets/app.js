@@ -155,6 +155,40 @@ async function answer(button, decision) {
   say(decision === "approve" ? "You approved " + hold + "." : "You rejected " + hold + ".");
 }
 
+// Words that are signed with a decision, from the field of that id.
+function words(id, missing) {
+  const field = $(id);
+  const said = field.value.trim();
+  if (said) return said;
+  field.focus();
+  throw new Refused(missing);
+}
+
+async function breakGlass(button) {
+  const hold = button.dataset.hold;
+  const reason = words("glass-reason", "Say why; whoever reviews this has to know.");
+  if (!window.confirm("Let " + hold + " run on your word alone? Everybody is told, and two others review it.")) return;
+  const shown = $("main").dataset.card;
+  await sign({ break_glass: { hold, reason } }, "", (statement) => {
+    const { subject } = statement.what;
+    if (subject.card !== shown || subject.hold !== hold) throw new Refused("The card has changed. Read it again.");
+  });
+  await refresh();
+  say("You let " + hold + " through alone. It runs once, when the agent presents the same request again.");
+}
+
+async function review(button) {
+  const { hold, broken } = button.dataset;
+  const finding = words("finding", "Say what you found; it is signed with the review.");
+  await sign({ review: { hold, finding } }, "", (statement) => {
+    if (statement.what.hold !== hold || statement.what.broken !== broken) {
+      throw new Refused("It was let through anew since. Look again.");
+    }
+  });
+  await refresh();
+  say("You signed the review of " + hold + " off.");
+}
+
 async function seen(form) {
   await call("/api/v1/answers/seen", { holds: String(new FormData(form).get("holds")).split(" ") });
   await refresh();
@@ -280,6 +314,8 @@ const buttons = [
   ["#enrol", (button) => enrol(button)],
   ["#approve", (button) => answer(button, "approve")],
   ["#reject", (button) => answer(button, "reject")],
+  ["#break-glass", (button) => breakGlass(button)],
+  ["#review", (button) => review(button)],
   ["[data-thaw]", (button) => thaw(button)],
   ["[data-confirm]", async (button) => {
     const name = button.dataset.confirm;
@@ -372,7 +408,7 @@ function switchOff(off) {
   for (const button of document.querySelectorAll("#approve, #reject")) button.disabled = off;
 }
 
-const PARTS = ["freeze-bar", "main", "foot"];
+const PARTS = ["freeze-bar", "glass-bar", "main", "foot"];
 const said = {};
 function gist(part) {
   const copy = part.cloneNode(true);

@@ -52,11 +52,13 @@ pub(crate) fn hold() -> HoldBody {
             signers: 1,
             hardware: 0,
             teams: Vec::new(),
+            glass: false,
         },
         opened: ago(3),
         not_before: ago(3),
         ends: ago(-1_437),
         rejected: None,
+        broken: None,
         fate: None,
         allowance: None,
     }

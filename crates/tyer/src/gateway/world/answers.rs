@@ -163,7 +163,12 @@ fn said(hold: &Hold, at: Option<Timestamp>) -> Vec<Said> {
         at: approval.at,
         words: approval.comment.clone(),
     });
-    said.collect()
+    let alone = hold.broken_by().map(|broken| Said {
+        person: broken.person.clone(),
+        at: broken.at,
+        words: "let it through alone, by breaking the glass".to_owned(),
+    });
+    said.chain(alone).collect()
 }
 
 /// What became of a hold that nobody can answer any more, for people: `bob rejected it at ...: the books`.
