@@ -6,12 +6,14 @@
 //! lapsed, and none after one of them was used.
 
 mod allowed;
+mod beside;
 mod counting;
 mod errors;
 mod glass;
 mod ran;
 mod still;
 
+pub use beside::{Beside, BesideError, Note};
 pub use errors::StepError;
 
 use std::collections::BTreeMap;
@@ -129,6 +131,9 @@ pub struct Hold {
     /// Who let it through on their own word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     glass: Option<Box<Approval>>,
+    /// What people left beside it.
+    #[serde(default, skip_serializing_if = "Beside::is_empty")]
+    beside: Beside,
 }
 
 /// What happens to a hold.
@@ -198,8 +203,17 @@ impl Hold {
             && card.needs.agreed_by(&Approvals::default());
         let lapses = now.plus(waited_ms(&card.needs)).plus(lifetimes.grant_ms);
         let state = if is_agreed { State::Approved { lapses } } else { State::Open };
-        let approvals = Vec::new();
-        Self { card, opened: now, expires, lifetimes, approvals, state, electorate: None, glass: None }
+        Self {
+            card,
+            opened: now,
+            expires,
+            lifetimes,
+            approvals: Vec::new(),
+            state,
+            electorate: None,
+            glass: None,
+            beside: Beside::default(),
+        }
     }
 
     /// The same hold, which only these people can answer by agreeing, and none as more than this.

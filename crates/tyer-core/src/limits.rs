@@ -48,6 +48,12 @@ pub const OPEN_HOLDS_PER_CONTROLLER: usize = 50;
 pub const UNSEEN_PER_PERSON: usize = 100;
 /// How long they are shown at most: 7 days.
 pub const UNSEEN_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// Notes that people leave beside one hold.
+pub const NOTES_PER_HOLD: usize = 50;
+/// People to whom one note hands a hold over.
+pub const HANDED_TO_MAX: usize = 16;
+/// People who have put one hold off.
+pub const PUT_OFF_PER_HOLD: usize = 100;
 /// The highest count of people that a policy may ask for.
 pub const APPROVALS_MAX: u32 = 8;
 /// Teams of a request of which policies leave it open whose agreement they want; those that are wanted in any case

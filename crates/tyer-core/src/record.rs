@@ -272,6 +272,27 @@ pub enum What {
         /// The key it verifies with.
         key: PublicKey,
     },
+    /// Somebody left words beside a hold.
+    Noted {
+        /// Which hold.
+        hold: HoldId,
+        /// A person, or `operator` for the local command line.
+        by: String,
+        /// The words.
+        text: String,
+        /// To whom it was handed over; it changes nothing about who counts.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        to: Vec<PersonId>,
+    },
+    /// Somebody looks at a hold again later, or, without a time, at once; the hold lives as long as before.
+    PutOff {
+        /// Which hold.
+        hold: HoldId,
+        /// A person, or `operator` for the local command line.
+        by: String,
+        /// When.
+        until: Option<Timestamp>,
+    },
     /// A hold ended without running.
     HoldEnded {
         /// Which.
@@ -368,6 +389,8 @@ impl What {
             Self::GlassBroken { .. } => "glass_broken",
             Self::Reviewed { .. } => "reviewed",
             Self::Rejected { .. } => "rejected",
+            Self::Noted { .. } => "noted",
+            Self::PutOff { .. } => "put_off",
             Self::HoldEnded { .. } => "hold_ended",
             Self::Cleared { .. } => "cleared",
             Self::Settled { .. } => "settled",

@@ -5,6 +5,7 @@
 
 pub(crate) mod allowances;
 pub(crate) mod answers;
+mod beside;
 pub(crate) mod bodies;
 pub(crate) mod calls;
 mod ceremonies;
@@ -75,6 +76,8 @@ pub(crate) fn routes() -> Vec<Route> {
         post("/api/v1/kill", Counting, calls::kill),
         get("/api/v1/holds", Counting, calls::holds),
         get("/api/v1/holds/{id}", Counting, calls::hold),
+        post("/api/v1/holds/{id}/notes", Counting, beside::note),
+        post("/api/v1/holds/{id}/later", Counting, beside::later),
         get("/api/v1/answers", Counting, answers::answers),
         post("/api/v1/answers/seen", Counting, answers::seen),
         post("/api/v1/holds/{id}/allowance", Counting, allowances::ask),

@@ -60,6 +60,7 @@ enum Command {
     Serve(serve::Serve),
     People(people::People),
     Session(session::Sessions),
+    #[command(alias = "hold")]
     Holds(holds::Holds),
     Show(holds::Show),
     #[command(visible_alias = "standing")]

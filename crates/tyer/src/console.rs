@@ -7,6 +7,7 @@
 mod allowances;
 mod answers;
 mod assets;
+mod beside;
 mod card;
 mod configuration;
 mod connections;

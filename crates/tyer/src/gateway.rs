@@ -8,6 +8,7 @@
 
 pub(crate) mod allowances;
 mod answers;
+pub(crate) mod beside;
 mod bounds;
 mod cards;
 pub(crate) mod carried;

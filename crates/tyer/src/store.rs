@@ -101,6 +101,13 @@ impl Change {
         self.leaves.is_empty() && self.puts.is_empty()
     }
 
+    /// Both together.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.leaves.extend(other.leaves);
+        self.puts.extend(other.puts);
+        self
+    }
+
     /// Appends a leaf.
     pub(crate) fn leaf(mut self, record: &tyer_core::record::Record) -> Self {
         self.leaves.push(record.encode());

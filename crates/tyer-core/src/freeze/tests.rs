@@ -40,6 +40,26 @@ fn between(calendar: &Calendar, from: &str, until: &str) -> String {
 }
 
 #[test]
+fn a_time_of_day_is_the_next_one() {
+    let check = |zone: &str, now: &str, text: &str, expect: &str| {
+        let zone = Zone::parse(zone).unwrap();
+        let now = zone.start(LocalTime::parse(now).unwrap());
+        let found = zone.moment(text, now).map_or_else(|error| error.to_string(), |at| zone.local(at));
+        assert_eq!(found, expect, "{text}");
+    };
+    check("UTC", "2026-11-30T08:00", "09:00", "Mon 2026-11-30 09:00");
+    check("UTC", "2026-11-30T09:00", "09:00", "Tue 2026-12-01 09:00");
+    check("Asia/Tokyo", "2026-12-31T23:00", "00:30", "Fri 2027-01-01 00:30");
+    // Clocks are set forth over it.
+    check("Europe/Berlin", "2026-03-28T23:00", "02:30", "Sun 2026-03-29 01:30");
+    check("UTC", "2026-11-30T08:00", "2026-12-24T18:00", "Thu 2026-12-24 18:00");
+    for wrong in ["9", "24:00", "09:00:00", "09:00Z", "", "tomorrow"] {
+        let expect = format!("`{wrong}` is not a day and a time, such as `2026-12-20T18:00`");
+        check("UTC", "2026-11-30T08:00", wrong, &expect);
+    }
+}
+
+#[test]
 fn weeks() {
     let check = |window: &str, from: &str, until: &str, expect: &str| {
         assert_eq!(between(&every("UTC", &[window]), from, until), expect, "{window} {from} {until}");

@@ -64,6 +64,26 @@ impl Zone {
         later.map_or(Timestamp(i64::MAX), |at| Timestamp(at.as_millisecond()))
     }
 
+    /// The moment that a person means by `2026-12-20T18:00`, or by `18:00`, which is the next time that clocks there
+    /// show it. Of two the earlier one.
+    ///
+    /// # Errors
+    /// When it is written in any other way.
+    pub fn moment(&self, text: &str, now: Timestamp) -> Result<Timestamp, BadLocalTime> {
+        if text.contains('T') {
+            return LocalTime::parse(text).map(|local| self.start(local));
+        }
+        let today = self.civil(now);
+        for day in [today, today.tomorrow().unwrap_or(today)] {
+            let local = LocalTime::parse(&format!("{}T{text}", day.strftime("%Y-%m-%d")));
+            let at = self.start(local.map_err(|_| BadLocalTime(text.to_owned()))?);
+            if now < at {
+                return Ok(at);
+            }
+        }
+        Err(BadLocalTime(text.to_owned()))
+    }
+
     /// What clocks there show.
     pub(super) fn civil(&self, at: Timestamp) -> DateTime {
         let at = jiff::Timestamp::from_millisecond(at.0);

@@ -23,10 +23,10 @@ use crate::roster::Roster;
 use crate::statement::{Decision, Statement, Subject};
 use crate::verdict::{Basis, Reason, Refusal};
 
-const OPEN_MS: i64 = 1000;
+pub(super) const OPEN_MS: i64 = 1000;
 const GRANT_MS: i64 = 100;
 
-fn held(needs: Needs) -> Hold {
+pub(super) fn held(needs: Needs) -> Hold {
     let act = Act {
         effect: Effect::Destroy,
         resource: Resource::new(Kind::Relation, "customers"),

@@ -402,6 +402,21 @@ fn a_card_with_teams() {
 }
 
 #[test]
+fn what_people_leave_beside_a_hold() {
+    let noted = |to: Vec<PersonId>| What::Noted {
+        hold: HoldId::new("H-42"),
+        by: "alice".into(),
+        text: "yours".into(),
+        to,
+    };
+    check(noted(Vec::new()), &expect![[""]]);
+    check(noted(vec![PersonId::new("bob")]), &expect![[""]]);
+    let put_off = |until| What::PutOff { hold: HoldId::new("H-42"), by: "operator".into(), until };
+    check(put_off(Some(NOON.plus(5))), &expect![[""]]);
+    check(put_off(None), &expect![[""]]);
+}
+
+#[test]
 fn sessions_and_reads() {
     let opened = What::SessionOpened {
         principal: principal(),

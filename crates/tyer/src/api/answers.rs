@@ -101,12 +101,13 @@ pub(super) struct OneSession {
 
 pub(super) async fn session(
     State(site): Shared,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<OneSession>, ApiError> {
     let found = site.sessions().await.into_iter().find(|session| session.session == id);
     let none = || ApiError::not_found(format!("there is no session {}", SessionId::new(id.clone())));
     let session = found.ok_or_else(none)?;
-    let (mut holds, next) = site.holds().await;
+    let (mut holds, next) = site.holds(caller.name()).await;
     let ended = site.ended(next, ENDED_SEARCHED, &holds).await?;
     holds.extend(ended);
     holds.retain(|hold| hold.session == session.session);

@@ -3,6 +3,7 @@
 
 pub(crate) mod allowances;
 pub(crate) mod answers;
+pub(crate) mod beside;
 pub(crate) mod facts;
 pub(crate) mod freezes;
 pub(crate) mod glass;

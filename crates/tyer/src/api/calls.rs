@@ -113,9 +113,10 @@ pub(super) struct Holds {
 
 pub(super) async fn holds(
     State(site): Shared,
+    Extension(caller): Extension<Caller>,
     Query(query): Query<HoldsQuery>,
 ) -> Result<Json<Holds>, ApiError> {
-    let (mut holds, next) = site.holds().await;
+    let (mut holds, next) = site.holds(caller.name()).await;
     if matches!(query.state, Which::Open) {
         holds.retain(|hold| is_live(hold.state));
         return Ok(Json(Holds { holds, older: None }));
@@ -138,9 +139,10 @@ pub(super) async fn holds(
 
 pub(super) async fn hold(
     State(site): Shared,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<CardBody>, ApiError> {
-    let card = site.card(&HoldId::new(id.clone())).await?;
+    let card = site.card(&HoldId::new(id.clone()), caller.name()).await?;
     card.map(|(card, _)| Json(card))
         .ok_or_else(|| ApiError::not_found(format!("there is no hold {id}")))
 }

@@ -9,6 +9,7 @@ use tyer_core::glass::NotReviewed;
 
 use crate::archive::ArchiveError;
 use crate::gateway::allowances::AllowanceError;
+use crate::gateway::beside::LeaveError;
 use crate::gateway::configuration::ConfirmError;
 use crate::gateway::freeze::{FreezeError, ThawError};
 use crate::gateway::glass::GlassError;
@@ -225,6 +226,21 @@ impl From<GlassError> for ApiError {
             GlassError::Off | GlassError::Refused(_) => {
                 Self::forbidden(message, "ask the people whom the card names")
             }
+        }
+    }
+}
+
+impl From<LeaveError> for ApiError {
+    fn from(error: LeaveError) -> Self {
+        let message = error.to_string();
+        match error {
+            LeaveError::Answer(error) => error.into(),
+            LeaveError::Beside(_)
+            | LeaveError::Nobody(_)
+            | LeaveError::Time(_)
+            | LeaveError::Zone(_) => Self::bad(message),
+            LeaveError::EndsBefore(..) => Self::conflict("ends_before", message),
+            LeaveError::Store(error) => Self::stored(&error),
         }
     }
 }

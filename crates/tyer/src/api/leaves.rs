@@ -7,6 +7,8 @@ use tyer_core::statement::{Decision, Signed};
 use tyer_core::verdict::{LeafIndex, Outcome};
 
 use super::bodies::{LeafBody, Moment, standing_word};
+use crate::clock;
+use tyer_core::intent::PersonId;
 
 /// A leaf with what it says.
 pub(crate) fn leaf_body(index: LeafIndex, leaf: &[u8]) -> LeafBody {
@@ -73,6 +75,7 @@ pub(crate) fn words(what: &What) -> String {
         What::Approved { hold, approval } => format!("{} approved {hold}", approver(approval)),
         What::GlassBroken { .. } | What::Reviewed { .. } => of_glass(what),
         What::Rejected { hold, person, reason, .. } => format!("{person} rejected {hold}: {reason}"),
+        What::Noted { .. } | What::PutOff { .. } => of_beside(what),
         What::HoldEnded { hold, how } => format!("{hold} {how}"),
         What::Cleared { request, approvals } if approvals.is_empty() => {
             format!("{} may run{}: {}", of(request), observed(request), request.redacted)
@@ -116,6 +119,24 @@ fn of_glass(what: &What) -> String {
             };
             format!("{by} signed off the review of {hold}: {finding}")
         }
+        _ => String::new(),
+    }
+}
+
+/// What people left beside a hold.
+fn of_beside(what: &What) -> String {
+    match what {
+        What::Noted { hold, by, text, to } if to.is_empty() => {
+            format!("{by} left a note beside {hold}: {text}")
+        }
+        What::Noted { hold, by, text, to } => {
+            let to: Vec<&str> = to.iter().map(PersonId::as_str).collect();
+            format!("{by} handed {hold} over to {}: {text}", to.join(" and "))
+        }
+        What::PutOff { hold, by, until: Some(until) } => {
+            format!("{by} looks at {hold} again at {}", clock::civil(*until))
+        }
+        What::PutOff { hold, by, until: None } => format!("{by} looks at {hold} again at once"),
         _ => String::new(),
     }
 }

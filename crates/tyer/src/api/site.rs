@@ -165,10 +165,10 @@ impl Site {
     }
 
     /// The holds that have not ended, in the order of a queue, and the number that the next one gets.
-    pub(crate) async fn holds(&self) -> (Vec<HoldBody>, u64) {
+    pub(crate) async fn holds(&self, caller: &str) -> (Vec<HoldBody>, u64) {
         let now = clock::now();
         let world = self.gateway.world().await;
-        let beside = Beside { people: &world.among(), ended: None, now };
+        let beside = Beside { caller, people: &world.among(), ended: None, now };
         let mut holds: Vec<HoldBody> =
             world.holds.iter().map(|hold| HoldBody::of(hold, &beside)).collect();
         holds.sort_by_key(HoldBody::queue_key);
@@ -185,7 +185,7 @@ impl Site {
         let now = clock::now();
         let people = self.gateway.world().await.among();
         let body = move |ended: Ended| {
-            HoldBody::of(&ended.hold, &Beside { people: &people, ended: ended.at, now })
+            HoldBody::of(&ended.hold, &Beside { caller: "", people: &people, ended: ended.at, now })
         };
         let mut ended = self.archive.ended_before(before, count, body).await?;
         // One may have ended since.
@@ -202,20 +202,24 @@ impl Site {
     }
 
     /// A hold with its whole card, and what came of it where that stands beside it.
-    pub(crate) async fn card(&self, id: &HoldId) -> Result<Option<(CardBody, Ran)>, ArchiveError> {
+    pub(crate) async fn card(
+        &self,
+        id: &HoldId,
+        caller: &str,
+    ) -> Result<Option<(CardBody, Ran)>, ArchiveError> {
         let now = clock::now();
         let people = {
             let world = self.gateway.world().await;
             let people = world.among();
             if let Some(hold) = world.holds.get(id) {
-                let beside = Beside { people: &people, ended: None, now };
+                let beside = Beside { caller, people: &people, ended: None, now };
                 let still = self.gateway.still(&world, hold);
                 return Ok(Some((CardBody::of(hold, still.as_ref(), &beside), None)));
             }
             people
         };
         let Some(Ended { hold, ran, at }) = self.archive.ended(id).await? else { return Ok(None) };
-        let beside = Beside { people: &people, ended: at, now };
+        let beside = Beside { caller, people: &people, ended: at, now };
         Ok(Some((CardBody::of(&hold, None, &beside), ran)))
     }
 

@@ -3,7 +3,7 @@
 mod facts;
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::call::{Call, id};
 use super::failure::{Exit, Failure};
@@ -28,6 +28,33 @@ enum Action {
         #[arg(long, value_name = "HOLD", value_parser = id, requires = "all")]
         before: Option<String>,
     },
+    /// Leave a note beside a hold, and hand it over to people; it changes nothing about who counts
+    Note {
+        /// Its short id, such as H-42
+        #[arg(value_parser = id)]
+        hold: String,
+        /// The words
+        #[arg(long, value_name = "TEXT")]
+        note: String,
+        /// Whom to hand it over to, such as bob,dan
+        #[arg(long, value_name = "PEOPLE", value_delimiter = ',')]
+        to: Vec<String>,
+    },
+    /// Look at a hold again later: it moves below in your list alone, and lives no longer for it
+    Later {
+        /// Its short id, such as H-42
+        #[arg(value_parser = id)]
+        hold: String,
+        /// When: 09:00 is the next one, 2026-12-20T18:00 a day and a time, `now` takes it back
+        #[arg(long, value_name = "TIME")]
+        at: String,
+        /// The time zone of `--at`
+        #[arg(long, default_value = "UTC", value_name = "NAME")]
+        zone: String,
+        /// Words to leave beside it
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        note: String,
+    },
     /// List what became of holds and those who control them have not seen yet
     Answered {
         /// Only what this person has not seen
@@ -48,6 +75,21 @@ impl Holds {
     pub(super) fn run(&self, call: &Call) -> Result<Exit, Failure> {
         let (all, before) = match &self.action {
             Action::List { all, before } => (all, before),
+            Action::Note { hold, note, to } => {
+                let path = format!("/api/v1/holds/{hold}/notes");
+                let answer = call.post(&path, &json!({ "text": note, "to": to }))?;
+                return call.print(&answer, |_| print::line(format!("left beside {hold}")));
+            }
+            Action::Later { hold, at: time, zone, note } => {
+                let path = format!("/api/v1/holds/{hold}/later");
+                let body = json!({ "at": time, "zone": zone, "note": note });
+                return call.print(&call.post(&path, &body)?, |later| {
+                    match at(later, "/until").as_str() {
+                        "-" => print::line(format!("{hold} is back")),
+                        until => print::line(format!("{hold} stands under later until {until}")),
+                    }
+                });
+            }
             Action::Answered { person } => {
                 let whose = person.as_ref().map(|person| format!("?person={person}"));
                 let path = format!("/api/v1/answers{}", whose.unwrap_or_default());
@@ -100,7 +142,13 @@ pub(super) fn table(answer: &Value) -> Result<(), Failure> {
             "/what/0",
             "/fate",
         ];
-        columns.iter().map(|column| at(hold, column)).collect()
+        let mut row: Vec<String> = columns.iter().map(|column| at(hold, column)).collect();
+        if hold.get("put_off").is_some_and(Value::is_string)
+            && let Some(state) = row.get_mut(1)
+        {
+            state.push_str(", later");
+        }
+        row
     };
     let rows: Vec<Vec<String>> = print::list(answer, "holds").iter().map(row).collect();
     if rows.is_empty() {
@@ -168,6 +216,17 @@ pub(super) fn card(hold: &Value) -> Result<(), Failure> {
             "approved",
             &format!("{who} ({standing}) by {by} at {moment}: {}", at(approval, "/comment")),
         )?;
+    }
+    for note in print::list(hold, "notes") {
+        let [by, moment, text] = ["/by", "/at", "/text"].map(|key| at(note, key));
+        let to = match at(note, "/to").as_str() {
+            "-" => String::new(),
+            to => format!(", hands it over to {to}"),
+        };
+        say("note", &format!("{by} at {moment}{to}: {text}"))?;
+    }
+    for later in print::list(hold, "later") {
+        say("later", &format!("{} looks again at {}", at(later, "/by"), at(later, "/until")))?;
     }
     if hold.pointer("/fate").is_some_and(Value::is_string) {
         say("outcome", &of("/fate"))?;

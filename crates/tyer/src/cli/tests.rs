@@ -59,6 +59,10 @@ fn command_lines() {
     check("session kill", false);
     check("holds list --all", true);
     check("holds answered --for carol", true);
+    check("hold note H-42 --note look --to bob,dan", true);
+    check("hold note H-42", false);
+    check("hold later H-42 --at 09:00 --zone Europe/Berlin --note tired", true);
+    check("hold later H-42", false);
     check("session show s-1", true);
     check("show H-42", true);
     check("show H-42/../7", false);

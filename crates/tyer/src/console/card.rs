@@ -11,7 +11,7 @@ use super::escape::{Block, Line};
 use super::glass::Glass;
 use super::layout::supplied;
 use super::queue::{state, who};
-use super::{allowances, freezes, glass, words};
+use super::{allowances, beside, freezes, glass, words};
 use crate::api::bodies::{ActBody, CardBody, FreezeBody, HoldBody};
 use crate::api::site::is_live;
 
@@ -48,6 +48,7 @@ pub(super) fn main(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
                     (asks(card))
                     (decision(card, beholder))
                     (glass::section(hold, &beholder.glass))
+                    (beside::section(card, beholder.me, beholder.now))
                 }
             }
         }

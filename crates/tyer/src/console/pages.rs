@@ -102,7 +102,7 @@ async fn queue_page(
     State(site): Shared,
     Extension(caller): Extension<Caller>,
 ) -> Result<Markup, ApiError> {
-    let (status, (mut holds, next)) = (site.status().await, site.holds().await);
+    let (status, (mut holds, next)) = (site.status().await, site.holds(caller.name()).await);
     holds.extend(site.ended(next, queue::DECIDED_SHOWN, &holds).await?);
     let answers = site.answers(caller.person()).await;
     Ok(framed("Holds", Here::Queue, &status, &caller, &queue::main(&holds, &answers, now())))
@@ -115,7 +115,9 @@ async fn hold_page(
 ) -> Result<Response, ApiError> {
     let status = site.status().await;
     let id = HoldId::new(id);
-    let Some((body, ran)) = site.card(&id).await? else { return Ok(missing(&status, &caller)) };
+    let Some((body, ran)) = site.card(&id, caller.name()).await? else {
+        return Ok(missing(&status, &caller));
+    };
     let outcome = match (body.hold.state, ran) {
         (_, Some((leaf, outcome))) => Some((leaf, Some(outcome))),
         ("spent" | "taken", None) => site.archive.outcome(&id).await?,
@@ -161,7 +163,7 @@ async fn unscripted_answer(
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let status = site.status().await;
-    let Some((card, _)) = site.card(&HoldId::new(id)).await? else {
+    let Some((card, _)) = site.card(&HoldId::new(id), caller.name()).await? else {
         return Ok(missing(&status, &caller));
     };
     let why = card.hold.fate.unwrap_or_else(|| {

@@ -16,6 +16,8 @@ pub(super) fn main(holds: &[HoldBody], answers: &[AnsweredBody], now: Timestamp)
     // What is in use waits for nobody; it stands with the sessions.
     let holds = || holds.iter().filter(|hold| hold.state != "active");
     let open: Vec<&HoldBody> = holds().filter(|hold| is_live(hold.state)).collect();
+    let (later, first): (Vec<&HoldBody>, Vec<&HoldBody>) =
+        open.iter().partition(|hold| hold.put_off.is_some());
     let mut decided: Vec<&HoldBody> = holds().filter(|hold| !is_live(hold.state)).collect();
     decided.sort_by_key(|hold| std::cmp::Reverse(hold.opened));
     html! {
@@ -31,7 +33,12 @@ pub(super) fn main(holds: &[HoldBody], answers: &[AnsweredBody], now: Timestamp)
                 p.quiet { "Requests that the policies do not let through by themselves appear here." }
             }
             (answers::section(answers, now))
-            ol.queue { @for hold in open { (row(hold, now)) } }
+            ol.queue { @for hold in first { (row(hold, now)) } }
+            @if !later.is_empty() {
+                h2 { "Later" }
+                p.quiet { "You have put these off. They end when they would have ended." }
+                ol.queue.later { @for hold in later { (row(hold, now)) } }
+            }
             @if !decided.is_empty() {
                 h2 { "Decided lately" }
                 ol.queue.decided { @for hold in decided.into_iter().take(DECIDED_SHOWN) { (row(hold, now)) } }
@@ -63,6 +70,15 @@ fn row(hold: &HoldBody, now: Timestamp) -> Markup {
                     div { dt { "Rejected" } dd { "by " (Line(&rejected.by)) ": " q { (Line(&rejected.reason)) } } }
                 } @else if let Some(fate) = &hold.fate {
                     div { dt { "Outcome" } dd { (Line(fate)) } }
+                }
+                @if live && !hold.handed_to.is_empty() {
+                    div { dt { "Handed to" } dd { b { (Line(&hold.handed_to.join(", "))) } } }
+                }
+                @for later in hold.later.iter().filter(|later| hold.put_off != Some(later.until)) {
+                    div { dt { "Later" } dd { (Line(&later.by)) " at " (words::civil(later.until)) } }
+                }
+                @if let Some(until) = hold.put_off {
+                    div { dt { "Again in" } dd { (words::left(until, now)) } }
                 }
                 div { dt { "Asked" } dd { (words::ago(hold.opened, now)) } }
                 @if live { div { dt { "Ends in" } dd { (words::left(hold.ends, now)) } } }

@@ -1,5 +1,6 @@
 //! The console as people use it: in Chromium, with passkeys of the browser, one browser for each person.
 
+mod beside;
 mod driver;
 mod glass;
 mod told;

@@ -11,6 +11,8 @@ mod attestation;
 #[cfg(test)]
 mod bed;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod beyond;
 #[cfg(test)]
 mod browser;

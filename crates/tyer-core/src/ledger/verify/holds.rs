@@ -6,6 +6,7 @@ use super::allowances::Allowance;
 use crate::assurance::{self, Assurance};
 use crate::hold::Standing;
 use crate::intent::{Digest, HoldId, PersonId, Principal, Timestamp, Upstream};
+use crate::limits::GRANT_MS_MAX;
 use crate::people::People;
 use crate::record::{ApprovalRecord, CardRecord, RequestRecord};
 use crate::roster::Roster;
@@ -113,6 +114,11 @@ impl Holds {
 }
 
 impl Parked {
+    /// When nothing can come of it any more, whenever people agreed.
+    pub(super) fn ends_at_most(&self) -> Timestamp {
+        self.expires.max(self.not_before()).plus(GRANT_MS_MAX)
+    }
+
     /// When it could run at the earliest.
     pub(super) fn not_before(&self) -> Timestamp {
         self.opened.plus(i64::from(self.needs.waited).saturating_mul(1000))

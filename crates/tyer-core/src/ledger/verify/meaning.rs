@@ -2,6 +2,7 @@
 //!
 //! What is wrong never stops the audit; what a wrong leaf claims does not count for later ones.
 
+mod beside;
 mod keys;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,6 +100,7 @@ impl Meaning {
             What::Approved { .. } | What::Rejected { .. } => self.answered(place, what),
             What::GlassBroken { hold, approval } => self.broke(place, hold, approval),
             What::Reviewed { hold, by, signed, key } => self.reviewed(place, hold, (by, signed, key)),
+            What::Noted { .. } | What::PutOff { .. } => self.beside(place, what),
             What::HoldEnded { hold, how } => self.holds.end(hold, how),
             What::ReadLease { request, uses, .. } => {
                 self.leases.insert(place.index, *uses);

@@ -2035,6 +2035,41 @@ fn a_freeze_of_the_first_form_is_ended_by_two_people_too() {
 }
 
 #[test]
+fn what_is_left_beside_a_hold_is_by_people_and_within_its_time() {
+    let noted = |by: &'static str, to: &'static [&'static str]| {
+        move |story: &mut Story| {
+            story.held("H-1");
+            story.write(What::Noted {
+                hold: HoldId::new("H-1"),
+                by: by.into(),
+                text: "look".into(),
+                to: to.iter().map(|name| person(name)).collect(),
+            });
+        }
+    };
+    check(noted("bob", &["alice", "carol"]), &expect![[""]]);
+    check(noted("operator", &[]), &expect![[""]]);
+    check(noted("mallory", &[]), &expect!["leaf 7: mallory did not count when H-1 was written beside"]);
+    check(
+        noted("operator", &["operator"]),
+        &expect!["leaf 7: operator did not count when H-1 was written beside"],
+    );
+    let put_off = |hold: &'static str, after: Option<i64>| {
+        move |story: &mut Story| {
+            story.held("H-1");
+            let until = after.map(|after| story.now.plus(after));
+            story.write(What::PutOff { hold: HoldId::new(hold), by: "bob".into(), until });
+        }
+    };
+    check(put_off("H-1", Some(60_000)), &expect![[""]]);
+    check(put_off("H-1", None), &expect![[""]]);
+    check(put_off("H-2", None), &expect!["leaf 7: hold H-2 was never opened"]);
+    let expect = expect!["leaf 7: H-1 was put off to a time that it does not have"];
+    check(put_off("H-1", Some(0)), &expect);
+    check(put_off("H-1", Some(2 * crate::limits::HOLD_MS_MAX)), &expect);
+}
+
+#[test]
 fn a_kill_saw_no_more_than_there_was() {
     let killed = |closed: u32, unseen: u64| {
         move |story: &mut Story| {

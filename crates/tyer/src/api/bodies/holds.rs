@@ -9,6 +9,7 @@ use tyer_core::statement::Decision;
 use tyer_core::verdict::{Approvals, Needs};
 
 use super::allowances::AllowanceBody;
+use super::beside::{LaterBody, NoteBody};
 use super::{FactsBody, Moment};
 use crate::gateway::world::answers::fate;
 
@@ -92,6 +93,12 @@ pub(crate) struct HoldBody {
     pub(crate) rejected: Option<RejectionBody>,
     /// Who let it through alone.
     pub(crate) broken: Option<BrokenBody>,
+    /// To whom it was handed over last; it changes nothing about who counts.
+    pub(crate) handed_to: Vec<String>,
+    /// Who looks at it again, and when.
+    pub(crate) later: Vec<LaterBody>,
+    /// Until when the caller has put it off.
+    pub(crate) put_off: Option<Moment>,
     /// What became of it and when, in a sentence, once nobody can answer it any more.
     pub(crate) fate: Option<String>,
     /// What it covers beyond one request, if it is an allowance.
@@ -127,6 +134,8 @@ impl BrokenBody {
 /// What stands beside a hold when it is shown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Beside<'a> {
+    /// Who asks; nobody in particular if empty.
+    pub(crate) caller: &'a str,
     /// Who people are to one another now.
     pub(crate) people: &'a People,
     /// When it ended, where that is known.
@@ -146,6 +155,9 @@ impl HoldBody {
         }
         acts.sort_by_key(|act| std::cmp::Reverse(act.effect));
         let effect = intent.acts.worst();
+        let put_off = hold.put_off_by(now).filter(|_| hold.is_live() && !over);
+        let later: Vec<LaterBody> =
+            put_off.map(|(by, until)| LaterBody { by: by.to_owned(), until: Moment(until) }).collect();
         Self {
             hold: hold.id().to_string(),
             state: if over { "expired" } else { hold.state_word() },
@@ -181,14 +193,29 @@ impl HoldBody {
                 _ => None,
             },
             broken: hold.broken_by().map(BrokenBody::of),
+            handed_to: hold
+                .notes()
+                .iter()
+                .rfind(|note| !note.to.is_empty())
+                .map(|note| note.to.iter().map(ToString::to_string).collect())
+                .unwrap_or_default(),
+            put_off: later.iter().find(|later| later.by == beside.caller).map(|later| later.until),
+            later,
             fate: fate(hold, beside.ended, now),
             allowance: AllowanceBody::of(hold),
         }
     }
 
-    /// The order of a queue: what can still be answered first, then the gravest, then the oldest.
-    pub(crate) fn queue_key(&self) -> (bool, std::cmp::Reverse<Option<Effect>>, Moment) {
-        (self.state != "open", std::cmp::Reverse(Effect::parse(self.effect)), self.opened)
+    /// The order of a queue: what can still be answered first, what the caller has put off last of what people can
+    /// change; then the gravest, then the oldest.
+    pub(crate) fn queue_key(&self) -> (u8, std::cmp::Reverse<Option<Effect>>, Moment) {
+        let rank = match self.state {
+            "open" | "approved" if self.put_off.is_some() => 2,
+            "open" => 0,
+            "approved" => 1,
+            _ => 3,
+        };
+        (rank, std::cmp::Reverse(Effect::parse(self.effect)), self.opened)
     }
 }
 
@@ -238,6 +265,8 @@ impl StillBody {
         };
         Self { people, enough: still.is_enough, words }
     }
+    /// What people left beside it, oldest first.
+    pub(crate) notes: Vec<NoteBody>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -294,6 +323,7 @@ impl CardBody {
             taken: Moment(card.taken),
             approvals: hold.approvals().iter().map(ApprovalBody::of).collect(),
             still: still.filter(|_| beside.now < hold.ends()).map(StillBody::of),
+            notes: hold.notes().iter().map(NoteBody::of).collect(),
         }
     }
 }
@@ -339,9 +369,14 @@ mod tests {
             (hold.state, hold.effect, hold.opened) = (state, effect, Moment(Timestamp(opened)));
             hold
         };
+        let put_off = |mut hold: HoldBody| {
+            hold.put_off = Some(Moment(Timestamp(9)));
+            hold
+        };
         let mut holds = [
             hold("spent", "destroy", 0),
             hold("open", "change", 1),
+            put_off(hold("open", "destroy", 0)),
             hold("open", "destroy", 3),
             hold("open", "destroy", 2),
         ];
@@ -354,6 +389,7 @@ mod tests {
                 ("open", "destroy", 2),
                 ("open", "destroy", 3),
                 ("open", "change", 1),
+                ("open", "destroy", 0),
                 ("spent", "destroy", 0)
             ]
         );

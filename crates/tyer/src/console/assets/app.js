@@ -189,6 +189,22 @@ async function review(button) {
   say("You signed the review of " + hold + " off.");
 }
 
+async function leaveNote(form) {
+  const data = new FormData(form);
+  const to = String(data.get("to")).split(/[\s,]+/).filter(Boolean);
+  await call("/api/v1/holds/" + form.dataset.hold + "/notes", { text: data.get("text"), to });
+  form.reset();
+  await refresh();
+  say(to.length ? "Handed over to " + to.join(", ") + ". It changes nothing about who counts." : "The note is left.");
+}
+
+async function putOff(hold, at) {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  const { until } = await call("/api/v1/holds/" + hold + "/later", { at, zone });
+  await refresh();
+  say(until ? "You look at " + hold + " again at " + new Date(until).toLocaleTimeString() + "." : hold + " is back.");
+}
+
 async function seen(form) {
   await call("/api/v1/answers/seen", { holds: String(new FormData(form).get("holds")).split(" ") });
   await refresh();
@@ -316,6 +332,7 @@ const buttons = [
   ["#reject", (button) => answer(button, "reject")],
   ["#break-glass", (button) => breakGlass(button)],
   ["#review", (button) => review(button)],
+  ["#at-once", (button) => putOff(button.dataset.hold, "now")],
   ["[data-thaw]", (button) => thaw(button)],
   ["[data-confirm]", async (button) => {
     const name = button.dataset.confirm;
@@ -378,6 +395,8 @@ document.addEventListener("click", (event) => {
 
 const forms = {
   "answers-form": seen,
+  "note-form": leaveNote,
+  "later-form": (form) => putOff(form.dataset.hold, new FormData(form).get("at")),
   "freeze-form": async (form) => {
     await call("/api/v1/freeze", { reason: new FormData(form).get("reason") });
     form.reset();

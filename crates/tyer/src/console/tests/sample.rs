@@ -59,6 +59,9 @@ pub(crate) fn hold() -> HoldBody {
         ends: ago(-1_437),
         rejected: None,
         broken: None,
+        handed_to: Vec::new(),
+        later: Vec::new(),
+        put_off: None,
         fate: None,
         allowance: None,
     }
@@ -101,6 +104,7 @@ pub(crate) fn card() -> CardBody {
             enough: true,
             words: "carol, dave".to_owned(),
         }),
+        notes: Vec::new(),
     }
 }
 
