@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod limits;
 pub mod locks;
 pub mod names;
+pub mod pace;
 pub mod people;
 pub mod policy;
 pub mod record;

@@ -48,6 +48,14 @@ pub const OPEN_HOLDS_PER_CONTROLLER: usize = 50;
 pub const UNSEEN_PER_PERSON: usize = 100;
 /// How long they are shown at most: 7 days.
 pub const UNSEEN_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// How far back the questions of a session are counted: 10 minutes.
+pub const PACE_MS: i64 = 10 * 60 * 1000;
+/// Questions of a session, and those that were rejected once more, in that time before it is slowed down.
+pub const PACE_FREE: u32 = 30;
+/// By how much each question beyond them is put off longer.
+pub const PACE_STEP_MS: i64 = 2_000;
+/// How long a question is put off at most.
+pub const PACE_WAIT_MS_MAX: i64 = 2 * 60 * 1000;
 /// Notes that people leave beside one hold.
 pub const NOTES_PER_HOLD: usize = 50;
 /// People to whom one note hands a hold over.
@@ -150,6 +158,7 @@ const _: () = assert!(GRANT_MS_MAX < HOLD_MS_MAX);
 const _: () = assert!(ALLOWANCE_MS_MAX < HOLD_MS_MAX);
 const _: () = assert!(CHALLENGE_MS <= GRANT_MS_MAX);
 const _: () = assert!(LEASE_MS < SESSION_MS_MAX);
+const _: () = assert!(PACE_STEP_MS < PACE_WAIT_MS_MAX && PACE_WAIT_MS_MAX < PACE_MS);
 const _: () = assert!(OPEN_HOLDS_PER_SESSION <= OPEN_HOLDS_PER_CONTROLLER);
 const _: () = assert!(REQUEST_BYTES_MAX <= MESSAGE_BYTES_MAX);
 // The longest message still has room beside one that it replaces.

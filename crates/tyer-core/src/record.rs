@@ -317,6 +317,15 @@ pub enum What {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         returned: bool,
     },
+    /// A session that keeps asking people is slowed down from now on.
+    Slowed {
+        /// Who asks for whom.
+        principal: Principal,
+        /// How often, in the last ten minutes.
+        asked: u32,
+        /// How many of that were rejected.
+        rejected: u32,
+    },
     /// A request was refused.
     Refused {
         /// The request.
@@ -394,6 +403,7 @@ impl What {
             Self::HoldEnded { .. } => "hold_ended",
             Self::Cleared { .. } => "cleared",
             Self::Settled { .. } => "settled",
+            Self::Slowed { .. } => "slowed",
             Self::Refused { .. } => "refused",
             Self::FreezeStarted { .. } => "freeze_started",
             Self::FreezeEnded { .. } => "freeze_ended",

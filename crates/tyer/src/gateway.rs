@@ -24,6 +24,7 @@ pub(crate) mod leases;
 mod news;
 mod outcomes;
 mod owed;
+mod pace;
 pub(crate) mod passkeys;
 pub(crate) mod people;
 mod presented;
@@ -184,6 +185,7 @@ impl Gateway {
         let intent = self.intent(&world, request, now)?;
         let observes = self.observes_now(&world, &intent, now);
         if let Some((refusal, basis)) = self.rejected(&world, &intent, now).filter(|_| !observes) {
+            world.paces.rejected(&request.session, now);
             drop(world);
             return Err(self.refuse((&intent, Facts::default()), &basis, refusal, now).await);
         }
@@ -221,6 +223,7 @@ impl Gateway {
                 None => {
                     // Before the facts are taken, which costs the database more than a look.
                     if !world.holds.may_allow(&intent, now) {
+                        Box::pin(self.paced(&mut world, &intent, now)).await?;
                         holds::within_bounds(&world, &intent)?;
                     }
                     drop((world, gate));

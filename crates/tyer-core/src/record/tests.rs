@@ -402,6 +402,17 @@ fn a_card_with_teams() {
 }
 
 #[test]
+fn slowed_sessions() {
+    let slowed = What::Slowed { principal: principal(), asked: 31, rejected: 4 };
+    check(
+        slowed,
+        &expect![[
+            r#"{"asked":31,"at":1767268800000,"kind":"slowed","principal":{"agent":"kiro","controller":"alice","human":false,"session":"s-7k2m9q"},"rejected":4,"v":1}"#
+        ]],
+    );
+}
+
+#[test]
 fn what_people_leave_beside_a_hold() {
     let noted = |to: Vec<PersonId>| What::Noted {
         hold: HoldId::new("H-42"),
@@ -409,11 +420,31 @@ fn what_people_leave_beside_a_hold() {
         text: "yours".into(),
         to,
     };
-    check(noted(Vec::new()), &expect![[""]]);
-    check(noted(vec![PersonId::new("bob")]), &expect![[""]]);
+    check(
+        noted(Vec::new()),
+        &expect![[
+            r#"{"at":1767268800000,"by":"alice","hold":"H-42","kind":"noted","text":"yours","v":1}"#
+        ]],
+    );
+    check(
+        noted(vec![PersonId::new("bob")]),
+        &expect![[
+            r#"{"at":1767268800000,"by":"alice","hold":"H-42","kind":"noted","text":"yours","to":["bob"],"v":1}"#
+        ]],
+    );
     let put_off = |until| What::PutOff { hold: HoldId::new("H-42"), by: "operator".into(), until };
-    check(put_off(Some(NOON.plus(5))), &expect![[""]]);
-    check(put_off(None), &expect![[""]]);
+    check(
+        put_off(Some(NOON.plus(5))),
+        &expect![[
+            r#"{"at":1767268800000,"by":"operator","hold":"H-42","kind":"put_off","until":1767268800005,"v":1}"#
+        ]],
+    );
+    check(
+        put_off(None),
+        &expect![[
+            r#"{"at":1767268800000,"by":"operator","hold":"H-42","kind":"put_off","until":null,"v":1}"#
+        ]],
+    );
 }
 
 #[test]

@@ -96,6 +96,8 @@ pub(crate) struct SessionBody {
     pub(crate) ended: Option<String>,
     /// Connections that are open now.
     pub(crate) connections: u32,
+    /// Who asks, named, if the session is slowed down because it keeps asking.
+    pub(crate) pace: Option<String>,
 }
 
 impl SessionBody {
@@ -116,6 +118,7 @@ impl SessionBody {
             expires: Moment(session.until),
             ended: session.ended.clone(),
             connections,
+            pace: None,
         }
     }
 }

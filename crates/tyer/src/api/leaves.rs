@@ -2,12 +2,14 @@
 
 use tyer_core::assurance::{self, Assurance};
 use tyer_core::freeze::Freeze;
+use tyer_core::pace::Counted;
 use tyer_core::record::{ApprovalRecord, Record, RequestRecord, What};
 use tyer_core::statement::{Decision, Signed};
 use tyer_core::verdict::{LeafIndex, Outcome};
 
 use super::bodies::{LeafBody, Moment, standing_word};
 use crate::clock;
+use crate::gateway::world::paces::named;
 use tyer_core::intent::PersonId;
 
 /// A leaf with what it says.
@@ -93,6 +95,10 @@ pub(crate) fn words(what: &What) -> String {
         What::Refused { request, reason } => {
             format!("{} was refused ({}): {}", of(request), reason.as_str(), request.redacted)
         }
+        What::Slowed { principal, asked, rejected } => format!(
+            "{}, and is slowed down from now on",
+            named(principal, Counted { asked: *asked, rejected: *rejected })
+        ),
         What::Killed { .. }
         | What::Configured { .. }
         | What::FreezeStarted { .. }

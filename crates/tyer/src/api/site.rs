@@ -151,13 +151,17 @@ impl Site {
 
     /// Every session, those that run first, the newest first among them.
     pub(crate) async fn sessions(&self) -> Vec<SessionBody> {
+        let now = clock::now();
         let world = self.gateway.world().await;
         let session = |session: &crate::gateway::world::Session| {
             let upstream = self.gateway.config.upstreams.get(&session.upstream);
             let environment =
                 upstream.map_or_else(Environment::production, |up| up.environment.clone());
             let open = self.gateway.connections.count(&session.principal.session);
-            SessionBody::of(session, environment.to_string(), open)
+            SessionBody {
+                pace: world.paces.naming(&session.principal, now),
+                ..SessionBody::of(session, environment.to_string(), open)
+            }
         };
         let mut sessions: Vec<SessionBody> = world.sessions.values().map(session).collect();
         sessions.sort_by_key(|session| (session.ended.is_some(), std::cmp::Reverse(session.opened)));
@@ -168,7 +172,8 @@ impl Site {
     pub(crate) async fn holds(&self, caller: &str) -> (Vec<HoldBody>, u64) {
         let now = clock::now();
         let world = self.gateway.world().await;
-        let beside = Beside { caller, people: &world.among(), ended: None, now };
+        let beside =
+            Beside { caller, people: &world.among(), paces: Some(&world.paces), ended: None, now };
         let mut holds: Vec<HoldBody> =
             world.holds.iter().map(|hold| HoldBody::of(hold, &beside)).collect();
         holds.sort_by_key(HoldBody::queue_key);
@@ -185,7 +190,10 @@ impl Site {
         let now = clock::now();
         let people = self.gateway.world().await.among();
         let body = move |ended: Ended| {
-            HoldBody::of(&ended.hold, &Beside { caller: "", people: &people, ended: ended.at, now })
+            HoldBody::of(
+                &ended.hold,
+                &Beside { caller: "", people: &people, paces: None, ended: ended.at, now },
+            )
         };
         let mut ended = self.archive.ended_before(before, count, body).await?;
         // One may have ended since.
@@ -212,14 +220,15 @@ impl Site {
             let world = self.gateway.world().await;
             let people = world.among();
             if let Some(hold) = world.holds.get(id) {
-                let beside = Beside { caller, people: &people, ended: None, now };
+                let beside =
+                    Beside { caller, people: &people, paces: Some(&world.paces), ended: None, now };
                 let still = self.gateway.still(&world, hold);
                 return Ok(Some((CardBody::of(hold, still.as_ref(), &beside), None)));
             }
             people
         };
         let Some(Ended { hold, ran, at }) = self.archive.ended(id).await? else { return Ok(None) };
-        let beside = Beside { caller, people: &people, ended: at, now };
+        let beside = Beside { caller, people: &people, paces: None, ended: at, now };
         Ok(Some((CardBody::of(&hold, None, &beside), ran)))
     }
 

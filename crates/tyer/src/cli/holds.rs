@@ -175,6 +175,9 @@ pub(super) fn card(hold: &Value) -> Result<(), Failure> {
         print::list(hold, "also").iter().map(|also| format!(" and {}", at(also, ""))).collect();
     let (agent, controller) = (of("/agent"), of("/controller"));
     say("who", &format!("{asker} {agent} for {controller}{also}, session {}", of("/session")))?;
+    if hold.get("pace").is_some_and(Value::is_string) {
+        say("pace", &of("/pace"))?;
+    }
     say("where", &format!("{} ({})", of("/upstream"), of("/environment")))?;
     say("purpose", &of("/purpose"))?;
     allowance(hold)?;
@@ -217,16 +220,8 @@ pub(super) fn card(hold: &Value) -> Result<(), Failure> {
             &format!("{who} ({standing}) by {by} at {moment}: {}", at(approval, "/comment")),
         )?;
     }
-    for note in print::list(hold, "notes") {
-        let [by, moment, text] = ["/by", "/at", "/text"].map(|key| at(note, key));
-        let to = match at(note, "/to").as_str() {
-            "-" => String::new(),
-            to => format!(", hands it over to {to}"),
-        };
-        say("note", &format!("{by} at {moment}{to}: {text}"))?;
-    }
-    for later in print::list(hold, "later") {
-        say("later", &format!("{} looks again at {}", at(later, "/by"), at(later, "/until")))?;
+    for (label, text) in beside(hold) {
+        say(label, &text)?;
     }
     if hold.pointer("/fate").is_some_and(Value::is_string) {
         say("outcome", &of("/fate"))?;
@@ -254,4 +249,21 @@ fn allowance(hold: &Value) -> Result<(), Failure> {
         print::line(format!("left       {left} of {count}, until {}", at(hold, "/allowance/until")))?;
     }
     Ok(())
+}
+
+/// What people left beside a hold.
+fn beside(hold: &Value) -> Vec<(&'static str, String)> {
+    let note = |note: &Value| {
+        let [by, moment, text] = ["/by", "/at", "/text"].map(|key| at(note, key));
+        let to = match at(note, "/to").as_str() {
+            "-" => String::new(),
+            to => format!(", hands it over to {to}"),
+        };
+        ("note", format!("{by} at {moment}{to}: {text}"))
+    };
+    let again = |later: &Value| {
+        ("later", format!("{} looks again at {}", at(later, "/by"), at(later, "/until")))
+    };
+    let notes = print::list(hold, "notes").iter().map(note);
+    notes.chain(print::list(hold, "later").iter().map(again)).collect()
 }

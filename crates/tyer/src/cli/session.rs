@@ -194,6 +194,9 @@ fn table(answer: &Value) -> Result<(), Failure> {
 /// The session's own line, and its holds.
 fn one(session: &Value) -> Result<(), Failure> {
     table(&json!([session]))?;
+    if session.get("pace").is_some_and(Value::is_string) {
+        print::line(one_line(&at(session, "/pace")))?;
+    }
     holds::table(session)
 }
 

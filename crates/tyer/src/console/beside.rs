@@ -87,7 +87,12 @@ mod tests {
         let until = Moment(sample::NOW.plus(3_600_000));
         card.hold.later = vec![LaterBody { by: "bob".to_owned(), until }];
         let page = section(&card, "bob", sample::NOW).into_string();
-        assert!(page.contains("&lt;script&gt;⟨U+202E⟩") && page.contains("<b>bob, dan</b>"), "{page}");
+        assert!(
+            page.contains("&lt;script&gt;")
+                && page.contains("⟨U+202E⟩")
+                && page.contains("<b>bob, dan</b>"),
+            "{page}"
+        );
         assert!(page.contains("Handed over to you") && page.contains("You look at it again"), "{page}");
         let page = section(&card, "carol", sample::NOW).into_string();
         assert!(page.contains("<b>bob</b> looks at it again") && !page.contains("at-once"), "{page}");

@@ -257,6 +257,9 @@ fn notes(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
     let hold = &card.hold;
     html! {
         (freezes::note(&beholder.freezes))
+        @if let Some(pace) = &hold.pace {
+            p.notice.pace { b { (Line(pace)) } ". Its further questions are put off." }
+        }
         @if beholder.cannot_answer {
             p.notice {
                 "This console runs on the agent's own machine, where the agent could reach it as well. "

@@ -33,6 +33,7 @@ pub(super) fn main(holds: &[HoldBody], answers: &[AnsweredBody], now: Timestamp)
                 p.quiet { "Requests that the policies do not let through by themselves appear here." }
             }
             (answers::section(answers, now))
+            (slowed(&open))
             ol.queue { @for hold in first { (row(hold, now)) } }
             @if !later.is_empty() {
                 h2 { "Later" }
@@ -42,6 +43,20 @@ pub(super) fn main(holds: &[HoldBody], answers: &[AnsweredBody], now: Timestamp)
             @if !decided.is_empty() {
                 h2 { "Decided lately" }
                 ol.queue.decided { @for hold in decided.into_iter().take(DECIDED_SHOWN) { (row(hold, now)) } }
+            }
+        }
+    }
+}
+
+/// Who keeps asking, each once.
+fn slowed(holds: &[&HoldBody]) -> Markup {
+    let all: std::collections::BTreeSet<(&str, &str)> =
+        holds.iter().filter_map(|hold| Some((hold.session.as_str(), hold.pace.as_deref()?))).collect();
+    html! {
+        @for (session, pace) in all {
+            p.notice.pace {
+                b { (Line(pace)) } " (session " code { (session) } "). Its further questions are put off. "
+                a href="/sessions" { "Sessions" }
             }
         }
     }
@@ -64,6 +79,7 @@ fn row(hold: &HoldBody, now: Timestamp) -> Markup {
             }
             dl.facts {
                 div { dt { "Who" } dd { (who(hold)) } }
+                @if hold.pace.is_some() { div { dt { "Pace" } dd { b { "keeps asking" } } } }
                 div { dt { "Where" } dd { (Line(&hold.upstream)) } }
                 @if live { div { dt { "Needs" } dd { (Line(&hold.needs.words)) (given(hold)) } } }
                 @if let Some(rejected) = &hold.rejected {

@@ -58,6 +58,9 @@ fn row(session: &SessionBody, now: Timestamp) -> Markup {
                     div { dt { "Connections" } dd { (session.connections) " open" } }
                 }
             }
+            @if let Some(pace) = &session.pace {
+                p.notice.pace { b { (Line(pace)) } ". Its further questions are put off." }
+            }
             @if !session.purpose.is_empty() {
                 (supplied("Purpose, as whoever made the session wrote it", &html! { p { (Block(&session.purpose)) } }))
             }

@@ -238,8 +238,10 @@ impl Gateway {
         let key = key.ok_or_else(|| AnswerError::DoesNotCount(person.clone()))?;
         match hold.step(Event::Reject { by: person.clone(), reason: reason.clone() }, now) {
             Next::Stays(hold, _) | Next::Releases(hold, _) if hold.state_word() == "rejected" => {
+                let session = hold.session().clone();
                 let what = What::Rejected { hold: subject.hold.clone(), person, reason, signed, key };
                 self.keep(world, hold, Change::default().leaf(&Record::new(now, what))).await?;
+                world.paces.rejected(&session, now);
                 Ok(())
             }
             Next::Stays(hold, _) | Next::Releases(hold, _) => {
@@ -298,6 +300,7 @@ impl Gateway {
                 tracing::error!(%error, "the end of a hold was not recorded");
             }
         }
+        world.paces.forget(now);
         self.tick_answers(&mut world, now).await;
         let lapsed = world.holds.lapsed(now);
         if lapsed.is_empty() {

@@ -4,6 +4,7 @@
 pub(crate) mod answers;
 pub(crate) mod freezes;
 pub(crate) mod holds;
+pub(crate) mod paces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +23,7 @@ use tyer_core::verdict::LeafIndex;
 use self::answers::{Answered, Answers};
 use self::freezes::{Freezes, Single};
 use self::holds::{Holds, Rejected};
+use self::paces::Paces;
 use crate::store::sqlite::Sqlite;
 use crate::store::{StoreError, Table};
 
@@ -190,6 +192,8 @@ pub(crate) struct World {
     pub(crate) holds: Holds,
     /// What became of holds, for their controllers to see.
     pub(crate) answers: Answers,
+    /// How often sessions asked people lately.
+    pub(crate) paces: Paces,
     pub(crate) freezes: Freezes,
     pub(crate) parts: BTreeMap<String, Part>,
     /// What was let through on one person's word and is not signed off.

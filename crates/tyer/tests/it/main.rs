@@ -31,6 +31,8 @@ mod facts;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod flood;
+#[cfg(test)]
 mod freezes;
 #[cfg(test)]
 mod glass;

@@ -207,7 +207,8 @@ async fn a_flood_of_requests_is_bounded_and_hides_nothing_grave() {
         if answer.message.contains("H-") {
             held.push(answer.hold());
         } else {
-            assert!(answer.message.contains("too many requests of yours wait"), "{answer:?}");
+            let words = ["too many requests of yours wait", "kiro of carol has asked "];
+            assert!(words.iter().any(|words| answer.message.contains(words)), "{answer:?}");
             refused += 1;
         }
     }

@@ -136,6 +136,7 @@ impl Meaning {
             What::Founded { .. }
             | What::SessionOpened { .. }
             | What::SessionEnded { .. }
+            | What::Slowed { .. }
             | What::Refused { .. } => Ok(()),
         };
         result.err().into_iter().collect()

@@ -12,6 +12,7 @@ use super::allowances::AllowanceBody;
 use super::beside::{LaterBody, NoteBody};
 use super::{FactsBody, Moment};
 use crate::gateway::world::answers::fate;
+use crate::gateway::world::paces::Paces;
 
 /// People whose agreement is needed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -93,6 +94,8 @@ pub(crate) struct HoldBody {
     pub(crate) rejected: Option<RejectionBody>,
     /// Who let it through alone.
     pub(crate) broken: Option<BrokenBody>,
+    /// Who asks, named, if they are slowed down because they keep asking.
+    pub(crate) pace: Option<String>,
     /// To whom it was handed over last; it changes nothing about who counts.
     pub(crate) handed_to: Vec<String>,
     /// Who looks at it again, and when.
@@ -138,6 +141,8 @@ pub(crate) struct Beside<'a> {
     pub(crate) caller: &'a str,
     /// Who people are to one another now.
     pub(crate) people: &'a People,
+    /// How often sessions asked lately; of what has ended that is not told.
+    pub(crate) paces: Option<&'a Paces>,
     /// When it ended, where that is known.
     pub(crate) ended: Option<Timestamp>,
     pub(crate) now: Timestamp,
@@ -193,6 +198,7 @@ impl HoldBody {
                 _ => None,
             },
             broken: hold.broken_by().map(BrokenBody::of),
+            pace: beside.paces.and_then(|paces| paces.naming(&intent.principal, now)),
             handed_to: hold
                 .notes()
                 .iter()
@@ -242,6 +248,8 @@ pub(crate) struct CardBody {
     /// Who could still give what is missing; absent unless it waits for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) still: Option<StillBody>,
+    /// What people left beside it, oldest first.
+    pub(crate) notes: Vec<NoteBody>,
 }
 
 /// Who could still give what a hold waits for.
@@ -265,8 +273,6 @@ impl StillBody {
         };
         Self { people, enough: still.is_enough, words }
     }
-    /// What people left beside it, oldest first.
-    pub(crate) notes: Vec<NoteBody>,
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -51,9 +51,10 @@ async fn thousands_of_holds_leave_memory_and_stay_readable() {
         lasts_ms: None,
         purpose: "tidy up".to_owned(),
     };
-    let session = gateway.new_session(new, "operator").await.expect("a session").session;
-    let session = session.principal.session;
     for round in 0..ROUNDS {
+        // One that keeps asking would be slowed down.
+        let session = gateway.new_session(new.clone(), "operator").await.expect("a session").session;
+        let session = session.principal.session;
         for number in 0..EACH {
             let patience = Patience { wait: Duration::ZERO, gone: watch::channel(false).1 };
             let asked = request(&session, round * EACH + number);

@@ -59,6 +59,7 @@ pub(crate) fn hold() -> HoldBody {
         ends: ago(-1_437),
         rejected: None,
         broken: None,
+        pace: None,
         handed_to: Vec::new(),
         later: Vec::new(),
         put_off: None,
