@@ -201,6 +201,12 @@ pub enum What {
         seen: u32,
         /// Those whose outcome was not; bounded.
         unseen: Vec<LeafIndex>,
+        /// How many more of those there are than are named.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        more: u32,
+        /// Made with a passkey, where a person killed by one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signed: Option<Box<Signed>>,
     },
     /// Reads of one shape may run until the lease ends.
     ReadLease {
@@ -368,6 +374,10 @@ pub enum What {
         /// The two people who confirmed it; none while there were not two.
         signed: Vec<Signed>,
     },
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl What {

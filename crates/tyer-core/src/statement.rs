@@ -112,6 +112,11 @@ pub enum Decision {
         /// Its digest.
         key: Digest,
     },
+    /// Kill sessions, all of an agent, all at an upstream, or everything.
+    Kill {
+        /// `session s-1`, `agent kiro`, `upstream orders` or `everything`.
+        what: String,
+    },
     /// Make an SSH key, one's own or another person's, count no more.
     RemoveKey {
         /// Whose.

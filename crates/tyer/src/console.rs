@@ -14,6 +14,7 @@ mod connections;
 mod escape;
 mod freezes;
 mod glass;
+mod kill;
 mod layout;
 mod ledger;
 mod listen;

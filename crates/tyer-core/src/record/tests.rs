@@ -472,6 +472,8 @@ fn sessions_and_reads() {
         holds: 1,
         seen: 0,
         unseen: vec![LeafIndex(4)],
+        more: 0,
+        signed: None,
     };
     check(
         killed,

@@ -188,6 +188,7 @@ pub(crate) enum WishBody {
     Confirm(String),
     Link([String; 2]),
     Thaw(String),
+    Kill(KillRequestBody),
     Configure(String),
     SignIn(bool),
     AddKey(String),
@@ -295,6 +296,7 @@ pub(crate) enum EffectedBody {
     Done(bool),
     Invited { url: String },
     SignedIn(String),
+    Killed(Box<KillBody>),
 }
 
 /// What a browser needs to make a passkey.

@@ -231,7 +231,7 @@ pub(super) async fn kill(
     Body(body): Body<KillRequestBody>,
 ) -> Result<Json<KillBody>, ApiError> {
     let target = body.target().ok_or_else(|| ApiError::bad("say `true` or leave it"))?;
-    Ok(Json(KillBody::of(site.gateway.kill(&target, caller.name()).await?)))
+    Ok(Json(KillBody::of(site.gateway.kill(&target, caller.name(), None).await?)))
 }
 
 pub(super) async fn freeze(

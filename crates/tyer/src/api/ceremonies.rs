@@ -13,7 +13,7 @@ use tyer_core::statement::Decision;
 
 use super::Body;
 use super::bodies::{
-    AnswerBody, DecisionBody, EffectedBody, EnrolmentBody, PersonBody, RegistrationBody,
+    AnswerBody, DecisionBody, EffectedBody, EnrolmentBody, KillBody, PersonBody, RegistrationBody,
     SshDecisionBody, SshStatementBody, SshWishBody, StatementBody, WishBody, base64url,
 };
 use super::error::ApiError;
@@ -66,6 +66,9 @@ fn wish(body: WishBody) -> Result<Wish, ApiError> {
         WishBody::Confirm(name) => Wish::Confirm(PersonId::new(name)),
         WishBody::Link([person, other]) => Wish::Link(PersonId::new(person), PersonId::new(other)),
         WishBody::Thaw(freeze) => Wish::Thaw(FreezeId::new(freeze)),
+        WishBody::Kill(target) => {
+            Wish::Kill(target.target().ok_or_else(|| ApiError::bad("say `true` or leave it"))?)
+        }
         WishBody::Configure(part) => Wish::Configure(part),
         WishBody::SignIn(true) => Wish::SignIn,
         WishBody::AddKey(key) => Wish::AddKey(key),
@@ -124,6 +127,9 @@ pub(super) async fn decide(
         Effected::Invited { token } => {
             let url = format!("{}/enrol/{token}", site.gateway.config.console.origin);
             Json(EffectedBody::Invited { url }).into_response()
+        }
+        Effected::Killed(kill) => {
+            Json(EffectedBody::Killed(Box::new(KillBody::of(*kill)))).into_response()
         }
         Effected::Removed(person) => {
             site.sign_ins.close_of(&person);

@@ -164,6 +164,7 @@ impl From<DecisionError> for ApiError {
             DecisionError::Thaw(error) => error.into(),
             DecisionError::Confirm(error) => error.into(),
             DecisionError::Glass(error) => error.into(),
+            DecisionError::Kill(error) => error.into(),
             DecisionError::Random(_) => Self::random(),
         }
     }

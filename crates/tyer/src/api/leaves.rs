@@ -206,11 +206,14 @@ fn of_people(what: &What) -> String {
 /// What concerns more than one session or person.
 fn of_all(what: &What) -> String {
     match what {
-        What::Killed { what, by, sessions, open, closed, holds, seen, unseen } => format!(
-            "{by} killed {what}: {sessions} sessions, {closed} of {open} connections were seen to close, {holds} holds \
+        What::Killed { what, by, sessions, open, closed, holds, seen, unseen, more, signed } => {
+            format!(
+                "{by} killed {what}{}: {sessions} sessions, {closed} of {open} connections were seen to close, {holds} holds \
              taken back; of what was under way {seen} outcomes were seen and {} not",
-            unseen.len()
-        ),
+                if signed.is_some() { " by passkey" } else { "" },
+                unseen.len() + *more as usize
+            )
+        }
         What::Configured { part, signed, .. } if signed.is_empty() => {
             format!("configuration part {part} was taken as the file says")
         }

@@ -5,7 +5,7 @@ use tyer_core::intent::{Effect, Timestamp};
 
 use super::escape::{Block, Line};
 use super::layout::supplied;
-use super::{allowances, words};
+use super::{allowances, kill, words};
 use crate::api::bodies::{DoorBody, HoldBody, SessionBody};
 
 /// Sessions that ended are shown as far back as this.
@@ -24,6 +24,7 @@ pub(super) fn main(
                 @if running.is_empty() { "No session runs" }
                 @else { (words::counted(running.len() as u64, "session runs", "sessions run")) }
             }
+            (kill::section(&running))
             ul.cards { @for session in running { (row(session, now)) } }
             (allowances::list(allowances, now))
             (new_session(doors))
@@ -67,7 +68,7 @@ fn row(session: &SessionBody, now: Timestamp) -> Markup {
             @if session.ended.is_none() {
                 div.buttons {
                     button type="button" data-end=(session.session) data-how="ended" { "End" }
-                    button.danger type="button" data-end=(session.session) data-how="killed" { "Kill" }
+                    (kill::button("session", &session.session, &format!("session {}", session.session)))
                 }
             }
         }

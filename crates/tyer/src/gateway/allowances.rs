@@ -154,7 +154,7 @@ impl Gateway {
         let is_void =
             |hold: &Hold| hold.card().allowance.is_some() && hold.card().policy_set != policy_set;
         let mut world = self.world.lock().await;
-        self.abandon(&mut world, is_void, clock::now()).await
+        self.abandon(&mut world, is_void, clock::now()).await.map(drop)
     }
 }
 

@@ -319,24 +319,27 @@ impl Gateway {
         world: &mut World,
         session: &SessionId,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<HoldId>, StoreError> {
         self.abandon(world, |hold| hold.session() == session && !is_of_agent(hold), now).await
     }
 
-    /// Takes back those holds.
+    /// Takes back those holds, and says which they were.
     pub(super) async fn abandon(
         &self,
         world: &mut World,
         which: impl Fn(&Hold) -> bool,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<HoldId>, StoreError> {
         let live = world.holds.iter().filter(|hold| hold.is_live() && which(hold));
+        let mut taken_back = Vec::new();
         for hold in live.cloned().collect::<Vec<_>>() {
             if let Next::Stays(hold, Changed::Yes) = hold.step(Event::Abandon, now) {
+                let id = hold.id().clone();
                 self.end_hold(world, hold, now).await?;
+                taken_back.push(id);
             }
         }
-        Ok(())
+        Ok(taken_back)
     }
 
     /// Records the end of a hold that nothing left.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use tyer_core::hold::Hold;
 use tyer_core::intent::{HoldId, SessionId, Upstream};
 use tyer_core::record::{Record, What};
+use tyer_core::statement::Signed;
 use tyer_core::verdict::{LeafIndex, Outcome};
 
 use crate::archive::{Archive, ArchiveError};
@@ -32,7 +33,7 @@ pub(crate) enum Target {
 }
 
 /// What was seen of a kill.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Kill {
     pub(crate) what: String,
     pub(crate) sessions: Vec<Killed>,
@@ -45,7 +46,7 @@ pub(crate) struct Kill {
 }
 
 /// One session that was killed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Killed {
     pub(crate) session: SessionId,
     pub(crate) agent: String,
@@ -56,12 +57,23 @@ pub(crate) struct Killed {
 
 impl Target {
     /// `session s-1`, `agent kiro`, `upstream orders`, `everything`.
-    fn in_words(&self) -> String {
+    pub(super) fn in_words(&self) -> String {
         match self {
             Self::Session(session) => format!("session {session}"),
             Self::Agent(agent) => format!("agent {agent}"),
             Self::Upstream(upstream) => format!("upstream {upstream}"),
             Self::Everything => "everything".to_owned(),
+        }
+    }
+
+    /// The target in its own words.
+    pub(super) fn parse(words: &str) -> Option<Self> {
+        match words.split_once(' ') {
+            None => (words == "everything").then_some(Self::Everything),
+            Some(("session", id)) => Some(Self::Session(SessionId::new(id))),
+            Some(("agent", agent)) => Some(Self::Agent(agent.to_owned())),
+            Some(("upstream", upstream)) => Some(Self::Upstream(Upstream::new(upstream))),
+            Some(_) => None,
         }
     }
 
@@ -77,24 +89,28 @@ impl Target {
 
 impl Gateway {
     /// Kills whatever runs of the target, and tells what was seen of it.
-    pub(crate) async fn kill(&self, target: &Target, by: &str) -> Result<Kill, SessionError> {
-        let (ids, held) = {
-            let world = self.world().await;
-            let ids = running(&world, target);
-            let held = live(&world, target, &ids);
-            (ids, held)
-        };
+    /// `signed` is the word of a person who does so by passkey.
+    pub(crate) async fn kill(
+        &self,
+        target: &Target,
+        by: &str,
+        signed: Option<Signed>,
+    ) -> Result<Kill, SessionError> {
+        let ids = running(&*self.world().await, target);
         self.is_there(target, &ids)?;
         let from = self.sequencer.head().map_or(0, |head| head.size);
         let before = self.under_way(&ids).await;
         // Told at once: nothing that follows may hold up an emergency.
         let told: Vec<u32> = ids.iter().map(|(id, _)| self.connections.close_all(id)).collect();
-        let (mut open, mut failed) = (Vec::new(), None);
+        let (mut open, mut holds, mut failed) = (Vec::new(), Vec::new(), None);
         for ((id, _), told) in ids.iter().zip(told) {
             // Whatever cannot be recorded, the next one is stopped all the same.
             // What another kill has stopped meanwhile is stopped.
-            let stopped = self.stop_session(id, "killed").await.err();
-            failed = stopped.filter(|error| !matches!(error, SessionError::NoSession(_))).or(failed);
+            match self.stop_session(id, "killed").await {
+                Ok(taken_back) => holds.extend(taken_back),
+                Err(SessionError::NoSession(_)) => {}
+                Err(error) => failed = Some(error),
+            }
             open.push(self.connections.close_all(id).max(told));
         }
         // And what was let through until they were stopped.
@@ -112,17 +128,15 @@ impl Gateway {
             return Err(error);
         }
         let under_way = before?.into_iter().chain(after?).collect();
-        let left = {
+        {
             let mut world = self.world().await;
             let hit = |hold: &Hold| is_of_agent(hold) && is_hit(hold, target, &ids);
-            self.abandon(&mut world, hit, clock::now()).await?;
-            live(&world, target, &ids)
-        };
-        let holds = held.into_iter().filter(|id| !left.contains(id)).collect();
+            holds.extend(self.abandon(&mut world, hit, clock::now()).await?);
+        }
         let (seen, unseen) = self.outcomes(&under_way, from).await?;
         let kill = Kill { what: target.in_words(), sessions, holds, seen, unseen };
         self.sequencer
-            .commit(Change::default().leaf(&Record::new(clock::now(), kill.record(by))))
+            .commit(Change::default().leaf(&Record::new(clock::now(), kill.record(by, signed))))
             .await?;
         Ok(kill)
     }
@@ -180,7 +194,7 @@ impl Gateway {
 }
 
 impl Kill {
-    fn record(&self, by: &str) -> What {
+    fn record(&self, by: &str, signed: Option<Signed>) -> What {
         let count = |many: usize| u32::try_from(many).unwrap_or(u32::MAX);
         let sum = |of: fn(&Ending) -> u32| {
             self.sessions.iter().fold(0_u32, |sum, killed| sum.saturating_add(of(&killed.ending)))
@@ -194,6 +208,8 @@ impl Kill {
             holds: count(self.holds.len()),
             seen: count(self.seen.len()),
             unseen: self.unseen.iter().copied().take(NAMED_MAX).collect(),
+            more: count(self.unseen.len().saturating_sub(NAMED_MAX)),
+            signed: signed.map(Box::new),
         }
     }
 
@@ -231,13 +247,6 @@ fn running(world: &World, target: &Target) -> Vec<(SessionId, String)> {
     world.sessions.values().filter(runs).map(named).collect()
 }
 
-/// Their holds that can still come to something, and allowances that sessions like them could use.
-fn live(world: &World, target: &Target, ids: &[(SessionId, String)]) -> Vec<HoldId> {
-    let hit = |hold: &&Hold| hold.is_live() && is_hit(hold, target, ids);
-    let holds = world.holds.iter().filter(hit);
-    holds.map(|hold| hold.id().clone()).collect()
-}
-
 /// Whether a hold goes with these sessions, or is an allowance for whatever sessions of the target there are.
 fn is_hit(hold: &Hold, target: &Target, ids: &[(SessionId, String)]) -> bool {
     let intent = &hold.card().intent;
@@ -253,6 +262,39 @@ fn is_hit(hold: &Hold, target: &Target, ids: &[(SessionId, String)]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_target_reads_back_from_its_words() {
+        for target in [
+            Target::Session(SessionId::new("s-1")),
+            Target::Agent("kiro".to_owned()),
+            Target::Upstream(Upstream::new("orders")),
+            Target::Everything,
+        ] {
+            assert_eq!(Target::parse(&target.in_words()), Some(target));
+        }
+        for wrong in ["", "all", "everything else", "person bob"] {
+            assert_eq!(Target::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_leaf_says_how_many_it_does_not_name() {
+        let check = |many: u64, named: usize, expect: u32| {
+            let kill = Kill {
+                what: "everything".to_owned(),
+                sessions: Vec::new(),
+                holds: Vec::new(),
+                seen: Vec::new(),
+                unseen: (0..many).map(LeafIndex).collect(),
+            };
+            let What::Killed { unseen, more, .. } = kill.record("bob", None) else { panic!("a kill") };
+            assert_eq!((unseen.len(), more), (named, expect));
+        };
+        check(0, 0, 0);
+        check(NAMED_MAX as u64, NAMED_MAX, 0);
+        check(NAMED_MAX as u64 + 7, NAMED_MAX, 7);
+    }
 
     #[test]
     fn what_could_not_be_seen_is_said() {

@@ -29,7 +29,7 @@ impl Gateway {
         let among = world.among();
         if self.has_lost_a_key(world, &hold) || hold.has_lapsed_among(&among, now) {
             let ended = self.abandon(world, |other| *other.id() == id, now).await;
-            return ended.map(|()| Attempt::Again).map_err(|error| unrecorded(&error));
+            return ended.map(|_| Attempt::Again).map_err(|error| unrecorded(&error));
         }
         let counted = hold.counted_among(&among, now);
         let decision = self.decide(world, intent, (&hold.card().facts, counted), now);

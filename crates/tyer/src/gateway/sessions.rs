@@ -6,7 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tyer_core::intent::{Effect, Narrowing, PersonId, Principal, SessionId, Timestamp, Upstream};
+use tyer_core::intent::{
+    Effect, HoldId, Narrowing, PersonId, Principal, SessionId, Timestamp, Upstream,
+};
 use tyer_core::limits::{COMMENT_CHARS_MAX, SESSION_MS_DEFAULT, SESSION_MS_MAX};
 use tyer_core::record::{Record, What};
 use tyer_wire::postgres::scram::Verifier;
@@ -236,8 +238,12 @@ impl Gateway {
         Ok(self.note_ended(id, (how, by), ending).await.map(|()| ending)?)
     }
 
-    /// Nothing new is decided for the session from now on, and its holds are taken back.
-    pub(super) async fn stop_session(&self, id: &SessionId, how: &str) -> Result<(), SessionError> {
+    /// Nothing new is decided for the session from now on, and its holds are taken back: those that are returned.
+    pub(super) async fn stop_session(
+        &self,
+        id: &SessionId,
+        how: &str,
+    ) -> Result<Vec<HoldId>, SessionError> {
         let mut world = self.world().await;
         let session = world.sessions.get(id).filter(|session| session.ended.is_none());
         let mut session = session.cloned().ok_or_else(|| SessionError::NoSession(id.clone()))?;

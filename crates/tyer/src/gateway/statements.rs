@@ -19,8 +19,10 @@ use crate::gateway::freeze::ThawError;
 use crate::gateway::glass::GlassError;
 use crate::gateway::holds::AnswerError;
 use crate::gateway::keys::KeyError;
+use crate::gateway::kill::{Kill, Target};
 use crate::gateway::passkeys::PasskeyError;
-use crate::gateway::people::PeopleError;
+use crate::gateway::people::{PeopleError, counting};
+use crate::gateway::sessions::SessionError;
 use crate::gateway::world::World;
 use crate::secret::{self, NoRandomness};
 
@@ -40,6 +42,7 @@ pub(crate) enum Wish {
     Confirm(PersonId),
     Link(PersonId, PersonId),
     Thaw(FreezeId),
+    Kill(Target),
     Configure(String),
     SignIn,
     /// An SSH key of one's own, as OpenSSH writes it.
@@ -108,6 +111,8 @@ pub(crate) enum DecisionError {
     #[error(transparent)]
     Glass(#[from] GlassError),
     #[error(transparent)]
+    Kill(#[from] SessionError),
+    #[error(transparent)]
     Random(#[from] NoRandomness),
 }
 
@@ -120,6 +125,8 @@ pub(crate) enum Effected {
     Invited { token: String },
     /// This person has fewer passkeys now.
     Removed(PersonId),
+    /// Sessions were killed.
+    Killed(Box<Kill>),
     /// This person has signed in.
     SignedIn(PersonId),
 }
@@ -141,6 +148,7 @@ impl Gateway {
             Wish::Confirm(person) => Self::confirmation(&world, &person)?,
             Wish::Link(person, other) => Decision::Link { person, other },
             Wish::Thaw(freeze) => Self::thawing(&world, &freeze)?,
+            Wish::Kill(target) => Decision::Kill { what: target.in_words() },
             Wish::Configure(part) => Self::configuring(&world, &part)?,
             Wish::SignIn => Decision::SignIn,
             Wish::AddKey(key) => Self::adding(&world, person, &key)?,
@@ -208,6 +216,15 @@ impl Gateway {
             client_data: assertion.client_data,
             signature: assertion.signature,
         };
+        if let Decision::Kill { what } = &signed.statement.what {
+            let by = self.signer(&world, &signed)?;
+            counting(&world, &by)?;
+            let target = Target::parse(what).ok_or(DecisionError::Stale)?;
+            // It looks at the world itself, again and again.
+            drop(world);
+            let kill = self.kill(&target, by.as_str(), Some(signed)).await?;
+            return Ok(Effected::Killed(Box::new(kill)));
+        }
         self.carry_out(&mut world, signed, (comment, now)).await
     }
 
@@ -300,6 +317,7 @@ impl Gateway {
             Decision::Enrol { .. }
             | Decision::Thaw { .. }
             | Decision::SignIn
+            | Decision::Kill { .. }
             | Decision::Invite { .. }
             | Decision::AddPasskey
             | Decision::Recover { .. }

@@ -3,6 +3,7 @@
 mod beside;
 mod driver;
 mod glass;
+mod kills;
 mod told;
 
 use serde_json::json;
@@ -249,9 +250,11 @@ async fn a_controller_makes_a_session_and_is_no_peer_of_it() {
     assert_eq!(ask(&agent, CLEAN_UP).await.unwrap_err().hold(), hold);
 
     bob.open("/sessions").await;
-    bob.click(&format!("[data-end='{session}'][data-how=killed]")).await;
+    bob.click(&format!("[data-kill=session][data-name='{session}']")).await;
     bob.agree().await;
-    bob.sees("#message", "Connections open: 1, seen to close: 1.").await;
+    bob.sees("#message", &format!("Killed session {session}. All of it was seen to end.")).await;
+    bob.sees("#killed", "1 of 1 connections were seen to close; credentials refused: yes").await;
+    bob.sees("#killed", &hold).await;
     assert!(ask(&agent, "SELECT 1").await.is_err());
     bob.open("/ledger?verify=1").await;
     bob.picture("ledger").await;

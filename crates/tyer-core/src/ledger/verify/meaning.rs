@@ -4,6 +4,7 @@
 
 mod beside;
 mod keys;
+mod kills;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use super::Tree;
 use super::freezes::Freezes;
 use super::glass::Reviews;
 use super::holds::Holds;
-use super::observed::{killed, only_reads};
+use super::observed::only_reads;
 use super::people::People;
 use crate::assertion::RelyingParty;
 use crate::assertion::attestation::Roots;
@@ -126,7 +127,7 @@ impl Meaning {
             What::FreezeStarted { freeze } => {
                 self.freezes.start(freeze.clone(), place.at.plus(SLACK_MS))
             }
-            What::Killed { open, closed, unseen, .. } => killed(place.index, (*open, *closed), unseen),
+            What::Killed { .. } => self.killed(place, what),
             What::FreezeEnded { freeze, signed } => return self.freeze_ended(place, freeze, signed),
             What::Frozen { by, reason } => {
                 self.freezes.start_everything(place.at, by, reason);

@@ -2082,12 +2082,41 @@ fn a_kill_saw_no_more_than_there_was() {
                 holds: 0,
                 seen: 0,
                 unseen: vec![LeafIndex(unseen)],
+                more: 0,
+                signed: None,
             })
         }
     };
     check(killed(2, 5), &expect![[""]]);
     check(killed(3, 5), &expect!["leaf 6: 3 of 2 connections were seen to close"]);
     check(killed(2, 6), &expect!["leaf 6: leaf 6 was under way before it was there"]);
+}
+
+#[test]
+fn a_kill_by_passkey_is_signed_by_whoever_it_says_for_what_it_says() {
+    let killed = |by: &'static str, signer: &'static str, what: &'static str| {
+        move |story: &mut Story| {
+            let signed = story.sign(signer, Decision::Kill { what: what.into() });
+            story.write(What::Killed {
+                what: "agent kiro".into(),
+                by: by.into(),
+                sessions: 1,
+                open: 0,
+                closed: 0,
+                holds: 0,
+                seen: 0,
+                unseen: Vec::new(),
+                more: 0,
+                signed: Some(Box::new(signed)),
+            })
+        }
+    };
+    check(killed("bob", "bob", "agent kiro"), &expect![[""]]);
+    check(
+        killed("alice", "bob", "agent kiro"),
+        &expect!["leaf 6: alice signed with a passkey that they did not enrol"],
+    );
+    check(killed("bob", "bob", "everything"), &expect!["leaf 6: bob signed another decision"]);
 }
 
 #[test]

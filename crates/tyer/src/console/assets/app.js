@@ -220,6 +220,28 @@ async function endSession(button) {
     + ", seen to close: " + seen.closed + ".", seen.closed < seen.open);
 }
 
+// Kills, and says what was seen of it and what was not.
+async function kill(button) {
+  const { kill: kind, name, what } = button.dataset;
+  if (!window.confirm("Kill " + what + "? Connections are closed and held requests taken back.")) return;
+  const wish = { kill: { [kind]: kind === "everything" ? true : name } };
+  const { killed } = await sign(wish, "", (statement) => {
+    // Never sign for another target than the one on this button.
+    if (statement.what.what !== what) throw new Refused("The target has changed. Look again.");
+  });
+  await refresh();
+  const list = (of) => (of.length ? of.join(", ") : "none");
+  lines($("killed"), [
+    ...killed.sessions.map((it) => [it.session + " of " + it.agent, it.closed + " of " + it.open
+      + " connections were seen to close; credentials refused: " + (it.refused ? "yes" : "not seen")]),
+    ["Held requests taken back", list(killed.holds)],
+    ["Under way, outcome seen (leaves)", list(killed.seen)],
+    ...killed.not_seen.map((words) => ["Not seen", words]),
+  ]);
+  say("Killed " + killed.killed + ". " + (killed.not_seen.length
+    ? "Not all of it was seen to end; see below." : "All of it was seen to end."), killed.not_seen.length > 0);
+}
+
 function lines(output, pairs) {
   const list = document.createElement("dl");
   list.className = "small";
@@ -379,6 +401,7 @@ const buttons = [
     say("You confirmed the change of " + part + ".");
   }],
   ["[data-end]", (button) => endSession(button)],
+  ["[data-kill]", (button) => kill(button)],
 ];
 
 document.addEventListener("click", (event) => {
