@@ -151,10 +151,8 @@ pub(super) async fn ssh_statement(
     Body(body): Body<SshWishBody>,
 ) -> Result<Json<SshStatementBody>, ApiError> {
     let hold = (&HoldId::new(body.hold), body.decision == AnswerBody::Approve);
-    let statement = said(&site, site.gateway.prepare_for_key(&body.key, hold).await).await?;
-    if caller.person().is_some_and(|person| person.as_str() != statement.person) {
-        return Err(ApiError::forbidden("this is somebody else's key", "use one of your own"));
-    }
+    let statement =
+        said(&site, site.gateway.prepare_for_key(&body.key, hold, caller.person()).await).await?;
     Ok(Json(SshStatementBody::of(&statement)))
 }
 

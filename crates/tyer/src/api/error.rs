@@ -153,6 +153,7 @@ impl From<DecisionError> for ApiError {
             DecisionError::Signature(_) | DecisionError::UnknownKey => {
                 Self::forbidden(message, "use the passkey or SSH key that you enrolled here")
             }
+            DecisionError::NotYours => Self::forbidden(message, "use one of your own"),
             DecisionError::UnknownSshKey(_) => Self::forbidden(
                 message,
                 "add it on the console's page of people, and have somebody else confirm it there",

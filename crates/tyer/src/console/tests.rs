@@ -633,3 +633,31 @@ async fn bodies_are_bounded_and_explained() {
     assert!(wrong.status.is_client_error() && wrong.text.contains("unknown field"), "{}", wrong.text);
     assert!(wrong.json()["error"]["next"].is_string());
 }
+
+/// A statement is kept for whoever asked for it by a key of their own, and for nobody else.
+#[tokio::test]
+async fn nothing_is_kept_of_statements_that_are_refused() {
+    const KEY: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB0TJK0kRF1MP9Mhpl0OfFQbyBoG2FwRXm5P9v0RYo7j";
+    let bed = bed().await;
+    let key = tyer_core::sshsig::read_key(KEY).expect("a key");
+    let fingerprint = key.credential.clone();
+    let alice = PersonId::new("alice");
+    let ssh = crate::gateway::world::SshKey { key, confirmed_by: Some(alice), removed_by: None };
+    let bob = PersonId::new("bob");
+    bed.site.gateway.world().await.people.get_mut(&bob).expect("bob").ssh.push(ssh);
+    let wish = json!({ "hold": "H-1", "decision": "approve", "key": fingerprint });
+    let kept = || async { bed.site.gateway.world().await.statements.len() };
+    let path = "/api/v1/ssh/statements";
+    assert_eq!(bed.post("alice", path, &wish).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(kept().await, 0, "another's key");
+    let unknown = json!({ "hold": "H-1", "decision": "approve", "key": "SHA256:unknown" });
+    assert_eq!(bed.post("bob", path, &unknown).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(kept().await, 0, "nobody's key");
+    let made = bed.post("bob", path, &wish).await.json();
+    assert_eq!(kept().await, 1);
+    // What is no signature uses it up as little.
+    let answer = json!({ "nonce": made["statement"]["nonce"], "signature": "none" });
+    let refused = bed.post("bob", "/api/v1/ssh/decisions", &answer).await;
+    assert_eq!((refused.status, kept().await), (StatusCode::FORBIDDEN, 1), "{}", refused.text);
+}

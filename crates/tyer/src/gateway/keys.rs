@@ -78,10 +78,7 @@ impl Gateway {
 
     /// What a person signs to confirm the key of that fingerprint.
     pub(super) fn confirming(world: &World, fingerprint: &str) -> Result<Decision, KeyError> {
-        let found = world.people.values().find_map(|person| {
-            let named = |ssh: &&SshKey| waits(ssh) && ssh.key.credential == fingerprint;
-            Some((person.id.clone(), person.ssh.iter().find(named)?.key.digest()))
-        });
+        let found = named(world, fingerprint, waits);
         let (person, key) = found.ok_or_else(|| KeyError::NotWaiting(fingerprint.to_owned()))?;
         Ok(Decision::ConfirmKey { person, key })
     }
@@ -100,10 +97,8 @@ impl Gateway {
             return Err(KeyError::Own(by));
         }
         let mut person = counting(world, owner)?;
-        let named = |ssh: &&mut SshKey| waits(ssh) && ssh.key.digest() == digest;
-        let Some(ssh) = person.ssh.iter_mut().find(named) else {
-            return Err(KeyError::NotWaiting(format!("of {owner}")));
-        };
+        let waiting = of_digest(&mut person, digest, waits);
+        let ssh = waiting.ok_or_else(|| KeyError::NotWaiting(format!("of {owner}")))?;
         ssh.confirmed_by = Some(by.clone());
         let what = What::KeyConfirmed { person: owner.clone(), by, signed };
         let change = Change::default().leaf(&Record::new(now, what));
@@ -112,10 +107,7 @@ impl Gateway {
 
     /// What a person signs to remove the key of that fingerprint.
     pub(super) fn removing(world: &World, fingerprint: &str) -> Result<Decision, KeyError> {
-        let found = world.people.values().find_map(|person| {
-            let named = |ssh: &&SshKey| ssh.removed_by.is_none() && ssh.key.credential == fingerprint;
-            Some((person.id.clone(), person.ssh.iter().find(named)?.key.digest()))
-        });
+        let found = named(world, fingerprint, stands);
         let (person, key) = found.ok_or_else(|| KeyError::Unknown(fingerprint.to_owned()))?;
         Ok(Decision::RemoveKey { person, key })
     }
@@ -133,8 +125,7 @@ impl Gateway {
         counting(world, &by)?;
         let unknown = || KeyError::Unknown(format!("of {owner}"));
         let mut person = world.people.get(owner).cloned().ok_or_else(unknown)?;
-        let named = |ssh: &&mut SshKey| ssh.removed_by.is_none() && ssh.key.digest() == digest;
-        let ssh = person.ssh.iter_mut().find(named).ok_or_else(unknown)?;
+        let ssh = of_digest(&mut person, digest, stands).ok_or_else(unknown)?;
         ssh.removed_by = Some(by.clone());
         let credential = ssh.key.credential.clone();
         let by_key =
@@ -155,6 +146,24 @@ impl Gateway {
 /// Whether nobody has confirmed or removed the key.
 fn waits(ssh: &SshKey) -> bool {
     ssh.confirmed_by.is_none() && ssh.removed_by.is_none()
+}
+
+/// Whether nobody has removed the key.
+fn stands(ssh: &SshKey) -> bool {
+    ssh.removed_by.is_none()
+}
+
+/// Whose key has that fingerprint, and its digest, if it is such a one.
+fn named(world: &World, fingerprint: &str, such: fn(&SshKey) -> bool) -> Option<(PersonId, Digest)> {
+    world.people.values().find_map(|person| {
+        let found = person.ssh.iter().find(|ssh| such(ssh) && ssh.key.credential == fingerprint)?;
+        Some((person.id.clone(), found.key.digest()))
+    })
+}
+
+/// A person's key of that digest, if it is such a one.
+fn of_digest(person: &mut Person, digest: Digest, such: fn(&SshKey) -> bool) -> Option<&mut SshKey> {
+    person.ssh.iter_mut().find(|ssh| such(ssh) && ssh.key.digest() == digest)
 }
 
 /// Whether nobody has that key, in whatever form.

@@ -85,9 +85,7 @@ impl Gateway {
 
     /// What a person signs to confirm the passkey of that digest.
     pub(super) fn confirming_passkey(world: &World, key: Digest) -> Result<Decision, PasskeyError> {
-        let waits = |passkey: &Passkey| passkey.waits() && passkey.key.digest() == key;
-        let person = world.people.values().find(|person| person.keys.iter().any(waits));
-        let person = person.ok_or(PasskeyError::NotWaiting(key))?;
+        let person = whose(world, key, Passkey::waits).ok_or(PasskeyError::NotWaiting(key))?;
         Ok(Decision::ConfirmPasskey { person: person.id.clone(), key, replaces: replaced(person, key) })
     }
 
@@ -132,9 +130,7 @@ impl Gateway {
 
     /// What a person signs to remove the passkey of that digest.
     pub(super) fn removing_passkey(world: &World, key: Digest) -> Result<Decision, PasskeyError> {
-        let is_it = |passkey: &Passkey| passkey.removed_by.is_none() && passkey.key.digest() == key;
-        let person = world.people.values().find(|person| person.keys.iter().any(is_it));
-        let person = person.ok_or(PasskeyError::Unknown(key))?;
+        let person = whose(world, key, stands).ok_or(PasskeyError::Unknown(key))?;
         removable(world, person, key)?;
         Ok(Decision::RemovePasskey { person: person.id.clone(), key })
     }
@@ -151,8 +147,7 @@ impl Gateway {
         counting(world, &by)?;
         let person = world.people.get(owner).ok_or(PasskeyError::Unknown(key))?;
         let mut person = removable(world, person, key)?;
-        let is_it =
-            |passkey: &&mut Passkey| passkey.removed_by.is_none() && passkey.key.digest() == key;
+        let is_it = |passkey: &&mut Passkey| stands(passkey) && passkey.key.digest() == key;
         let passkey = person.keys.iter_mut().find(is_it).ok_or(PasskeyError::Unknown(key))?;
         passkey.removed_by = Some(by.clone());
         // What a lost passkey asked for is not enrolled any more.
@@ -196,6 +191,17 @@ impl Gateway {
         }
         Ok(change)
     }
+}
+
+/// Whether nobody has removed the passkey.
+fn stands(passkey: &Passkey) -> bool {
+    passkey.removed_by.is_none()
+}
+
+/// Whose passkey has that digest, if it is such a one.
+fn whose(world: &World, key: Digest, such: fn(&Passkey) -> bool) -> Option<&Person> {
+    let is_it = |passkey: &Passkey| such(passkey) && passkey.key.digest() == key;
+    world.people.values().find(|person| person.keys.iter().any(is_it))
 }
 
 /// The person whose passkey waits to be confirmed, and who asked for it.

@@ -96,6 +96,9 @@ pub(crate) enum DecisionError {
     /// The SSH key belongs to nobody, or nobody has confirmed it.
     #[error("the SSH key {0} is nobody's here, or waits to be confirmed")]
     UnknownSshKey(String),
+    /// Nobody signs for another.
+    #[error("this is somebody else's key")]
+    NotYours,
     #[error(transparent)]
     Answer(#[from] AnswerError),
     #[error(transparent)]
@@ -164,16 +167,21 @@ impl Gateway {
         Ok(statement)
     }
 
-    /// A statement about a hold for whoever has the SSH key of that fingerprint to sign.
+    /// A statement about a hold for whoever has the SSH key of that fingerprint to sign. `caller` is the person who
+    /// asks, if it is one; nobody has one made for another's key, nor anything remembered for it.
     pub(crate) async fn prepare_for_key(
         &self,
         fingerprint: &str,
         (hold, approve): (&HoldId, bool),
+        caller: Option<&PersonId>,
     ) -> Result<Statement, DecisionError> {
         let mut world = self.world().await;
         let person = world.people.values().find(|person| person.key(fingerprint).is_some());
         let unknown = || DecisionError::UnknownSshKey(fingerprint.to_owned());
         let person = person.ok_or_else(unknown)?.id.clone();
+        if caller.is_some_and(|caller| *caller != person) {
+            return Err(DecisionError::NotYours);
+        }
         let what = Self::hold_decision(&world, hold, approve)?;
         let statement = self.statement(Some(&person), what)?;
         remember(&mut world, statement.clone());
@@ -236,11 +244,12 @@ impl Gateway {
         armored: &str,
         comment: String,
     ) -> Result<Effected, DecisionError> {
+        // What is no signature uses nothing up.
+        let (signature, credential) = sshsig::take_armored(armored)
+            .map_err(|error| DecisionError::Signature(error.to_string()))?;
         let now = clock::now();
         let mut world = self.world().await;
         let statement = take(&mut world, nonce, now)?;
-        let (signature, credential) = sshsig::take_armored(armored)
-            .map_err(|error| DecisionError::Signature(error.to_string()))?;
         let (authenticator_data, client_data) = (String::new(), String::new());
         let signed = Signed { statement, credential, authenticator_data, client_data, signature };
         self.carry_out(&mut world, signed, (comment, now)).await

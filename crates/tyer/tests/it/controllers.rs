@@ -86,6 +86,7 @@ async fn two_names_are_one_human() {
     assert_eq!(bed.hold(&hold).await["state"], "approved");
     bed.alice.decide(&json!({ "link": ["dave", "bob"] }), "").await.expect("alice says so");
     assert_eq!(ask(&agent, DELETE).await.unwrap_err().hold(), hold, "one human is not two");
+    assert_eq!(bed.hold(&hold).await["given"]["peers"], 1, "and is shown as one");
     bed.alice.approve(&hold).await.expect("alice is the second");
     ask(&agent, DELETE).await.expect("it runs");
     let hold = ask(&agent, "DELETE FROM payments WHERE id > 0").await.unwrap_err().hold();
