@@ -28,7 +28,7 @@ pub(super) async fn ask(
     Body(body): Body<AllowanceRequestBody>,
 ) -> Result<(StatusCode, Json<CardBody>), ApiError> {
     let hold = ask_now(&site, &caller, (&id, &body)).await?;
-    let card = site.card(&hold).await?;
+    let card = site.card(&hold, caller.name()).await?;
     let card = card.ok_or_else(|| ApiError::conflict("not_answerable", format!("{hold} has ended")))?;
     Ok((StatusCode::CREATED, Json(card.0)))
 }
@@ -46,7 +46,7 @@ pub(crate) async fn ask_now(
 impl Site {
     /// Allowances that are asked for or can be used, the newest first.
     pub(crate) async fn allowances(&self) -> Vec<HoldBody> {
-        let (mut holds, _) = self.holds().await;
+        let (mut holds, _) = self.holds("").await;
         holds.retain(|hold| hold.allowance.is_some() && matches!(hold.state, "open" | "active"));
         holds.sort_by_key(|hold| std::cmp::Reverse(hold.opened));
         holds

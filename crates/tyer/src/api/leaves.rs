@@ -75,9 +75,10 @@ pub(crate) fn words(what: &What) -> String {
             format!("{} is held as {}: needs {}", of(&card.request), card.hold, card.needs.in_words())
         }
         What::Approved { hold, approval } => format!("{} approved {hold}", approver(approval)),
-        What::GlassBroken { .. } | What::Reviewed { .. } => of_glass(what),
         What::Rejected { hold, person, reason, .. } => format!("{person} rejected {hold}: {reason}"),
-        What::Noted { .. } | What::PutOff { .. } => of_beside(what),
+        What::Noted { .. } | What::PutOff { .. } | What::GlassBroken { .. } | What::Reviewed { .. } => {
+            of_beside(what)
+        }
         What::HoldEnded { hold, how } => format!("{hold} {how}"),
         What::Cleared { request, approvals } if approvals.is_empty() => {
             format!("{} may run{}: {}", of(request), observed(request), request.redacted)
@@ -86,12 +87,7 @@ pub(crate) fn words(what: &What) -> String {
             let who: Vec<String> = approvals.iter().map(approver).collect();
             format!("{} may run, approved by {}: {}", of(request), who.join(", "), request.redacted)
         }
-        What::Settled { leaf, outcome, returned: false } => {
-            format!("leaf {}: {}", leaf.0, outcome_words(outcome))
-        }
-        What::Settled { leaf, outcome, returned: true } => {
-            format!("leaf {}: {}; its hold is approved as before", leaf.0, outcome_words(outcome))
-        }
+        What::Settled { .. } => of_settled(what),
         What::Refused { request, reason } => {
             format!("{} was refused ({}): {}", of(request), reason.as_str(), request.redacted)
         }
@@ -129,6 +125,19 @@ fn of_glass(what: &What) -> String {
     }
 }
 
+/// What came of what was cleared.
+fn of_settled(what: &What) -> String {
+    match what {
+        What::Settled { leaf, outcome, returned: false } => {
+            format!("leaf {}: {}", leaf.0, outcome_words(outcome))
+        }
+        What::Settled { leaf, outcome, returned: true } => {
+            format!("leaf {}: {}; its hold is approved as before", leaf.0, outcome_words(outcome))
+        }
+        _ => String::new(),
+    }
+}
+
 /// What people left beside a hold.
 fn of_beside(what: &What) -> String {
     match what {
@@ -143,7 +152,7 @@ fn of_beside(what: &What) -> String {
             format!("{by} looks at {hold} again at {}", clock::civil(*until))
         }
         What::PutOff { hold, by, until: None } => format!("{by} looks at {hold} again at once"),
-        _ => String::new(),
+        _ => of_glass(what),
     }
 }
 

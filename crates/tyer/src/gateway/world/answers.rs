@@ -128,7 +128,11 @@ impl Told {
 }
 
 fn answered(hold: &Hold, now: Timestamp) -> Option<Answered> {
-    let how = hold.state_word();
+    let how = match hold.state_word() {
+        // An allowance that people agreed to.
+        "active" => "approved",
+        word => word,
+    };
     if !matches!(how, "approved" | "rejected" | "expired") {
         return None;
     }
@@ -177,7 +181,7 @@ pub(crate) fn fate(hold: &Hold, at: Option<Timestamp>, now: Timestamp) -> Option
     let has_run_out = hold.is_live() && now >= hold.ends();
     match hold.state_word() {
         _ if has_run_out => Some(in_words("expired", &said(hold, None), Some(hold.ends()))),
-        "open" | "approved" => None,
+        "open" | "approved" | "active" => None,
         word => Some(in_words(word, &said(hold, at), at)),
     }
 }
