@@ -12,6 +12,7 @@ mod errors;
 mod glass;
 mod ran;
 mod still;
+mod together;
 
 pub use beside::{Beside, BesideError, Note};
 pub use errors::StepError;
@@ -21,13 +22,14 @@ use std::collections::BTreeMap;
 pub use allowed::Use;
 use serde::{Deserialize, Serialize};
 pub use still::{Able, Still};
+pub use together::{Apart, together};
 
 use crate::allowance::Uses;
 use crate::assurance::Assurance;
 use crate::facts::Card;
 use crate::intent::{Digest, HoldId, PersonId, SessionId, Timestamp};
 use crate::limits::{GRANT_MS_MAX, HOLD_MS_MAX, REJECTED_MS};
-use crate::statement::{Decision, Signed, Subject};
+use crate::statement::Signed;
 use crate::verdict::{Approvals, Grant, Needs, Verdict};
 
 /// How long a hold and its approvals live; both within the limits of the system.
@@ -277,6 +279,8 @@ impl Hold {
             Some(StepError::NotController(approval.person.clone()))
         } else if !self.is_signed_for(&approval) {
             Some(StepError::OtherCard)
+        } else if let Err(apart) = self.may_be_signed_so(&approval) {
+            Some(apart.into())
         } else if self.standing_then(&approval.person).is_none() {
             Some(StepError::CameLater(approval.person.clone()))
         } else if approval.assurance < Assurance::Passkey
@@ -364,23 +368,6 @@ impl Hold {
     /// Whether the person has approved already, by such a key or a better one.
     fn has_approved(&self, person: &PersonId, assurance: Assurance) -> bool {
         self.approvals.iter().any(|given| given.person == *person && given.assurance >= assurance)
-    }
-
-    fn is_signed_for(&self, approval: &Approval) -> bool {
-        let statement = &approval.signed.statement;
-        statement.person == approval.person.as_str()
-            && matches!(&statement.what, Decision::Approve(subject) if *subject == self.subject())
-    }
-
-    /// What must be signed to answer it.
-    #[must_use]
-    pub fn subject(&self) -> Subject {
-        Subject {
-            hold: self.card.hold.clone(),
-            request: self.card.intent.digest,
-            card: self.card.digest(),
-            policy_set: self.card.policy_set,
-        }
     }
 
     /// The hold's id.

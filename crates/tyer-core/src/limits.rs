@@ -42,6 +42,8 @@ pub const LEASE_TEXT_BYTES_MAX: usize = 16 * 1024;
 
 /// Open holds of one session.
 pub const OPEN_HOLDS_PER_SESSION: usize = 20;
+/// Held requests of one shape that one signature approves at most.
+pub const TOGETHER_MAX: usize = 20;
 /// Open holds of all sessions of one controller.
 pub const OPEN_HOLDS_PER_CONTROLLER: usize = 50;
 /// Answers to holds that one controller has not seen and that are still shown; the oldest give way.

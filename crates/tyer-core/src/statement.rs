@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::intent::{Digest, FreezeId, PersonId, Timestamp};
+use crate::limits::TOGETHER_MAX;
 
 /// What is decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +15,11 @@ use crate::intent::{Digest, FreezeId, PersonId, Timestamp};
 pub enum Decision {
     /// Let a held request run.
     Approve(Subject),
+    /// Let several held requests of one shape run, all of which were shown.
+    ApproveAll {
+        /// Each once, in the order of [`Subject::place`], and asked for by one policy set.
+        subjects: Vec<Subject>,
+    },
     /// Do not let a held request run.
     Reject(Subject),
     /// Let a held request run on one's own word, without the people that its card asks for.
@@ -137,6 +143,33 @@ pub struct Subject {
     pub card: Digest,
     /// The policy set that asked.
     pub policy_set: Digest,
+}
+
+impl Subject {
+    /// Where it stands in a list: by its id, `H-9` before `H-10`.
+    #[must_use]
+    pub fn place(&self) -> (usize, &str) {
+        (self.hold.as_str().len(), self.hold.as_str())
+    }
+}
+
+impl Decision {
+    /// Whether it lets exactly that request run. A list that is not as it has to be lets none.
+    #[must_use]
+    pub fn approves(&self, subject: &Subject) -> bool {
+        match self {
+            Self::Approve(only) => only == subject,
+            Self::ApproveAll { subjects } => is_list(subjects) && subjects.contains(subject),
+            _ => false,
+        }
+    }
+}
+
+/// Whether requests are listed as they have to be: some, not too many, in order, each once, asked for by one policy set.
+fn is_list(subjects: &[Subject]) -> bool {
+    (2..=TOGETHER_MAX).contains(&subjects.len())
+        && subjects
+            .is_sorted_by(|one, next| one.place() < next.place() && one.policy_set == next.policy_set)
 }
 
 /// One decision by one person, ready to be signed.

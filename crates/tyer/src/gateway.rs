@@ -33,6 +33,7 @@ mod sequences;
 pub(crate) mod sessions;
 mod standing;
 pub(crate) mod statements;
+pub(crate) mod together;
 mod told;
 pub(crate) mod world;
 

@@ -1,5 +1,6 @@
 //! What a hold refuses.
 
+use super::together::Apart;
 use crate::allowance::Uncovered;
 use crate::intent::{PersonId, Timestamp};
 use crate::verdict::{Needs, Refusal};
@@ -37,6 +38,9 @@ pub enum StepError {
     /// The signature is for something else.
     #[error("the signature is not for this hold and card")]
     OtherCard,
+    /// It is answered by itself or not at all.
+    #[error(transparent)]
+    Apart(#[from] Apart),
     /// It is not one of those that it covers as an allowance.
     #[error(transparent)]
     Uncovered(#[from] Uncovered),

@@ -10,6 +10,7 @@
 mod allowed;
 mod explored;
 mod teams;
+mod together;
 
 use proptest::prelude::*;
 
@@ -184,6 +185,7 @@ fn step(hold: Hold, word: &str, now: Timestamp) -> (Hold, String, Option<Grant>)
                 StepError::NotApproved => "!not-approved".to_owned(),
                 StepError::RefusedNow(_) => "!refused-now".to_owned(),
                 StepError::NeedsMore(_) => "!needs-more".to_owned(),
+                StepError::Apart(_) => "!apart".to_owned(),
             };
             (hold, error, None)
         }

@@ -13,6 +13,7 @@ mod observed;
 mod people;
 mod roster;
 mod sessions;
+mod together;
 
 #[cfg(test)]
 mod story;

@@ -741,6 +741,12 @@ fn canonical_statements() {
         ]],
     );
     check(
+        Decision::ApproveAll { subjects: vec![subject()] },
+        &expect![[
+            r#"{"statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"approve_all","subjects":[{"card":"0404040404040404040404040404040404040404040404040404040404040404","hold":"H-42","policy_set":"0303030303030303030303030303030303030303030303030303030303030303","request":"0202020202020202020202020202020202020202020202020202020202020202"}]}},"tyer":"statement/v1"}"#
+        ]],
+    );
+    check(
         Decision::Reject(subject()),
         &expect![[
             r#"{"statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"card":"0404040404040404040404040404040404040404040404040404040404040404","decision":"reject","hold":"H-42","policy_set":"0303030303030303030303030303030303030303030303030303030303030303","request":"0202020202020202020202020202020202020202020202020202020202020202"}},"tyer":"statement/v1"}"#

@@ -181,6 +181,7 @@ pub(crate) struct EndingBody {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WishBody {
     Approve(String),
+    ApproveAll(Vec<String>),
     Reject(String),
     BreakGlass(BreakBody),
     Review(ReviewedBody),

@@ -56,6 +56,7 @@ pub(super) async fn statement(
 fn wish(body: WishBody) -> Result<Wish, ApiError> {
     Ok(match body {
         WishBody::Approve(hold) => Wish::Approve(HoldId::new(hold)),
+        WishBody::ApproveAll(holds) => Wish::ApproveAll(holds.into_iter().map(HoldId::new).collect()),
         WishBody::Reject(hold) => Wish::Reject(HoldId::new(hold)),
         WishBody::BreakGlass(body) => Wish::BreakGlass(HoldId::new(body.hold), words(&body.reason)?),
         WishBody::Review(body) => Wish::Review(HoldId::new(body.hold), words(&body.finding)?),

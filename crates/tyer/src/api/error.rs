@@ -188,6 +188,7 @@ impl From<AnswerError> for ApiError {
             AnswerError::Loopback => {
                 Self::forbidden(message, "open the console on another machine than the agent's")
             }
+            AnswerError::OfList(_, why) => Self { message, ..Self::from(*why) },
             AnswerError::Store(error) => Self::stored(&error),
         }
     }

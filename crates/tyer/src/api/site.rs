@@ -20,6 +20,7 @@ use crate::archive::{Archive, ArchiveError};
 use crate::clock;
 use crate::config::Mode;
 use crate::gateway::Gateway;
+use crate::gateway::together;
 use crate::gateway::world::World;
 use crate::gateway::world::answers::Answered;
 use crate::gateway::world::holds::Ended;
@@ -230,6 +231,16 @@ impl Site {
         let Some(Ended { hold, ran, at }) = self.archive.ended(id).await? else { return Ok(None) };
         let beside = Beside { caller, people: &people, paces: None, ended: at, now };
         Ok(Some((CardBody::of(&hold, None, &beside), ran)))
+    }
+
+    /// The whole cards of a hold and the others that the person could approve together with it, in the order of signing.
+    pub(crate) async fn alike(&self, id: &HoldId, person: &PersonId) -> Vec<CardBody> {
+        let world = self.gateway.world().await;
+        let (caller, now) = (person.as_str(), clock::now());
+        let people = &world.among();
+        let beside = Beside { caller, people, paces: Some(&world.paces), ended: None, now };
+        let alike = together::alike(&world, id, person);
+        alike.into_iter().map(|hold| CardBody::of(hold, None, &beside)).collect()
     }
 
     /// Every security part of the configuration.

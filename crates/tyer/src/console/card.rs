@@ -3,6 +3,7 @@
 //! What it says in words comes from the effects that Tyer saw in the request, never from its author.
 
 mod consequences;
+mod together;
 
 use maud::{Markup, html};
 use tyer_core::intent::Timestamp;
@@ -25,6 +26,8 @@ pub(super) struct Beholder<'a> {
     /// The leaf that let the request run, and what came of it, in words.
     pub(super) outcome: Option<(u64, String)>,
     pub(super) glass: Glass,
+    /// This and the other holds that they could approve together with it; empty where there is no other.
+    pub(super) alike: Vec<CardBody>,
     /// The freezes that cover the request, now or soon.
     pub(super) freezes: Vec<FreezeBody>,
     pub(super) now: Timestamp,
@@ -41,6 +44,7 @@ pub(super) fn main(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
                     (does(&card.acts))
                     (consequences::section(&card.facts, card.taken))
                     (request(card))
+                    (together::section(card, beholder))
                     (purpose(card))
                     (basis(card))
                 }
@@ -328,7 +332,8 @@ mod tests {
 
     fn beholder(me: &str) -> Beholder<'_> {
         let (no_peer, freezes, glass) = (None, Vec::new(), Glass::default());
-        Beholder { me, cannot_answer: false, no_peer, outcome: None, glass, freezes, now: sample::NOW }
+        let (cannot_answer, outcome, alike, now) = (false, None, Vec::new(), sample::NOW);
+        Beholder { me, cannot_answer, no_peer, outcome, glass, alike, freezes, now }
     }
 
     #[test]

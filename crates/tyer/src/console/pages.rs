@@ -130,10 +130,11 @@ async fn hold_page(
     let cannot_answer = site.cannot_answer(&body.hold.environment);
     let no_peer = site.gateway.no_peer(&id, &PersonId::new(caller.name())).await;
     let freezes = site.freezes_over(&body.hold).await;
+    let alike = site.alike(&id, &PersonId::new(caller.name())).await;
     let glass = glass_of(&site, &status, (&id, caller.name())).await;
     let glass = Glass { can_break: glass.can_break && !cannot_answer, ..glass };
     let me = caller.name();
-    let beholder = Beholder { me, cannot_answer, no_peer, outcome, glass, freezes, now: now() };
+    let beholder = Beholder { me, cannot_answer, no_peer, outcome, glass, alike, freezes, now: now() };
     let main = card::main(&body, &beholder);
     let (title, follow) = (format!("Hold {id}"), format!("hold {id}"));
     let frame = Frame {

@@ -51,6 +51,9 @@ pub(crate) enum AnswerError {
          (see `console.allow_loopback_approvals`)"
     )]
     Loopback,
+    /// One of several that were to be approved together is not, so none is.
+    #[error("{0} stands in the way: {1}; nothing of the list was approved")]
+    OfList(HoldId, Box<Self>),
     /// The requester is owed a reason.
     #[error("a rejection needs a reason, which the agent gets to read")]
     NoReason,
@@ -192,8 +195,31 @@ impl Gateway {
         word: Word,
         subject: &Subject,
     ) -> Result<(), AnswerError> {
+        let now = word.now;
+        let (hold, approval) = self.agreeing(world, word, &subject.hold)?;
+        let Some(approval) = approval else {
+            self.end_hold(world, hold, now).await?;
+            return Err(AnswerError::Ended(subject.hold.clone()));
+        };
+        let what = What::Approved { hold: subject.hold.clone(), approval };
+        let allows = hold.allows().is_some();
+        self.keep(world, hold, Change::default().leaf(&Record::new(now, what))).await?;
+        if allows {
+            // Whoever waits for people may not have to any more.
+            self.tell(News::Rules);
+        }
+        Ok(())
+    }
+
+    /// The hold as it is with a person's verified approval, and that as leaves carry it; without one, it has expired.
+    pub(super) fn agreeing(
+        &self,
+        world: &World,
+        word: Word,
+        id: &HoldId,
+    ) -> Result<(Hold, Option<ApprovalRecord>), AnswerError> {
         let Word { signed, by: person, comment, now } = word;
-        let hold = self.answerable(world, &subject.hold, &person)?;
+        let hold = self.answerable(world, id, &person)?;
         let standing = self.standing_for(world, &hold, &person)?;
         let key = self.key_of(world, &person, &signed.credential);
         let assurance = key.map(|key| self.assurance(&key));
@@ -201,22 +227,12 @@ impl Gateway {
         let approval =
             Approval { person: person.clone(), standing, at: now, comment, signed, assurance };
         match hold.step(Event::Approve(Box::new(approval)), now) {
-            Next::Stays(hold, _) if hold.state_word() == "expired" => {
-                self.end_hold(world, hold, now).await?;
-                Err(AnswerError::Ended(subject.hold.clone()))
-            }
+            Next::Stays(hold, _) if hold.state_word() == "expired" => Ok((hold, None)),
             Next::Stays(hold, _) | Next::Releases(hold, _) => {
                 let approval = hold.approvals().iter().find(|approval| approval.person == person);
                 let approval = approval.and_then(|approval| self.approval_record(world, approval));
                 let approval = approval.ok_or(AnswerError::DoesNotCount(person))?;
-                let what = What::Approved { hold: subject.hold.clone(), approval };
-                let allows = hold.allows().is_some();
-                self.keep(world, hold, Change::default().leaf(&Record::new(now, what))).await?;
-                if allows {
-                    // Whoever waits for people may not have to any more.
-                    self.tell(News::Rules);
-                }
-                Ok(())
+                Ok((hold, Some(approval)))
             }
             Next::Refuses(_, error) => Err(error.into()),
         }

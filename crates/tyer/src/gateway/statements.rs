@@ -33,6 +33,7 @@ const STATEMENTS_MAX: usize = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
     Approve(HoldId),
+    ApproveAll(Vec<HoldId>),
     Reject(HoldId),
     /// With the reason.
     BreakGlass(HoldId, String),
@@ -144,6 +145,7 @@ impl Gateway {
         let mut world = self.world().await;
         let what = match wish {
             Wish::Approve(hold) => Self::hold_decision(&world, &hold, true)?,
+            Wish::ApproveAll(holds) => Self::approving_all(&world, &holds)?,
             Wish::Reject(hold) => Self::hold_decision(&world, &hold, false)?,
             Wish::BreakGlass(hold, reason) => self.breaking(&world, &hold, reason)?,
             Wish::Review(hold, finding) => Self::reviewing(&world, &hold, finding)?,
@@ -301,6 +303,7 @@ impl Gateway {
     ) -> Result<(), DecisionError> {
         match what {
             Decision::Approve(subject) => self.approve(world, word, &subject).await?,
+            Decision::ApproveAll { subjects } => self.approve_all(world, word, &subjects).await?,
             Decision::Reject(subject) => self.reject(world, word, &subject).await?,
             Decision::BreakGlass { subject, reason } => {
                 self.break_glass(world, word, (&subject, reason)).await?;

@@ -4,6 +4,7 @@ mod beside;
 mod driver;
 mod glass;
 mod kills;
+mod together;
 mod told;
 
 use serde_json::json;

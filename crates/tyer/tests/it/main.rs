@@ -83,6 +83,8 @@ mod teams;
 #[cfg(test)]
 mod think;
 #[cfg(test)]
+mod together;
+#[cfg(test)]
 mod told;
 #[cfg(test)]
 mod tricks;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::allowances::Allowance;
+use super::together::Kind;
 use crate::assurance::{self, Assurance};
 use crate::hold::Standing;
 use crate::intent::{Digest, HoldId, PersonId, Principal, Timestamp, Upstream};
@@ -36,6 +37,8 @@ pub(super) struct Parked {
     allowance: Option<Allowance>,
     /// Who let it through on their own word.
     pub(super) glass: Option<ApprovalRecord>,
+    /// What it has in common with those that are approved together with it.
+    kind: Kind,
     /// How it ended.
     ended: Option<String>,
 }
@@ -61,6 +64,7 @@ impl Holds {
             approvals: Vec::new(),
             allowance: Allowance::of(card),
             glass: None,
+            kind: Kind::of(&card.request),
             ended: None,
         };
         let possible = parked.allowance.as_ref().map_or(Ok(()), |allowance| {
@@ -76,6 +80,11 @@ impl Holds {
                 possible
             }
         }
+    }
+
+    /// The same, to look at.
+    pub(super) fn opened(&self, hold: &HoldId) -> Option<&Parked> {
+        self.0.get(hold)
     }
 
     /// The hold, whatever became of it.
@@ -177,6 +186,23 @@ impl Parked {
             return Err(format!("{person} approved after the hold had expired"));
         }
         Ok(())
+    }
+
+    /// What it is like.
+    pub(super) fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// Whether it is an allowance.
+    pub(super) fn is_allowance(&self) -> bool {
+        self.allowance.is_some()
+    }
+
+    /// Whether the same people were asked, for the same principal.
+    pub(super) fn asks_like(&self, other: &Self) -> bool {
+        self.principal == other.principal
+            && self.upstream == other.upstream
+            && self.needs == other.needs
     }
 
     /// What it covers, if it is an allowance.

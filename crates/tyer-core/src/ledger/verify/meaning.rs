@@ -213,7 +213,7 @@ impl Meaning {
         if verified {
             return Ok(());
         }
-        let decision = Decision::Approve(parked.subject(hold));
+        let decision = self.holds.approving(hold, approval)?;
         self.same_key(person, signed, key)?;
         in_time(*by, place.at, || format!("the approval of {person} is dated after its leaf"))?;
         self.counted(place, &Claim { person, signed, decision, by: *by })

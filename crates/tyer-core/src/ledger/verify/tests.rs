@@ -2,6 +2,7 @@
 
 mod allowances;
 mod rosters;
+mod together;
 
 use expect_test::{Expect, expect};
 use proptest::prelude::*;

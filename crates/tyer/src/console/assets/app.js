@@ -155,6 +155,22 @@ async function answer(button, decision) {
   say(decision === "approve" ? "You approved " + hold + "." : "You rejected " + hold + ".");
 }
 
+async function answerAll() {
+  const rows = Array.from(document.querySelectorAll("#together [data-together]"));
+  const holds = rows.map((row) => row.dataset.together);
+  const shown = rows.map((row) => row.dataset.together + " " + row.dataset.card).join("\n");
+  const field = $("comment");
+  await sign({ approve_all: holds }, field.value.trim(), (statement) => {
+    // Never sign for another list than the one on this page, nor for other cards.
+    const { decision, subjects } = statement.what;
+    const named = (subjects || []).map((one) => one.hold + " " + one.card).join("\n");
+    if (decision !== "approve_all" || named !== shown) throw new Refused("The list has changed. Read it again.");
+  });
+  field.value = "";
+  await refresh();
+  say("You approved " + holds.join(", ") + ".");
+}
+
 // Words that are signed with a decision, from the field of that id.
 function words(id, missing) {
   const field = $(id);
@@ -351,6 +367,7 @@ const buttons = [
   ["#sign-in", (button) => signIn(button)],
   ["#enrol", (button) => enrol(button)],
   ["#approve", (button) => answer(button, "approve")],
+  ["#approve-all", () => answerAll()],
   ["#reject", (button) => answer(button, "reject")],
   ["#break-glass", (button) => breakGlass(button)],
   ["#review", (button) => review(button)],
@@ -447,7 +464,7 @@ document.addEventListener("submit", (event) => {
 let stale = false;
 function switchOff(off) {
   stale = off;
-  for (const button of document.querySelectorAll("#approve, #reject")) button.disabled = off;
+  for (const button of document.querySelectorAll("#approve, #approve-all, #reject")) button.disabled = off;
 }
 
 const PARTS = ["freeze-bar", "glass-bar", "main", "foot"];

@@ -47,6 +47,23 @@ pub(super) fn section(facts: &FactsBody, taken: Moment) -> Markup {
     }
 }
 
+/// The same in a few lines, for one of several that are alike; what is not known is said here, too.
+pub(super) fn short(facts: &FactsBody) -> Markup {
+    html! {
+        ul {
+            @for relation in &facts.relations {
+                li { "Touches " (touched(relation)) " rows of " code { (Line(&relation.name)) } }
+            }
+            @for cascade in facts.relations.iter().flat_map(|relation| &relation.cascades) {
+                li { "Goes along: " (along(cascade)) }
+            }
+            @for said in facts.differences.iter().chain(&facts.sequences) { li { (Line(said)) } }
+            @for unknown in &facts.unknown { li { "Not known: " (Line(unknown)) } }
+            @for ceiling in &facts.ceilings { li { "Taken back if it does more: " (Line(ceiling)) } }
+        }
+    }
+}
+
 fn relation_box(relation: &RelationBody) -> Markup {
     html! {
         div.relation {

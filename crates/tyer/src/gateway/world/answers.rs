@@ -101,6 +101,12 @@ impl Told {
         self.0.is_empty()
     }
 
+    /// Both.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     /// The same as documents.
     pub(crate) fn put(&self, change: Change) -> Change {
         self.0.iter().fold(change, |change, (hold, answered)| match answered {
