@@ -3,7 +3,7 @@
 //! A freeze is started by anybody, or comes from the calendar of the configuration. It ends at its end, or
 //! early by two people who have signed over exactly this freeze; until the second has, it goes on.
 
-mod calendar;
+pub(crate) mod calendar;
 mod zone;
 
 use serde::{Deserialize, Serialize};

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 
 pub use allowed::Use;
 use serde::{Deserialize, Serialize};
+use still::Voice;
 pub use still::{Able, Still};
 pub use together::{Apart, together};
 
@@ -264,7 +265,7 @@ impl Hold {
     fn approve(mut self, approval: Approval, now: Timestamp) -> Next {
         let error = if !matches!(self.state, State::Open | State::Approved { .. }) {
             Some(StepError::Closed(self.state_word()))
-        } else if self.has_approved(&approval.person, approval.assurance) {
+        } else if self.has_approved(&Voice::from(&approval)) {
             Some(StepError::Twice(approval.person.clone()))
         } else if now >= self.expires {
             // What people agreed to in time may run later; nobody agrees later.
@@ -294,7 +295,7 @@ impl Hold {
         if let Some(error) = error {
             return Next::Refuses(self, error);
         }
-        // A better key takes the place of the same person's weaker one: one human is one approval.
+        // A better key, or being at work, takes the place of the same person's other one: one human is one approval.
         self.approvals.retain(|given| given.person != approval.person);
         // Who has become an owner since counts as what they were.
         let standing = self.standing_then(&approval.person).unwrap_or(approval.standing);
@@ -365,9 +366,14 @@ impl Hold {
         electorate.get(person).copied()
     }
 
-    /// Whether the person has approved already, by such a key or a better one.
-    fn has_approved(&self, person: &PersonId, assurance: Assurance) -> bool {
-        self.approvals.iter().any(|given| given.person == *person && given.assurance >= assurance)
+    /// Whether the person has approved already as well: by a better key, or by such a key and, where that is asked for,
+    /// at work.
+    fn has_approved(&self, voice: &Voice<'_>) -> bool {
+        let is_at_work = |at: Timestamp| self.card.roster.is_at_work(voice.person, at);
+        let rank = |assurance: Assurance, at: Timestamp| (assurance, is_at_work(at));
+        let stands =
+            |given: &Approval| rank(given.assurance, given.at) >= rank(voice.assurance, voice.at);
+        self.approvals.iter().any(|given| given.person == *voice.person && stands(given))
     }
 
     /// The hold's id.

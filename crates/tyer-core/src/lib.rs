@@ -12,6 +12,7 @@ pub mod figures;
 pub mod freeze;
 pub mod glass;
 pub mod hold;
+pub mod hours;
 pub mod intent;
 pub mod ledger;
 pub mod limits;

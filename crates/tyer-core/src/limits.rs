@@ -66,6 +66,8 @@ pub const HANDED_TO_MAX: usize = 16;
 pub const PUT_OFF_PER_HOLD: usize = 100;
 /// The highest count of people that a policy may ask for.
 pub const APPROVALS_MAX: u32 = 8;
+/// Windows of one person's working hours.
+pub const SHIFTS_MAX: usize = 32;
 /// Teams of a request of which policies leave it open whose agreement they want; those that are wanted in any case
 /// do not count.
 pub const TEAMS_OPEN_MAX: usize = 6;

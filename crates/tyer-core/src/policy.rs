@@ -360,6 +360,7 @@ fn supposed(needs: &Needs) -> Approvals {
         waited: needs.waited,
         teams: needs.teams.clone(),
         glass: false,
+        on_hours: needs.on_hours,
     }
 }
 
@@ -384,6 +385,7 @@ fn reachable(situation: &Situation<'_>) -> Approvals {
         waited: u32::MAX,
         teams: BTreeSet::new(),
         glass: given.glass,
+        on_hours: given.on_hours.max(possible.on_hours),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Who was what when a request was held: the teams whose agreement is asked for, with their members, as the card
-//! freezes them. Whoever joins a team later speaks for it at later holds.
+//! Who was what when a request was held: the teams whose agreement is asked for, with their members, and people's
+//! working hours, as the card freezes them. Whoever joins a team later speaks for it at later holds.
 //!
 //! One human speaks for one team, however many they are in: "one from payments and one from sre" are two people.
 
@@ -8,36 +8,47 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::hold::Standing;
-use crate::intent::{Digest, PersonId, TeamId};
+use crate::hours::Hours;
+use crate::intent::{Digest, PersonId, TeamId, Timestamp};
 use crate::record::canonical;
 use crate::verdict::Needs;
 
-/// The members of the teams that a hold asks for, whole and as the configuration said when it was opened.
+/// The members of the teams, and the working hours, that a hold asks for, whole and as the configuration said when it was opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roster {
     /// Who is in which team.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub teams: BTreeMap<TeamId, BTreeSet<PersonId>>,
+    /// When people work who have said so, if it is asked for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hours: BTreeMap<PersonId, Hours>,
 }
 
 impl Roster {
-    /// What a hold with these needs has to remember of all teams that there are.
+    /// What a hold with these needs has to remember of all teams and working hours that there are.
     #[must_use]
-    pub fn of(needs: &Needs, teams: &BTreeMap<TeamId, BTreeSet<PersonId>>) -> Self {
-        let named = |team: &TeamId| Some((team.clone(), teams.get(team)?.clone()));
-        Self { teams: needs.teams.iter().filter_map(named).collect() }
+    pub fn of(needs: &Needs, all: &Self) -> Self {
+        let named = |team: &TeamId| Some((team.clone(), all.teams.get(team)?.clone()));
+        let hours = if needs.on_hours > 0 { all.hours.clone() } else { BTreeMap::new() };
+        Self { teams: needs.teams.iter().filter_map(named).collect(), hours }
     }
 
     /// Whether it says nothing; then it is left out of what is stored.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.teams.is_empty()
+        self.teams.is_empty() && self.hours.is_empty()
     }
 
     /// The teams that a person could speak for, one of them at a time.
     #[must_use]
     pub fn teams_of(&self, person: &PersonId) -> BTreeSet<TeamId> {
         teams_of(&self.teams, person)
+    }
+
+    /// Whether a person is at work then. Who has no working hours never is.
+    #[must_use]
+    pub fn is_at_work(&self, person: &PersonId, at: Timestamp) -> bool {
+        self.hours.get(person).is_some_and(|hours| hours.hold(at))
     }
 
     /// The teams that these people speak for together. Whoever controls the request speaks for none.
@@ -159,7 +170,7 @@ mod tests {
     #[test]
     fn whoever_controls_the_request_speaks_for_no_team() {
         let members = ["ann", "bob"].map(PersonId::new).into();
-        let roster = Roster { teams: [(TeamId::new("a"), members)].into() };
+        let roster = Roster { teams: [(TeamId::new("a"), members)].into(), ..Roster::default() };
         let ann = PersonId::new("ann");
         assert_eq!(roster.spoken_for([(&ann, Standing::Controller)]), teams(""));
         assert_eq!(roster.spoken_for([(&ann, Standing::Peer)]), teams("a"));

@@ -49,6 +49,9 @@ pub struct Needs {
     /// Teams that a different peer each speaks for.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub teams: BTreeSet<TeamId>,
+    /// Of the peers, how many within their own working hours.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub on_hours: u32,
 }
 
 /// Whether a count that was added later is left out of what is stored.
@@ -73,6 +76,7 @@ impl Needs {
             && given.signers >= self.people()
             && given.hardware >= self.hardware
             && given.teams.is_superset(&self.teams)
+            && given.on_hours >= self.on_hours
     }
 
     /// How many different people other than the controller are asked for, by whatever key.
@@ -84,7 +88,7 @@ impl Needs {
     /// How many of them by passkey or better.
     fn by_passkey(&self) -> u32 {
         let teams = u32::try_from(self.teams.len()).unwrap_or(u32::MAX);
-        self.peers.max(self.owners).max(self.hardware).max(teams)
+        self.peers.max(self.owners).max(self.hardware).max(teams).max(self.on_hours)
     }
 
     /// Whether an approval of that standing and assurance helps at all.
@@ -118,6 +122,8 @@ impl Needs {
             part.push_str(&of_them(self.owners, people, ["an owner", "an owner", "owners"]));
             let hardware = ["by a hardware key", "by a hardware key", "by hardware keys"];
             part.push_str(&of_them(self.hardware, people, hardware));
+            let at_work = "in their working hours";
+            part.push_str(&of_them(self.on_hours, people, [at_work, at_work, at_work]));
             let one = if people == 1 { "" } else { "one " };
             for team in &self.teams {
                 part.push_str(&format!(", {one}from {team}"));
@@ -183,6 +189,9 @@ pub struct Approvals {
     /// One operator has let exactly this request through, by hardware key; others review that afterwards.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub glass: bool,
+    /// Of the peers, how many agreed within their own working hours.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub on_hours: u32,
 }
 
 impl Approvals {
@@ -605,6 +614,19 @@ mod tests {
             "two different people other than the controller, one of them an owner, one from sre",
         );
         check(from(needs(false, 1, 0), &["sre"]), "one person other than the controller, from sre");
+        let at_work = |on_hours: u32, needs: Needs| Needs { on_hours, ..needs };
+        check(
+            at_work(1, needs(false, 1, 0)),
+            "one person other than the controller, in their working hours",
+        );
+        check(
+            at_work(1, needs(false, 2, 1)),
+            "two different people other than the controller, one of them an owner, one of them in their working hours",
+        );
+        check(
+            at_work(2, needs(false, 2, 0)),
+            "two different people other than the controller, all in their working hours",
+        );
         check(keys([0, 1, 0, 1]), "one person other than the controller, by a hardware key");
         check(
             keys([0, 2, 1, 2]),

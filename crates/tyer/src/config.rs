@@ -8,6 +8,7 @@ mod agents;
 pub(crate) mod attestation;
 mod freezes;
 pub(crate) mod glass;
+mod hours;
 mod limits;
 mod policy;
 mod power;
@@ -27,17 +28,19 @@ use tyer_core::hold::Lifetimes;
 use tyer_core::intent::{Digest, Environment, PersonId, Upstream};
 use tyer_core::policy::Policies;
 use tyer_core::record::canonical;
+use tyer_core::roster::Roster;
 
 use self::agents::RawAgent;
 use self::attestation::{ATTESTATION, RawAttestation};
 use self::freezes::RawFreeze;
 pub(crate) use self::freezes::{PART as FREEZES_PART, no_freezes, scope};
 use self::glass::{GLASS, RawGlass};
+use self::hours::RawPerson;
 pub(crate) use self::limits::Limits;
 use self::limits::RawLimits;
 use self::policy::{RawPolicy, load_policies};
 pub(crate) use self::power::Power;
-use self::teams::{RawTeam, Teams};
+use self::teams::RawTeam;
 use crate::secret::Secret;
 
 /// The file's name inside the data directory.
@@ -55,15 +58,15 @@ pub(crate) struct Config {
     pub(crate) upstreams: BTreeMap<Upstream, UpstreamConfig>,
     /// The people who own each agent, and so control its sessions.
     pub(crate) agents: BTreeMap<String, BTreeSet<PersonId>>,
-    /// The people in each team that a policy may ask for.
-    pub(crate) teams: Teams,
+    /// The people in each team that a policy may ask for, and when people work.
+    pub(crate) roster: Roster,
     /// The makers of authenticators whose attestations count.
     pub(crate) roots: Roots,
     /// How many reviews of one human's may be open when they break glass; nobody can if there is none.
     pub(crate) open_reviews: Option<u32>,
     pub(crate) calendar: Calendar,
     /// The digest of each security part of the file: `console`, `policy`, `upstream NAME`, `agent NAME`,
-    /// `team NAME`, and `freezes`, `attestation` and `break_glass` if there are any.
+    /// `team NAME`, `person NAME`, and `freezes`, `attestation` and `break_glass` if there are any.
     pub(crate) parts: BTreeMap<String, Digest>,
 }
 
@@ -174,6 +177,8 @@ struct RawConfig {
     #[serde(default)]
     team: BTreeMap<String, RawTeam>,
     #[serde(default)]
+    person: BTreeMap<String, RawPerson>,
+    #[serde(default)]
     freeze: Vec<RawFreeze>,
     attestation: Option<RawAttestation>,
     break_glass: Option<RawGlass>,
@@ -272,6 +277,8 @@ impl Config {
         parts.insert("console".to_owned(), part_digest(&raw.console));
         let teams = teams::teams(path, raw.team)?;
         parts.extend(teams::parts(&teams));
+        let hours = hours::hours(path, raw.person)?;
+        parts.extend(hours::parts(&hours));
         let policies = load_policies(data, path, &raw.policy, &teams)?;
         parts.insert("policy".to_owned(), policies.hash());
         let mut roots = Roots::default();
@@ -307,7 +314,7 @@ impl Config {
             limits: limits::limits(path, &raw.limits)?,
             upstreams,
             agents,
-            teams,
+            roster: Roster { teams, hours },
             roots,
             open_reviews,
             parts,
@@ -520,6 +527,32 @@ owners = ["alice"]
         assert!(error.contains("team.s re: names are letters"), "{error}");
         let error = parse(&format!("{GOOD}\n[team.sre]\nlead = \"ann\"\n")).expect_err("a bad key");
         assert!(error.contains("unknown field `lead`"), "{error}");
+    }
+
+    #[test]
+    fn working_hours_are_security_parts() {
+        let bob = |says: &str| format!("{GOOD}\n[person.bob]\n{says}\n");
+        let good = bob("zone = \"Europe/Berlin\"\nhours = [\"Mon-Fri 09:00-17:00\"]");
+        let config = parse(&good).expect("a good file");
+        // Monday 2026-11-23, 14:00 in Berlin.
+        assert!(config.roster.is_at_work(&PersonId::new("bob"), Timestamp(1_795_438_800_000)));
+        assert!(!config.roster.is_at_work(&PersonId::new("ann"), Timestamp(1_795_438_800_000)));
+        let digest = |text: &str| parse(text).expect("a good file").parts.get("person bob").copied();
+        assert_ne!(digest(&good), digest(&good.replace("17:00", "18:00")));
+        assert_ne!(digest(&good), digest(&good.replace("Berlin", "London")));
+        let check = |says: &str, expect: &str| {
+            let error = parse(&bob(says)).expect_err(says);
+            assert!(error.contains(expect), "{says}: {error}");
+        };
+        check("zone = \"UTC\"\nhours = []", "person.bob.hours: give one to 32 windows");
+        check(
+            "zone = \"UTC\"\nhours = [\"Mon-Fri 9-17\"]",
+            "line 19, column 9: `Mon-Fri 9-17` is not like",
+        );
+        check("zone = \"Berlin\"\nhours = []", "is not the name of a time zone");
+        check("hours = []", "missing field `zone`");
+        let error = parse(&format!("{GOOD}\n[person.\"b b\"]\nzone = \"UTC\"\nhours = []\n"));
+        assert!(error.expect_err("a bad name").contains("cannot be a person's name"));
     }
 
     #[test]

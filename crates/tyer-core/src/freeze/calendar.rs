@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{CALENDAR, Freeze, LocalTime, Scope, Zone};
 use crate::intent::{FreezeId, Timestamp};
 
-const DAYS: [(&str, Weekday); 7] = [
+pub(crate) const DAYS: [(&str, Weekday); 7] = [
     ("Mon", Weekday::Monday),
     ("Tue", Weekday::Tuesday),
     ("Wed", Weekday::Wednesday),
@@ -128,7 +128,7 @@ impl Window {
     }
 }
 
-fn clock(text: &str) -> Option<Time> {
+pub(crate) fn clock(text: &str) -> Option<Time> {
     let time = Time::strptime("%H:%M", text).ok()?;
     (time.strftime("%H:%M").to_string() == text).then_some(time)
 }

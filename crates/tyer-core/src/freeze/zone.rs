@@ -85,7 +85,7 @@ impl Zone {
     }
 
     /// What clocks there show.
-    pub(super) fn civil(&self, at: Timestamp) -> DateTime {
+    pub(crate) fn civil(&self, at: Timestamp) -> DateTime {
         let at = jiff::Timestamp::from_millisecond(at.0);
         at.map_or(DateTime::MAX, |at| self.zone.to_datetime(at))
     }
@@ -120,7 +120,7 @@ impl From<Zone> for String {
 /// A day and a time on clocks somewhere: `2026-12-20T18:00`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct LocalTime(pub(super) DateTime);
+pub struct LocalTime(pub(crate) DateTime);
 
 /// Not a local time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -71,7 +71,7 @@ impl Hold {
     pub(super) fn count(&self, voices: &[Voice<'_>]) -> Approvals {
         let mut counted = Approvals { glass: self.glass.is_some(), ..Approvals::default() };
         let (mut seen, mut speak): (Vec<&PersonId>, Vec<_>) = (Vec::new(), Vec::new());
-        for Voice { person, standing, assurance } in voices {
+        for Voice { person, standing, assurance, at } in voices {
             if seen.contains(person) {
                 continue;
             }
@@ -87,6 +87,9 @@ impl Hold {
             counted = counted.with(standing, *assurance);
             if *assurance >= Assurance::Passkey {
                 speak.push((*person, standing));
+                let at_work =
+                    standing != Standing::Controller && self.card.roster.is_at_work(person, *at);
+                counted.on_hours = counted.on_hours.saturating_add(u32::from(at_work));
             }
         }
         Approvals { teams: self.card.roster.spoken_for(speak), ..counted }

@@ -2,7 +2,7 @@
 
 use super::{Hold, Standing, State};
 use crate::assurance::Assurance;
-use crate::intent::PersonId;
+use crate::intent::{PersonId, Timestamp};
 use crate::people::People;
 use crate::verdict::{Approvals, Needs};
 
@@ -22,8 +22,12 @@ pub struct Able {
 pub struct Still {
     /// Whose agreement would help to meet what is missing now, by name; one name of one human.
     pub people: Vec<PersonId>,
-    /// Whether all that is missing can still be met.
+    /// Who can help only from a later hour on, in which they are at work; the first first.
+    pub later: Vec<(Timestamp, PersonId)>,
+    /// Whether all that is missing can still be met in time.
     pub is_enough: bool,
+    /// From when on it can be met, if not now.
+    pub from: Option<Timestamp>,
 }
 
 /// One person's agreement, given or supposed.
@@ -32,54 +36,85 @@ pub(super) struct Voice<'a> {
     pub(super) person: &'a PersonId,
     pub(super) standing: Standing,
     pub(super) assurance: Assurance,
+    /// When.
+    pub(super) at: Timestamp,
 }
 
 impl Hold {
     /// Who could still give what is missing, of these people; nothing unless it waits for people.
     #[must_use]
-    pub fn still(&self, people: &People, able: &[Able]) -> Option<Still> {
+    pub fn still(&self, people: &People, able: &[Able], now: Timestamp) -> Option<Still> {
         if !matches!(self.state, State::Open) {
             return None;
         }
         let given: Vec<Voice<'_>> = self.counting(people).into_iter().map(Voice::from).collect();
-        let can: Vec<Voice<'_>> =
-            able.iter().filter_map(|able| self.could_agree(people, able)).collect();
         let with = |more: &[Voice<'_>]| {
             let stays = |voice: &&Voice<'_>| !more.iter().any(|it| it.person == voice.person);
             let all: Vec<Voice<'_>> = given.iter().filter(stays).chain(more).copied().collect();
             self.count(&all)
         };
-        let (needs, now) = (&self.card.needs, with(&[]));
-        // The best of a human's names speaks for them.
+        let (needs, so_far) = (&self.card.needs, with(&[]));
+        let soon = self.humans(people, able, |_| Some(now));
+        // Everybody as soon as they are at work, if they are not and that is before it is too late.
+        let late = |person: &PersonId| {
+            let next = self.card.roster.hours.get(person)?.next(now)?;
+            (next > now && next < self.expires).then_some(next)
+        };
+        let mut late = self.humans(people, able, late);
+        late.sort_by_key(|voice| (voice.at, voice.person));
+        let by = |moment: Timestamp| {
+            let mut all: Vec<Voice<'_>> = late.iter().filter(|it| it.at <= moment).copied().collect();
+            let is_other =
+                |it: &Voice<'_>| !all.iter().any(|late| people.are_one(late.person, it.person));
+            let others: Vec<Voice<'_>> = soon.iter().filter(|it| is_other(it)).copied().collect();
+            all.extend(others);
+            needs.agreed_by(&with(&all))
+        };
+        let first = std::iter::once(now).chain(late.iter().map(|it| it.at)).find(|moment| by(*moment));
+        let helps = |voice: &&Voice<'_>| is_nearer(needs, &so_far, &with(&[**voice]));
+        let mut names: Vec<PersonId> = soon.iter().filter(helps).map(|it| it.person.clone()).collect();
+        names.sort();
+        let is_missing = |voice: &&Voice<'_>| {
+            needs.on_hours > so_far.on_hours && with(&[**voice]).on_hours > so_far.on_hours
+        };
+        let later = late.iter().filter(is_missing).map(|it| (it.at, it.person.clone())).collect();
+        let from = first.filter(|first| *first > now);
+        Some(Still { people: names, later, is_enough: first.is_some(), from })
+    }
+
+    /// Who could agree at the moment that is said for them, if it is; the best of a human's names speaks for them.
+    fn humans<'a>(
+        &self,
+        people: &People,
+        able: &'a [Able],
+        when: impl Fn(&PersonId) -> Option<Timestamp>,
+    ) -> Vec<Voice<'a>> {
         let mut humans: Vec<Voice<'_>> = Vec::new();
-        for voice in can {
+        for able in able {
+            let Some(at) = when(&able.person) else { continue };
+            let Some(voice) = self.could_agree(people, able, at) else { continue };
             match humans.iter_mut().find(|other| people.are_one(other.person, voice.person)) {
                 Some(other) if self.rank(other) < self.rank(&voice) => *other = voice,
                 Some(_) => {}
                 None => humans.push(voice),
             }
         }
-        let is_enough = needs.agreed_by(&with(&humans));
-        let helps = |voice: &&Voice<'_>| is_nearer(needs, &now, &with(&[**voice]));
-        let mut people: Vec<PersonId> =
-            humans.iter().filter(helps).map(|voice| voice.person.clone()).collect();
-        people.sort();
-        Some(Still { people, is_enough })
+        humans
     }
 
-    /// As what the person could agree now, if the hold would take it.
-    fn could_agree<'a>(&self, people: &People, able: &'a Able) -> Option<Voice<'a>> {
+    /// As what the person could agree then, if the hold would take it.
+    fn could_agree<'a>(&self, people: &People, able: &'a Able, at: Timestamp) -> Option<Voice<'a>> {
         let Able { person, standing, assurance } = able;
         let then = self.standing_then(person)?;
-        let has_answered = self.has_approved(person, *assurance)
-            || self
-                .approvals
-                .iter()
-                .any(|given| given.person != *person && people.are_one(&given.person, person));
+        let by_other_name = self
+            .approvals
+            .iter()
+            .any(|given| given.person != *person && people.are_one(&given.person, person));
         let is_barred = *standing != Standing::Controller
             && people.barred(person, &self.card.intent.principal).is_some();
         let standing = (*standing).min(then);
-        (!has_answered && !is_barred).then_some(Voice { person, standing, assurance: *assurance })
+        let voice = Voice { person, standing, assurance: *assurance, at };
+        (!self.has_approved(&voice) && !by_other_name && !is_barred).then_some(voice)
     }
 
     fn rank(&self, voice: &Voice<'_>) -> (Standing, usize, Assurance) {
@@ -89,8 +124,8 @@ impl Hold {
 
 impl<'a> From<&'a super::Approval> for Voice<'a> {
     fn from(approval: &'a super::Approval) -> Self {
-        let super::Approval { person, standing, assurance, .. } = approval;
-        Self { person, standing: *standing, assurance: *assurance }
+        let super::Approval { person, standing, assurance, at, .. } = approval;
+        Self { person, standing: *standing, assurance: *assurance, at: *at }
     }
 }
 
@@ -108,8 +143,8 @@ fn is_nearer(needs: &Needs, before: &Approvals, after: &Approvals) -> bool {
 struct Missing {
     people: u32,
     peers: u32,
-    /// Owners, hardware keys, teams.
-    particular: [u32; 3],
+    /// Owners, hardware keys, teams, people at work.
+    particular: [u32; 4],
 }
 
 impl Missing {
@@ -120,7 +155,7 @@ impl Missing {
         Self {
             people: needs.people().saturating_sub(given.signers),
             peers: needs.peers.saturating_sub(given.peers),
-            particular: [owners, hardware, teams],
+            particular: [owners, hardware, teams, needs.on_hours.saturating_sub(given.on_hours)],
         }
     }
 }

@@ -23,6 +23,7 @@ pub(super) struct Thresholds {
     hardware: BTreeSet<u32>,
     waited: BTreeSet<u32>,
     teams: BTreeSet<TeamId>,
+    on_hours: BTreeSet<u32>,
 }
 
 /// How a policy misuses approvals.
@@ -75,6 +76,7 @@ impl Thresholds {
         self.hardware.extend(&other.hardware);
         self.waited.extend(&other.waited);
         self.teams.extend(other.teams.iter().cloned());
+        self.on_hours.extend(&other.on_hours);
     }
 
     /// Every team that is named.
@@ -85,9 +87,9 @@ impl Thresholds {
     /// Everybody that is asked for anywhere.
     pub(super) fn most(&self) -> Needs {
         let most = |counts: &BTreeSet<u32>| counts.last().copied().unwrap_or(0);
-        let owners_and_hardware = [most(&self.owners), most(&self.hardware)];
+        let some = [&self.owners, &self.hardware, &self.on_hours].map(most);
         let counts = [most(&self.signers), most(&self.peers)];
-        let people = needs(self.controller, counts, owners_and_hardware, &self.teams);
+        let people = needs(self.controller, counts, some, &self.teams);
         Needs { waited: most(&self.waited), ..people }
     }
 
@@ -98,8 +100,8 @@ impl Thresholds {
         let mut all: Vec<(u32, Needs)> =
             teams.iter().flat_map(|teams| self.with_teams(teams)).collect();
         let key = |(sum, needs): &(u32, Needs)| {
-            let Needs { controller, peers, owners, hardware, .. } = *needs;
-            (*sum, controller, peers, owners, hardware)
+            let Needs { controller, peers, owners, hardware, on_hours, .. } = *needs;
+            (*sum, controller, peers, (owners, hardware, on_hours))
         };
         all.sort_by(|one, other| key(one).cmp(&key(other)).then_with(|| one.1.cmp(&other.1)));
         all.dedup();
@@ -112,15 +114,19 @@ impl Thresholds {
             std::iter::once(0).chain(counts.iter().copied()).collect()
         };
         let [signers, peers] = [with_zero(&self.signers), with_zero(&self.peers)];
-        let [owners, hardware] = [with_zero(&self.owners), with_zero(&self.hardware)];
-        let mut all = Vec::new();
-        for (&owners, &hardware) in owners.iter().flat_map(|it| hardware.iter().map(move |by| (it, by)))
+        let [owners, hardware, on_hours] =
+            [&self.owners, &self.hardware, &self.on_hours].map(with_zero);
+        let pairs = owners.iter().flat_map(|it| hardware.iter().map(move |by| (*it, *by)));
+        let (mut all, on_hours) = (Vec::new(), &on_hours);
+        for (owners, hardware, on_hours) in
+            pairs.flat_map(|(one, two)| on_hours.iter().map(move |three| (one, two, *three)))
         {
             for (&peers, &signers) in peers.iter().flat_map(|it| signers.iter().map(move |by| (it, by)))
             {
                 for controller in [false, self.controller] {
-                    let needs = needs(controller, [signers, peers], [owners, hardware], teams);
-                    let special = owners.saturating_add(hardware).saturating_add(count(teams));
+                    let some = [owners, hardware, on_hours];
+                    let needs = needs(controller, [signers, peers], some, teams);
+                    let special = some.into_iter().fold(count(teams), u32::saturating_add);
                     let sum = needs.people().saturating_add(special);
                     for waited in with_zero(&self.waited) {
                         all.push((sum, Needs { waited, ..needs.clone() }));
@@ -162,6 +168,7 @@ impl Thresholds {
             Some("owners") => &mut self.owners,
             Some("signers") => &mut self.signers,
             Some("hardware") => &mut self.hardware,
+            Some("on_hours") => &mut self.on_hours,
             _ => return Err(Misuse::Shape),
         };
         let least = least(sides, more)?.filter(|least| *least <= APPROVALS_MAX);
@@ -202,17 +209,17 @@ impl Thresholds {
     }
 }
 
-/// Needs in their one form: an owner, the holder of a hardware key and who speaks for a team are peers, and signers
+/// Needs in their one form: an owner, the holder of a hardware key, who is at work and who speaks for a team are peers, and signers
 /// are asked for only if they are more than those.
 fn needs(
     controller: bool,
     [signers, peers]: [u32; 2],
-    [owners, hardware]: [u32; 2],
+    [owners, hardware, on_hours]: [u32; 3],
     teams: &BTreeSet<TeamId>,
 ) -> Needs {
-    let peers = peers.max(owners).max(hardware).max(count(teams));
+    let peers = peers.max(owners).max(hardware).max(on_hours).max(count(teams));
     let signers = if signers > peers { signers } else { 0 };
-    Needs { controller, peers, owners, signers, hardware, waited: 0, teams: teams.clone() }
+    Needs { controller, peers, owners, signers, hardware, waited: 0, teams: teams.clone(), on_hours }
 }
 
 fn count(teams: &BTreeSet<TeamId>) -> u32 {

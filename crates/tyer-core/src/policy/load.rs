@@ -75,7 +75,7 @@ pub enum FlawKind {
     /// More approvals might take a permission away.
     #[error(
         "policy `{id}` uses approvals where more of them might not help; ask for them only as \
-         context.approvals.peers >= N (or > N), likewise owners, signers and hardware, or \
+         context.approvals.peers >= N (or > N), likewise owners, signers, hardware and on_hours, or \
          context.approvals.teams.contains(\"NAME\") (or containsAll), or context.approvals.controller, or context.waited >= N, joined by && and ||, in the `when` of a permit \
          or the `unless` of a forbid, and name the context only as context.attribute"
     )]

@@ -110,6 +110,7 @@ impl Question<'_> {
             ("owners", RestrictedExpression::new_long(i64::from(given.owners))),
             ("signers", RestrictedExpression::new_long(i64::from(given.signers))),
             ("hardware", RestrictedExpression::new_long(i64::from(given.hardware))),
+            ("on_hours", RestrictedExpression::new_long(i64::from(given.on_hours))),
             (
                 "teams",
                 RestrictedExpression::new_set(given.teams.iter().map(|team| text(team.as_str()))),

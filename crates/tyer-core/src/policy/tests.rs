@@ -24,6 +24,7 @@ const CROWD: Approvals = Approvals {
     waited: 0,
     teams: BTreeSet::new(),
     glass: false,
+    on_hours: 0,
 };
 const NOBODY: Approvals = Approvals {
     controller: false,
@@ -34,6 +35,7 @@ const NOBODY: Approvals = Approvals {
     waited: 0,
     teams: BTreeSet::new(),
     glass: false,
+    on_hours: 0,
 };
 
 /// By passkeys only.
@@ -611,7 +613,7 @@ fn approvals_used_so_that_more_might_not_help() {
         "context[\"approvals\"][\"peers\"] > 0",
         "(context.approvals.peers >= 2 && context.approvals.owners >= 1) || context.approvals.controller",
         "resource.production && (!context.freeze || context.approvals.controller == true)",
-        "context.approvals.signers >= 2 || context.approvals.hardware > 0",
+        "context.approvals.signers >= 2 || context.approvals.hardware > 0 || context.approvals.on_hours >= 1",
         "context.approvals.teams.contains(\"payments\") && context.approvals.teams.containsAll([\"a\", \"b\"])",
         "context.approvals.peers >= 2 || context.approvals.glass == true",
     ] {
@@ -644,7 +646,7 @@ fn approvals_used_so_that_more_might_not_help() {
         "context.approvals.peers + 1 >= 2",
         "if context.approvals.controller then false else true",
         "if context.freeze then context.approvals.controller else true",
-        "context.approvals == {controller: false, peers: 0, owners: 0, signers: 0, hardware: 0, glass: true, teams: [\"a\"]}",
+        "context.approvals == {controller: false, peers: 0, owners: 0, signers: 0, hardware: 0, glass: true, on_hours: 0, teams: [\"a\"]}",
         "[context.approvals.peers].contains(0)",
         "context.freeze && context has approvals",
         "context.freeze && context has approvals.peers",
@@ -741,7 +743,7 @@ fn approvals() -> impl Strategy<Value = Approvals> {
             signers: peers + weaker,
             hardware: hardware.min(peers),
             waited,
-            teams: BTreeSet::new(),
+            ..NOBODY
         },
     )
 }
@@ -891,6 +893,7 @@ proptest! {
             signers: around.given.signers + more.signers,
             hardware: around.given.hardware + more.hardware,
             waited: around.given.waited + more.waited,
+            on_hours: around.given.on_hours + more.on_hours,
             teams: BTreeSet::new(),
             glass: around.given.glass || more.glass,
         };

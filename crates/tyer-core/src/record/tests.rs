@@ -388,13 +388,32 @@ fn a_card_with_teams() {
     let teams = ["sre", "payments"].map(TeamId::new).into();
     let needs = Needs { peers: 2, teams, ..Needs::default() };
     let members = ["carol", "bob"].map(PersonId::new).into();
-    let roster = Roster { teams: [(TeamId::new("sre"), members)].into() };
+    let roster = Roster { teams: [(TeamId::new("sre"), members)].into(), ..Roster::default() };
     let card = CardRecord { needs, roster, ..CardRecord::of(&card(), request()) };
     let leaf = Record::new(NOON, What::Held { card: Box::new(card), expires: NOON.plus(9) }).encode();
     let text = String::from_utf8(leaf.clone()).expect("text");
     for part in [
         r#""needs":{"controller":false,"owners":0,"peers":2,"teams":["payments","sre"]}"#,
         r#""roster":{"teams":{"sre":["bob","carol"]}},"taken":"#,
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!(Record::decode(&leaf).map(|record| record.encode()), Ok(leaf));
+}
+
+#[test]
+fn a_card_with_working_hours() {
+    let shift = crate::hours::Shift::parse("Mon-Fri 09:00-17:00").expect("a window");
+    let zone = crate::freeze::Zone::parse("Europe/Berlin").expect("a zone");
+    let hours = crate::hours::Hours::new(zone, vec![shift]).expect("hours");
+    let roster = Roster { hours: [(person("bob"), hours)].into(), ..Roster::default() };
+    let needs = Needs { peers: 1, on_hours: 1, ..Needs::default() };
+    let card = CardRecord { needs, roster, ..CardRecord::of(&card(), request()) };
+    let leaf = Record::new(NOON, What::Held { card: Box::new(card), expires: NOON.plus(9) }).encode();
+    let text = String::from_utf8(leaf.clone()).expect("text");
+    for part in [
+        r#""needs":{"controller":false,"on_hours":1,"owners":0,"peers":1}"#,
+        r#""roster":{"hours":{"bob":{"hours":["Mon-Fri 09:00-17:00"],"zone":"Europe/Berlin"}}},"taken":"#,
     ] {
         assert!(text.contains(part), "{text}");
     }

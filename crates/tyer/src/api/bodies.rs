@@ -10,6 +10,7 @@ pub(crate) mod glass;
 pub(crate) mod holds;
 pub(crate) mod kill;
 pub(crate) mod people;
+pub(crate) mod still;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;

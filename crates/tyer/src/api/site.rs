@@ -223,7 +223,7 @@ impl Site {
             if let Some(hold) = world.holds.get(id) {
                 let beside =
                     Beside { caller, people: &people, paces: Some(&world.paces), ended: None, now };
-                let still = self.gateway.still(&world, hold);
+                let still = self.gateway.still(&world, hold, now);
                 return Ok(Some((CardBody::of(hold, still.as_ref(), &beside), None)));
             }
             people

@@ -178,9 +178,13 @@ fn asks(card: &CardBody) -> Markup {
             @if let Some(still) = &card.still {
                 p.quiet[still.enough].notice[!still.enough] #still {
                     @if still.enough { "Could still give it: " }
-                    @else if still.people.is_empty() { "Nobody is left who could give it. Reject it, or let it expire." }
+                    @else if still.people.is_empty() && still.later.is_empty() { "Nobody is left who could give it. Reject it, or let it expire." }
                     @else { "There are not enough people left to give it, even with all of these: " }
-                    @if !still.people.is_empty() { b { (Line(&still.people.join(", "))) } "." }
+                    @if !still.people.is_empty() { b { (Line(&still.people.join(", "))) } ". " }
+                    @for later in &still.later {
+                        b { (Line(&later.person)) } " is at work from " (words::civil(later.from)) " on. "
+                    }
+                    @if let Some(from) = still.from { "Not all of it can be given before " b { (words::civil(from)) } "." }
                 }
             }
             h3 { "Approved so far" }

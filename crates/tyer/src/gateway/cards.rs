@@ -7,7 +7,7 @@ use tyer_core::verdict::{Basis, Needs};
 
 use super::Gateway;
 use super::holds::name;
-use super::world::World;
+use super::world::{Person, World};
 
 impl Gateway {
     /// The card of the next hold.
@@ -24,12 +24,19 @@ impl Gateway {
             purpose: session.map(|session| session.purpose.clone()).unwrap_or_default(),
             intent,
             facts,
-            roster: Roster::of(&needs, &self.config.teams),
+            roster: self.roster(world, &needs),
             needs,
             policies: basis.policies,
             policy_set: basis.policy_set,
             taken: now,
             allowance: None,
         }
+    }
+
+    /// Who is what as far as the needs ask for it; of working hours only those of people who count.
+    fn roster(&self, world: &World, needs: &Needs) -> Roster {
+        let mut roster = Roster::of(needs, &self.config.roster);
+        roster.hours.retain(|person, _| world.people.get(person).is_some_and(Person::counts));
+        roster
     }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tyer_core::hours::PERSON_PART;
 use tyer_core::intent::{Digest, PersonId, Upstream};
 use tyer_core::record::{Record, What};
 use tyer_core::roster::{TEAM_PART, team_digest};
@@ -51,12 +52,15 @@ impl Gateway {
             // Taking all freezes out of the calendar is a change like any other.
             says.entry(FREEZES_PART.to_owned()).or_insert_with(no_freezes);
         }
-        // So is taking out who owns an agent, or a team.
+        // So is taking out who owns an agent, a team, or when somebody works.
         for name in parts.keys().filter(|name| name.starts_with(AGENT_PART)) {
             says.entry(name.clone()).or_insert_with(|| Digest::of(b"tyer/no-owners/v1"));
         }
         for name in parts.keys().filter(|name| name.starts_with(TEAM_PART)) {
             says.entry(name.clone()).or_insert_with(|| team_digest(&BTreeSet::new()));
+        }
+        for name in parts.keys().filter(|name| name.starts_with(PERSON_PART)) {
+            says.entry(name.clone()).or_insert_with(|| Digest::of(b"tyer/no-hours/v1"));
         }
         for (name, digest) in &says {
             let part = parts.entry(name.clone()).or_default();
@@ -142,8 +146,7 @@ impl Gateway {
         let touches = |name: &str| {
             name == own
                 || ["console", "policy", FREEZES_PART, ATTESTATION, GLASS].contains(&name)
-                || name.starts_with(AGENT_PART)
-                || name.starts_with(TEAM_PART)
+                || [AGENT_PART, TEAM_PART, PERSON_PART].iter().any(|kind| name.starts_with(kind))
         };
         let pending = parts.iter().filter(|(name, part)| touches(name) && part.pending.is_some());
         pending.map(|(name, _)| name.clone()).collect()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tyer_core::assurance::{self, Assurance};
 use tyer_core::hold::{Able, Hold, Standing, StepError, Still};
-use tyer_core::intent::{HoldId, Intent, PersonId, TeamId};
+use tyer_core::intent::{HoldId, Intent, PersonId, TeamId, Timestamp};
 use tyer_core::record::PublicKey;
 use tyer_core::roster::teams_of;
 use tyer_core::verdict::Approvals;
@@ -85,12 +85,18 @@ impl Gateway {
         let with = |possible: Approvals, (person, standing): (&PersonId, Standing)| {
             possible.with(standing, best(person).unwrap_or_default())
         };
-        humans.into_iter().fold(Approvals::default(), with)
+        let others = humans.iter().filter(|(_, standing)| *standing != Standing::Controller);
+        let works = |person: &PersonId| {
+            among.human(person).iter().any(|name| self.config.roster.hours.contains_key(name))
+        };
+        let on_hours = others.filter(|(person, _)| works(person)).count();
+        let on_hours = u32::try_from(on_hours).unwrap_or(u32::MAX);
+        Approvals { on_hours, ..humans.into_iter().fold(Approvals::default(), with) }
     }
 
     /// The teams of each human who could still agree as another person, under whichever of their names.
     pub(super) fn speakers(&self, world: &World, intent: &Intent) -> Vec<BTreeSet<TeamId>> {
-        let (among, teams) = (world.among(), &self.config.teams);
+        let (among, teams) = (world.among(), &self.config.roster.teams);
         let mut humans: Vec<(&PersonId, BTreeSet<TeamId>)> = Vec::new();
         for person in world.counting().map(|person| &person.id) {
             if teams.is_empty() || among.barred(person, &intent.principal).is_some() {
@@ -106,13 +112,13 @@ impl Gateway {
     }
 
     /// Who could still give what a hold waits for.
-    pub(crate) fn still(&self, world: &World, hold: &Hold) -> Option<Still> {
+    pub(crate) fn still(&self, world: &World, hold: &Hold, now: Timestamp) -> Option<Still> {
         let able = |person: &Person| Able {
             person: person.id.clone(),
             standing: self.standing(&person.id, &hold.card().intent),
             assurance: person.passkeys().map(|key| self.assurance(key)).max().unwrap_or_default(),
         };
-        hold.still(&world.among(), &world.counting().map(able).collect::<Vec<_>>())
+        hold.still(&world.among(), &world.counting().map(able).collect::<Vec<_>>(), now)
     }
 
     /// How much a key proves here: an attestation is worth what its root is today.

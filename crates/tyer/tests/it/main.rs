@@ -39,6 +39,8 @@ mod glass;
 #[cfg(test)]
 mod holds;
 #[cfg(test)]
+mod hours;
+#[cfg(test)]
 mod kills;
 #[cfg(test)]
 mod limits;

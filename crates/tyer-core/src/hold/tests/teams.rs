@@ -1,15 +1,23 @@
 //! Who speaks for which team at a hold, and who could still give what is missing.
 
-use std::collections::BTreeSet;
-
 use super::*;
+use crate::freeze::Zone;
+use crate::hours::{Hours, Shift};
 use crate::intent::TeamId;
 
 /// The teams of the tests. Alice is the controller.
-pub(super) fn all() -> BTreeMap<TeamId, BTreeSet<PersonId>> {
+pub(super) fn all() -> Roster {
     let members = |names: &str| names.split_whitespace().map(PersonId::new).collect();
     let team = |(name, names): (&str, &str)| (TeamId::new(name), members(names));
-    [("payments", "alice bob carol"), ("sre", "alice carol dave")].map(team).into()
+    let teams = [("payments", "alice bob carol"), ("sre", "alice carol dave")].map(team).into();
+    // Time begins on a Thursday at midnight. Bob is at work for an hour then, carol for another one later.
+    let works = |(name, shift): (&str, &str)| {
+        let shifts = vec![Shift::parse(shift).expect("a window")];
+        (PersonId::new(name), Hours::new(Zone::default(), shifts).expect("hours"))
+    };
+    let hours =
+        [("alice", "Thu 00:00-01:00"), ("bob", "Thu 00:00-01:00"), ("carol", "Thu 03:00-04:00")];
+    Roster { teams, hours: hours.map(works).into() }
 }
 
 fn asks(peers: u32, owners: u32, teams: &str) -> Needs {
@@ -63,6 +71,10 @@ fn a_hold_without_teams_is_stored_as_before() {
 
 /// Everybody that there is, by passkey: `who` as in scripts; `one` is a name of which `bob` is another.
 fn still(needs: Needs, script: &str, who: &str) -> String {
+    still_of(held(needs), script, who)
+}
+
+fn still_of(hold: Hold, script: &str, who: &str) -> String {
     let known = |one_with: &[&str]| Known {
         counts: true,
         founder: true,
@@ -77,7 +89,7 @@ fn still(needs: Needs, script: &str, who: &str) -> String {
     let people: People = words().map(person).collect();
     let electorate =
         words().filter(|word| !word.contains('!')).map(|word| (name(word), Standing::Owner));
-    let mut hold = held(needs).among(electorate.collect());
+    let mut hold = hold.among(electorate.collect());
     for word in script.split_whitespace() {
         hold = step(hold, word, Timestamp(0)).0;
     }
@@ -90,11 +102,15 @@ fn still(needs: Needs, script: &str, who: &str) -> String {
         },
         assurance: if word.contains('#') { Assurance::Hardware } else { Assurance::Passkey },
     };
-    let Some(still) = hold.still(&people, &words().map(able).collect::<Vec<_>>()) else {
+    let Some(still) = hold.still(&people, &words().map(able).collect::<Vec<_>>(), Timestamp(0)) else {
         return "over".to_owned();
     };
     let names: Vec<&str> = still.people.iter().map(PersonId::as_str).collect();
-    format!("{}{}", names.join(" "), if still.is_enough { "" } else { " ..." })
+    let later: Vec<String> =
+        still.later.iter().map(|(from, person)| format!(" {person}@{}", from.0)).collect();
+    let from = still.from.map(|from| format!(" from {}", from.0)).unwrap_or_default();
+    let end = if still.is_enough { "" } else { " ..." };
+    format!("{}{}{from}{end}", names.join(" "), later.concat())
 }
 
 #[test]
@@ -126,4 +142,49 @@ fn who_could_still_give_what_is_missing() {
     check(asks(2, 0, "payments sre"), "+carol", "carol erin", " ...");
     check(asks(3, 0, "sre"), "+dave", "bob dave erin", "bob erin");
     check(asks(1, 0, "sre"), "", "bob erin", " ...");
+}
+
+#[test]
+fn who_is_at_work_counts_by_when_they_agreed() {
+    const LATER: Timestamp = Timestamp(3 * 3_600_000);
+    let counted = |script: &[(&str, Timestamp)]| {
+        let needs = Needs { on_hours: 2, ..asks(2, 0, "") };
+        // Long enough to see the day pass.
+        let card = held(needs).card().clone();
+        let mut hold = Hold::open(card, Lifetimes::default(), Timestamp(0));
+        for (word, at) in script {
+            hold = step(hold, word, *at).0;
+        }
+        (hold.counted().on_hours, hold.state_word())
+    };
+    let now = Timestamp(0);
+    assert_eq!(counted(&[("+bob", now)]), (1, "open"));
+    assert_eq!(counted(&[("+bob", now), ("+carol", now)]), (1, "open"));
+    assert_eq!(counted(&[("+bob", now), ("+carol", LATER)]), (2, "approved"));
+    assert_eq!(counted(&[("+bob", LATER), ("+carol", LATER)]), (1, "open"));
+    // Whoever agreed in their free time can say so again at work, and is still one human.
+    assert_eq!(counted(&[("+carol", now), ("+bob", now), ("+carol", LATER)]), (2, "approved"));
+    assert_eq!(counted(&[("+carol", now), ("+carol", LATER)]), (1, "open"));
+    // Whoever has no hours never is, nor do the controller's count.
+    assert_eq!(counted(&[("+bob", now), ("+dave", now)]), (1, "open"));
+    assert_eq!(counted(&[("+bob", now), ("+alice", now)]), (1, "open"));
+}
+
+#[test]
+fn who_could_only_later_is_told_when() {
+    let check = |needs: Needs, script: &str, who: &str, expect: &str| {
+        let needs = Needs { on_hours: 1, ..needs };
+        let card = held(needs).card().clone();
+        let hold = Hold::open(card, Lifetimes::default(), Timestamp(0));
+        assert_eq!(still_of(hold, script, who), expect, "{script} of {who}");
+    };
+    check(asks(1, 0, ""), "", "bob carol dave", "bob carol@10800000");
+    check(asks(1, 0, ""), "", "carol dave", " carol@10800000 from 10800000");
+    check(asks(2, 0, ""), "", "bob dave", "bob dave");
+    check(asks(2, 0, ""), "+dave +carol", "carol dave", " carol@10800000 from 10800000");
+    check(asks(2, 0, ""), "+dave", "carol dave", " carol@10800000 from 10800000");
+    check(asks(1, 0, ""), "", "dave", " ...");
+    // After the hold has expired is too late.
+    let short = held(Needs { on_hours: 1, ..asks(1, 0, "") });
+    assert_eq!(still_of(short, "", "carol"), " ...");
 }

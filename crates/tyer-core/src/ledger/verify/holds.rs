@@ -7,7 +7,7 @@ use super::together::Kind;
 use crate::assurance::{self, Assurance};
 use crate::hold::Standing;
 use crate::intent::{Digest, HoldId, PersonId, Principal, Timestamp, Upstream};
-use crate::limits::GRANT_MS_MAX;
+use crate::limits::{CHALLENGE_MS, GRANT_MS_MAX};
 use crate::people::People;
 use crate::record::{ApprovalRecord, CardRecord, RequestRecord};
 use crate::roster::Roster;
@@ -219,13 +219,14 @@ impl Parked {
         self.approvals.contains(approval)
     }
 
-    /// The name under which that human has approved it before: another one of theirs, or the same by such a key or a
-    /// better one.
+    /// The name under which that human has approved it before: another one of theirs, or the same by a better key, or
+    /// by such a key and, where that is asked for, at work.
     pub(super) fn approved_by(&self, again: &ApprovalRecord, people: &People) -> Option<&PersonId> {
-        let assurance = |approval: &ApprovalRecord| assurance::of_key(&approval.key);
+        let rank =
+            |approval: &ApprovalRecord| (assurance::of_key(&approval.key), self.is_at_work(approval));
         let stands = |before: &&ApprovalRecord| {
             people.are_one(&before.person, &again.person)
-                && (before.person != again.person || assurance(before) >= assurance(again))
+                && (before.person != again.person || rank(before) >= rank(again))
         };
         self.approvals.iter().find(stands).map(|before| &before.person)
     }
@@ -241,6 +242,17 @@ impl Parked {
             && self.upstream == request.upstream
     }
 
+    /// Whether a peer agreed within their working hours. When is what the leaf says, as far as the statement that they
+    /// signed allows: it was made not long before.
+    fn is_at_work(&self, approval: &ApprovalRecord) -> bool {
+        let ApprovalRecord { person, standing, at, signed, key, .. } = approval;
+        let made = signed.statement.expires.plus(-CHALLENGE_MS);
+        *standing != Standing::Controller
+            && assurance::of_key(key) >= Assurance::Passkey
+            && *at >= made
+            && self.roster.is_at_work(person, *at)
+    }
+
     /// What is wrong with the approvals that count, taken together.
     pub(super) fn enough(&self, counted: &[&ApprovalRecord]) -> Result<(), String> {
         let given = counted.iter().fold(Approvals::default(), |given, approval| {
@@ -248,19 +260,27 @@ impl Parked {
         });
         let by_passkey = counted.iter().filter(|it| assurance::of_key(&it.key) >= Assurance::Passkey);
         let speak = by_passkey.map(|approval| (&approval.person, approval.standing));
-        let given = Approvals { teams: self.roster.spoken_for(speak), ..given };
+        let teams = self.roster.spoken_for(speak);
+        let on_hours = counted.iter().filter(|it| self.is_at_work(it)).count();
+        let on_hours = u32::try_from(on_hours).unwrap_or(u32::MAX);
+        let given = Approvals { teams, on_hours, ..given };
         if self.needs.agreed_by(&given) || self.glass.is_some() {
             return Ok(());
         }
         Err(format!(
             "it ran without the people that it needed ({}): what counts is {} by peers, {} of them \
-             owners{}{}{}",
+             owners{}{}{}{}",
             self.needs.in_words(),
             given.peers,
             given.owners,
             match given.signers.saturating_sub(given.peers) {
                 0 => String::new(),
                 weaker => format!(", {weaker} by less than a passkey"),
+            },
+            if self.needs.on_hours > 0 {
+                format!(", {} at work", given.on_hours)
+            } else {
+                String::new()
             },
             given.teams.iter().map(|team| format!(", one from {team}")).collect::<String>(),
             if given.controller { ", and the controller's own" } else { "" },

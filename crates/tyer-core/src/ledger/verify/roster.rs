@@ -1,6 +1,7 @@
-//! Whether the teams that a card names are those that the configuration was confirmed with.
+//! Whether the teams and working hours that a card names are those that the configuration was confirmed with.
 
 use super::meaning::Meaning;
+use crate::hours::{Hours, person_part};
 use crate::record::CardRecord;
 use crate::roster::{team_digest, team_part};
 
@@ -12,6 +13,13 @@ impl Meaning {
         }
         let is_other =
             |(team, members): &(&_, &_)| self.part(&team_part(team)) != Some(team_digest(members));
+        let is_otherwise =
+            |(person, hours): &(&_, &Hours)| self.part(&person_part(person)) != Some(hours.digest());
+        if let Some((person, _)) = card.roster.hours.iter().find(is_otherwise) {
+            return Err(format!(
+                "it says of {person} that they work at other hours than was confirmed"
+            ));
+        }
         match card.roster.teams.iter().find(is_other) {
             Some((team, _)) => {
                 Err(format!("it says of the team {team} that others are in it than was confirmed"))

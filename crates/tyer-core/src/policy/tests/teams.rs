@@ -100,3 +100,26 @@ fn a_team_that_is_not_configured_is_refused_with_the_place() {
     assert_eq!(error.to_string(), says);
     assert_eq!(set.name_only(&teams("")).expect_err("neither").flaws.len(), 2);
 }
+
+#[test]
+fn people_at_work_are_peers_whom_there_must_be() {
+    let check = |possible: u32, given: (u32, u32), expect: &str| {
+        let set = own(&unless("context.approvals.on_hours >= 1 && context.approvals.peers >= 2"));
+        let (peers, on_hours) = given;
+        let given = Approvals { on_hours, ..passkeys(false, peers, 0) };
+        let possible = Approvals { on_hours: possible, ..passkeys(true, 4, 4) };
+        let around = Around { given, possible, ..Around::default() };
+        let asks = intent("production", &[act(Effect::Destroy, "t")]);
+        let said = match set.decide(&asks, &around.situation()).verdict {
+            Verdict::Hold(needs) => needs.in_words(),
+            Verdict::Deny(refusal) => refusal.reason.as_str().to_owned(),
+            Verdict::Allow(_) => "allow".to_owned(),
+        };
+        assert_eq!(said, expect);
+    };
+    let two = "two different people other than the controller, one of them in their working hours";
+    check(1, (0, 0), two);
+    check(1, (2, 0), two);
+    check(1, (2, 1), "allow");
+    check(0, (0, 0), "nobody_can");
+}

@@ -10,6 +10,7 @@ use tyer_core::verdict::{Approvals, Needs};
 
 use super::allowances::AllowanceBody;
 use super::beside::{LaterBody, NoteBody};
+use super::still::StillBody;
 use super::{FactsBody, Moment};
 use crate::gateway::world::answers::fate;
 use crate::gateway::world::paces::Paces;
@@ -27,15 +28,18 @@ pub(crate) struct NeedsBody {
     pub(crate) waited: u32,
     /// Teams that a different one of the peers each speaks for.
     pub(crate) teams: Vec<String>,
+    /// Of the peers, how many in their working hours.
+    pub(crate) on_hours: u32,
     pub(crate) words: String,
 }
 
 impl NeedsBody {
     pub(crate) fn of(needs: &Needs) -> Self {
         let words = needs.in_words();
-        let Needs { controller, peers, owners, signers, hardware, waited, ref teams } = *needs;
+        let Needs { controller, peers, owners, signers, hardware, waited, ref teams, on_hours } =
+            *needs;
         let teams = teams.iter().map(ToString::to_string).collect();
-        Self { controller, peers, owners, signers, hardware, waited, teams, words }
+        Self { controller, peers, owners, signers, hardware, waited, teams, on_hours, words }
     }
 
     /// How many people other than the controller are asked for.
@@ -56,13 +60,16 @@ pub(crate) struct GivenBody {
     pub(crate) teams: Vec<String>,
     /// One operator has let it through alone.
     pub(crate) glass: bool,
+    /// Of the peers, how many agreed in their working hours.
+    pub(crate) on_hours: u32,
 }
 
 impl GivenBody {
     fn of(given: Approvals) -> Self {
-        let Approvals { controller, peers, owners, signers, hardware, waited: _, teams, glass } = given;
+        let Approvals { controller, peers, owners, signers, hardware, waited: _, .. } = given;
+        let Approvals { teams, on_hours, glass, .. } = given;
         let teams = teams.iter().map(ToString::to_string).collect();
-        Self { controller, peers, owners, signers, hardware, teams, glass }
+        Self { controller, peers, owners, signers, hardware, teams, on_hours, glass }
     }
 }
 
@@ -250,29 +257,6 @@ pub(crate) struct CardBody {
     pub(crate) still: Option<StillBody>,
     /// What people left beside it, oldest first.
     pub(crate) notes: Vec<NoteBody>,
-}
-
-/// Who could still give what a hold waits for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct StillBody {
-    /// Whose agreement would help now, by name.
-    pub(crate) people: Vec<String>,
-    /// Whether all that is missing can still be met.
-    pub(crate) enough: bool,
-    /// The same in words.
-    pub(crate) words: String,
-}
-
-impl StillBody {
-    fn of(still: &Still) -> Self {
-        let people: Vec<String> = still.people.iter().map(ToString::to_string).collect();
-        let words = match (people.as_slice(), still.is_enough) {
-            ([], _) => "nobody can give what is missing".to_owned(),
-            (some, true) => some.join(", "),
-            (some, false) => format!("{}, and even all of them are not enough", some.join(", ")),
-        };
-        Self { people, enough: still.is_enough, words }
-    }
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -7,9 +7,8 @@ use crate::api::bodies::facts::{
     AheadBody, CascadeBody, CountedBody, FactsBody, InUseBody, LockBody, RelationBody, ReplicaBody,
     SafetyBody,
 };
-use crate::api::bodies::holds::{
-    ActBody, ApprovalBody, CardBody, GivenBody, HoldBody, NeedsBody, StillBody,
-};
+use crate::api::bodies::holds::{ActBody, ApprovalBody, CardBody, GivenBody, HoldBody, NeedsBody};
+use crate::api::bodies::still::StillBody;
 
 pub(crate) const NOW: Timestamp = Timestamp(1_795_442_400_000);
 
@@ -43,6 +42,7 @@ pub(crate) fn hold() -> HoldBody {
             hardware: 0,
             waited: 0,
             teams: Vec::new(),
+            on_hours: 0,
             words: "two different people other than the controller, one of them an owner".to_owned(),
         },
         given: GivenBody {
@@ -53,6 +53,7 @@ pub(crate) fn hold() -> HoldBody {
             hardware: 0,
             teams: Vec::new(),
             glass: false,
+            on_hours: 0,
         },
         opened: ago(3),
         not_before: ago(3),
@@ -102,6 +103,8 @@ pub(crate) fn card() -> CardBody {
         }],
         still: Some(StillBody {
             people: vec!["carol".to_owned(), "dave".to_owned()],
+            later: Vec::new(),
+            from: None,
             enough: true,
             words: "carol, dave".to_owned(),
         }),
