@@ -22,6 +22,7 @@ pub mod pace;
 pub mod people;
 pub mod policy;
 pub mod record;
+pub mod roles;
 pub mod roster;
 pub mod sequence;
 pub mod sshsig;

@@ -28,6 +28,7 @@ use tyer_core::hold::Lifetimes;
 use tyer_core::intent::{Digest, Environment, PersonId, Upstream};
 use tyer_core::policy::Policies;
 use tyer_core::record::canonical;
+use tyer_core::roles::Role;
 use tyer_core::roster::Roster;
 
 use self::agents::RawAgent;
@@ -60,13 +61,15 @@ pub(crate) struct Config {
     pub(crate) agents: BTreeMap<String, BTreeSet<PersonId>>,
     /// The people in each team that a policy may ask for, and when people work.
     pub(crate) roster: Roster,
+    /// What people may decide who are no operators.
+    pub(crate) roles: BTreeMap<PersonId, Role>,
     /// The makers of authenticators whose attestations count.
     pub(crate) roots: Roots,
     /// How many reviews of one human's may be open when they break glass; nobody can if there is none.
     pub(crate) open_reviews: Option<u32>,
     pub(crate) calendar: Calendar,
     /// The digest of each security part of the file: `console`, `policy`, `upstream NAME`, `agent NAME`,
-    /// `team NAME`, `person NAME`, and `freezes`, `attestation` and `break_glass` if there are any.
+    /// `team NAME`, `person NAME`, `role NAME`, and `freezes`, `attestation` and `break_glass` if there are any.
     pub(crate) parts: BTreeMap<String, Digest>,
 }
 
@@ -277,8 +280,8 @@ impl Config {
         parts.insert("console".to_owned(), part_digest(&raw.console));
         let teams = teams::teams(path, raw.team)?;
         parts.extend(teams::parts(&teams));
-        let hours = hours::hours(path, raw.person)?;
-        parts.extend(hours::parts(&hours));
+        let (hours, roles) = (hours::hours(path, &raw.person)?, hours::roles(&raw.person));
+        parts.extend(hours::parts(&hours, &roles));
         let policies = load_policies(data, path, &raw.policy, &teams)?;
         parts.insert("policy".to_owned(), policies.hash());
         let mut roots = Roots::default();
@@ -315,6 +318,7 @@ impl Config {
             upstreams,
             agents,
             roster: Roster { teams, hours },
+            roles,
             roots,
             open_reviews,
             parts,
@@ -550,7 +554,11 @@ owners = ["alice"]
             "line 19, column 9: `Mon-Fri 9-17` is not like",
         );
         check("zone = \"Berlin\"\nhours = []", "is not the name of a time zone");
-        check("hours = []", "missing field `zone`");
+        check("hours = []", "person.bob: `zone` and `hours` stand together");
+        check("role = \"owner\"", "unknown variant `owner`");
+        let auditor = parse(&bob("role = \"auditor\"")).expect("a good file");
+        assert_eq!(auditor.roles[&PersonId::new("bob")], Role::Auditor);
+        assert_eq!(auditor.parts.get("role bob"), Some(&Role::Auditor.digest()));
         let error = parse(&format!("{GOOD}\n[person.\"b b\"]\nzone = \"UTC\"\nhours = []\n"));
         assert!(error.expect_err("a bad name").contains("cannot be a person's name"));
     }

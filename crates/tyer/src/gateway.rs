@@ -29,6 +29,7 @@ pub(crate) mod passkeys;
 pub(crate) mod people;
 mod presented;
 pub(crate) mod requests;
+pub(crate) mod roles;
 mod sequences;
 pub(crate) mod sessions;
 mod standing;
@@ -126,6 +127,7 @@ impl Gateway {
         gateway.spend_taken().await?;
         gateway.void_allowances().await?;
         gateway.compare_configuration().await?;
+        gateway.begin_roles().await?;
         Ok(Arc::new(gateway))
     }
 

@@ -17,6 +17,7 @@ use tyer_core::verdict::LeafIndex;
 
 use crate::config::{Config, ConfigError};
 use crate::gateway::Gateway;
+use crate::gateway::roles::{LastTwo, leave_two};
 use crate::gateway::world::{World, notes};
 use crate::sequencer::Sequencer;
 use crate::store::sqlite::Sqlite;
@@ -57,6 +58,8 @@ pub(crate) enum ServeError {
     Exposed(PathBuf),
     #[error("{path} is not a data directory; make one with `tyer init`", path = .0.display())]
     NotInitialised(PathBuf),
+    #[error(transparent)]
+    Roles(#[from] LastTwo),
     #[error("another server runs on this data directory")]
     Running,
     #[error("the ledger's key in {path} cannot be used: {why}", path = .path.display())]
@@ -190,6 +193,7 @@ async fn gateway(
         }
     }
     let world = World::load(&store)?;
+    leave_two(&config, &world)?;
     let history = History::of(notes(&store)?, clock::now());
     let unsettled = store
         .documents(Table::Unsettled)?

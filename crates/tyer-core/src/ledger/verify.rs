@@ -11,6 +11,7 @@ mod holds;
 mod meaning;
 mod observed;
 mod people;
+mod roles;
 mod roster;
 mod sessions;
 mod together;

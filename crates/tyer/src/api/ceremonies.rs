@@ -17,7 +17,7 @@ use super::bodies::{
     SshDecisionBody, SshStatementBody, SshWishBody, StatementBody, WishBody, base64url,
 };
 use super::error::ApiError;
-use super::guard::Caller;
+use super::guard::{Caller, decides_nothing};
 use super::sign_ins::set_cookie;
 use super::site::Site;
 use crate::clock;
@@ -37,7 +37,8 @@ pub(super) async fn statement(
     let person = match (&wish, caller) {
         (_, Caller::Operator) => return Err(needs_a_passkey()),
         (Wish::SignIn, _) => None,
-        (_, Caller::Person { id, counts: true }) => Some(id),
+        (_, Caller::Person { id, counts: true, .. }) => Some(id),
+        (_, Caller::Person { audits: true, .. }) => return Err(decides_nothing()),
         (_, Caller::Person { .. } | Caller::Nobody) => {
             return Err(ApiError::forbidden(
                 "only people who count decide",

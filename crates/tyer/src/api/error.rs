@@ -158,6 +158,7 @@ impl From<DecisionError> for ApiError {
                 message,
                 "add it on the console's page of people, and have somebody else confirm it there",
             ),
+            DecisionError::Role(..) => Self::forbidden(message, "ask an operator"),
             DecisionError::Key(error) => error.into(),
             DecisionError::Passkey(error) => error.into(),
             DecisionError::Answer(error) => error.into(),
@@ -336,6 +337,7 @@ impl From<ConfirmError> for ApiError {
             ConfirmError::NothingPending(_) | ConfirmError::Twice(_) => {
                 Self::conflict("not_pending", message)
             }
+            ConfirmError::OwnRole(_) => Self::forbidden(message, "ask another person"),
             ConfirmError::DoesNotCount(_) => does_not_count(message),
             ConfirmError::Store(error) => Self::stored(&error),
         }

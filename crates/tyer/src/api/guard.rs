@@ -25,7 +25,7 @@ pub(crate) enum Caller {
     /// Nobody that is known.
     Nobody,
     /// Somebody who is signed in.
-    Person { id: PersonId, counts: bool },
+    Person { id: PersonId, counts: bool, audits: bool },
     /// Whoever may open the socket in the data directory.
     Operator,
 }
@@ -56,8 +56,10 @@ pub(crate) enum Access {
     Anybody,
     /// Anybody, at a bounded pace unless signed in.
     Paced,
-    /// Anybody signed in, also before they count; and the operator.
+    /// Anybody signed in but auditors, also before they count; and the operator.
     SignedIn,
+    /// People who count, auditors, and the operator.
+    Reading,
     /// People who count, and the operator.
     Counting,
 }
@@ -79,20 +81,39 @@ fn admitted(site: &Site, access: Access, request: &Request) -> Result<(), ApiErr
     match (access, caller) {
         (Access::Anybody, _)
         | (Access::Paced, Caller::Person { .. } | Caller::Operator)
-        | (Access::SignedIn, Caller::Person { .. } | Caller::Operator)
+        | (Access::SignedIn, Caller::Person { audits: false, .. } | Caller::Operator)
+        | (
+            Access::Reading,
+            Caller::Person { counts: true, .. }
+            | Caller::Person { audits: true, .. }
+            | Caller::Operator,
+        )
         | (Access::Counting, Caller::Person { counts: true, .. } | Caller::Operator) => Ok(()),
         (Access::Paced, Caller::Nobody) => paced(site, request),
-        (Access::SignedIn | Access::Counting, Caller::Nobody) => Err(ApiError::new(
+        (Access::SignedIn | Access::Counting | Access::Reading, Caller::Nobody) => Err(ApiError::new(
             StatusCode::UNAUTHORIZED,
             "sign_in",
             "nobody is signed in",
             "sign in with a passkey at /sign-in",
         )),
-        (Access::Counting, Caller::Person { counts: false, .. }) => Err(ApiError::forbidden(
-            "you are enrolled, but your word does not count yet",
-            "somebody other than your inviter has to confirm you first",
-        )),
+        (Access::SignedIn | Access::Counting, Caller::Person { audits: true, .. }) => {
+            Err(decides_nothing())
+        }
+        (Access::Counting | Access::Reading, Caller::Person { counts: false, .. }) => {
+            Err(ApiError::forbidden(
+                "you are enrolled, but your word does not count yet",
+                "somebody other than your inviter has to confirm you first",
+            ))
+        }
     }
+}
+
+/// What an auditor gets to know who wants to decide something.
+pub(crate) fn decides_nothing() -> ApiError {
+    ApiError::forbidden(
+        "you are an auditor, who reads everything and decides nothing",
+        "ask an operator or approver",
+    )
 }
 
 /// Counts a call of somebody who is not signed in.

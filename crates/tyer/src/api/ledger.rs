@@ -76,7 +76,8 @@ pub(super) async fn receipt(
     Path(index): Path<u64>,
     Query(query): Query<Reveal>,
 ) -> Result<Json<ReceiptBody>, ApiError> {
-    let may_reveal = matches!(caller, Caller::Operator | Caller::Person { counts: true, .. });
+    let may_reveal = matches!(caller, Caller::Operator)
+        || matches!(caller, Caller::Person { counts, audits, .. } if counts || audits);
     let proved = site.archive.receipt(index, query.reveal == 1 && may_reveal).await?;
     let reveal =
         proved.private.map(|private| RevealBody { salt: private.salt.to_string(), text: private.text });

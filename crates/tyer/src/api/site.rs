@@ -56,7 +56,10 @@ impl Site {
         let Some(id) = self.sign_ins.person(headers, clock::now()) else { return Caller::Nobody };
         let world = self.gateway.world().await;
         match world.people.get(&id) {
-            Some(person) => Caller::Person { counts: person.counts(), id },
+            Some(person) => {
+                let counts = person.counts();
+                Caller::Person { counts, audits: !counts && person.reads(), id }
+            }
             None => Caller::Nobody,
         }
     }

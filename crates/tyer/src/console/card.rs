@@ -21,6 +21,8 @@ pub(super) struct Beholder<'a> {
     pub(super) me: &'a str,
     /// This console stands beside the agent and cannot answer for this environment.
     pub(super) cannot_answer: bool,
+    /// They read everything and decide nothing.
+    pub(super) audits: bool,
     /// Why their agreement is not another person's, in words.
     pub(super) no_peer: Option<String>,
     /// The leaf that let the request run, and what came of it, in words.
@@ -211,7 +213,7 @@ struct Choice {
 
 fn choice(card: &CardBody, beholder: &Beholder<'_>) -> Choice {
     let hold = &card.hold;
-    if !is_live(hold.state) || beholder.cannot_answer {
+    if !is_live(hold.state) || beholder.cannot_answer || beholder.audits {
         return Choice { approve: false, reject: false };
     }
     let controls = is_theirs(hold, beholder);
@@ -274,7 +276,9 @@ fn notes(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
                 "Production cannot be answered here."
             }
         }
-        @if let Some(why) = &beholder.no_peer {
+        @if beholder.audits {
+            p.notice { "You are an auditor: you read everything and decide nothing." }
+        } @else if let Some(why) = &beholder.no_peer {
             p.notice { b { "Your approval does not count: " } (Line(why)) ". You can only reject." }
         }
         @if is_theirs(hold, beholder) {
@@ -336,8 +340,9 @@ mod tests {
 
     fn beholder(me: &str) -> Beholder<'_> {
         let (no_peer, freezes, glass) = (None, Vec::new(), Glass::default());
-        let (cannot_answer, outcome, alike, now) = (false, None, Vec::new(), sample::NOW);
-        Beholder { me, cannot_answer, no_peer, outcome, glass, alike, freezes, now }
+        let (cannot_answer, audits, outcome) = (false, false, None);
+        let (alike, now) = (Vec::new(), sample::NOW);
+        Beholder { me, cannot_answer, audits, no_peer, outcome, glass, alike, freezes, now }
     }
 
     #[test]
@@ -427,6 +432,13 @@ mod tests {
         card.facts.locks.clear();
         let page = main(&card, &beholder("carol")).into_string();
         assert!(page.contains("Nothing is known about how much this touches"));
+    }
+
+    #[test]
+    fn an_auditor_is_offered_nothing() {
+        let page = main(&sample::card(), &Beholder { audits: true, ..beholder("carol") }).into_string();
+        assert!(page.contains("you read everything and decide nothing"));
+        assert!(!page.contains("id=\"approve\"") && !page.contains("id=\"reject\""));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Form, Path, Query, Request, State};
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -22,7 +22,7 @@ use crate::api::answers::seen_by_form;
 use crate::api::bodies::{FreezeRequestBody, StatusBody, VerifyBody};
 use crate::api::calls::freeze_now;
 use crate::api::error::ApiError;
-use crate::api::guard::{self, Caller};
+use crate::api::guard::{self, Caller, decides_nothing};
 use crate::api::leaves::{leaf_body, outcome_words};
 use crate::api::sign_ins::clear_cookie;
 use crate::api::site::Site;
@@ -51,7 +51,7 @@ pub(super) fn router(site: &Arc<Site>) -> Router<Arc<Site>> {
     Router::new()
         .route("/sign-in", get(sign_in_page))
         .route("/sign-out", post(sign_out))
-        .route("/freeze", post(freeze))
+        .route("/freeze", post(freeze).layer(middleware::from_fn(no_auditor)))
         .merge(closed)
         .merge(paced)
         .merge(assets::router())
@@ -62,6 +62,10 @@ pub(super) fn router(site: &Arc<Site>) -> Router<Arc<Site>> {
 async fn admit(request: Request, next: Next) -> Response {
     match request.extensions().get::<Caller>() {
         Some(Caller::Person { counts: true, .. }) => next.run(request).await,
+        Some(Caller::Person { audits: true, .. }) if request.method() == Method::GET => {
+            next.run(request).await
+        }
+        Some(Caller::Person { audits: true, .. }) => decides_nothing().into_response(),
         Some(Caller::Person { .. }) => {
             let page = layout::plain("Waiting", &sign_in::waiting());
             (StatusCode::FORBIDDEN, page).into_response()
@@ -70,6 +74,14 @@ async fn admit(request: Request, next: Next) -> Response {
             let wanted = request.uri().path_and_query().map_or("/", |wanted| wanted.as_str());
             Redirect::to(&format!("/sign-in?next={}", encoded(wanted))).into_response()
         }
+    }
+}
+
+/// Auditors freeze nothing either.
+async fn no_auditor(request: Request, next: Next) -> Response {
+    match request.extensions().get::<Caller>() {
+        Some(Caller::Person { audits: true, .. }) => decides_nothing().into_response(),
+        _ => next.run(request).await,
     }
 }
 
@@ -130,11 +142,19 @@ async fn hold_page(
     let cannot_answer = site.cannot_answer(&body.hold.environment);
     let no_peer = site.gateway.no_peer(&id, &PersonId::new(caller.name())).await;
     let freezes = site.freezes_over(&body.hold).await;
-    let alike = site.alike(&id, &PersonId::new(caller.name())).await;
     let glass = glass_of(&site, &status, (&id, caller.name())).await;
-    let glass = Glass { can_break: glass.can_break && !cannot_answer, ..glass };
+    let audits = matches!(caller, Caller::Person { audits: true, .. });
+    let alike = match audits {
+        true => Vec::new(),
+        false => site.alike(&id, &PersonId::new(caller.name())).await,
+    };
+    let glass = match audits || cannot_answer {
+        true => Glass { can_break: false, can_review: glass.can_review && !audits, ..glass },
+        false => glass,
+    };
     let me = caller.name();
-    let beholder = Beholder { me, cannot_answer, no_peer, outcome, glass, alike, freezes, now: now() };
+    let beholder =
+        Beholder { me, cannot_answer, audits, no_peer, outcome, glass, alike, freezes, now: now() };
     let main = card::main(&body, &beholder);
     let (title, follow) = (format!("Hold {id}"), format!("hold {id}"));
     let frame = Frame {
@@ -293,7 +313,9 @@ pub(super) async fn nothing_here(
         return ApiError::not_found("there is no such call").into_response();
     }
     match caller {
-        Caller::Person { counts: true, .. } => missing(&site.status().await, &caller),
+        Caller::Person { counts, audits, .. } if counts || audits => {
+            missing(&site.status().await, &caller)
+        }
         _ => Redirect::to("/sign-in").into_response(),
     }
 }

@@ -104,6 +104,7 @@ fn row(person: &PersonBody, me: &str) -> Markup {
         li data-person=(person.name) {
             div.badges {
                 @if person.counts { span.effect { "counts" } }
+                @if person.role != "operator" { span.state-word { (person.role) } }
                 @if let Some(waiting) = person.waiting_for { span.state-word { "waits for " (waiting) } }
                 @if person.founder { span.state-word { "founder" } }
                 @if person.recovered { span.state-word { "recovered" } }

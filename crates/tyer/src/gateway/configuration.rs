@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tyer_core::hours::PERSON_PART;
 use tyer_core::intent::{Digest, PersonId, Upstream};
 use tyer_core::record::{Record, What};
+use tyer_core::roles::{ROLE_PART, Role};
 use tyer_core::roster::{TEAM_PART, team_digest};
 use tyer_core::statement::{Decision, Signed};
 
@@ -33,6 +34,8 @@ pub(crate) enum ConfirmError {
     NothingPending(String),
     #[error("{0} has confirmed this change already; it needs a second person")]
     Twice(PersonId),
+    #[error("nobody confirms their own role, and {0} is the same human")]
+    OwnRole(PersonId),
     #[error("{0} does not count and cannot confirm a change")]
     DoesNotCount(PersonId),
     #[error("{0}")]
@@ -61,6 +64,10 @@ impl Gateway {
         }
         for name in parts.keys().filter(|name| name.starts_with(PERSON_PART)) {
             says.entry(name.clone()).or_insert_with(|| Digest::of(b"tyer/no-hours/v1"));
+        }
+        // Whoever has no role any more is an operator.
+        for name in parts.keys().filter(|name| name.starts_with(ROLE_PART)) {
+            says.entry(name.clone()).or_insert_with(|| Role::Operator.digest());
         }
         for (name, digest) in &says {
             let part = parts.entry(name.clone()).or_default();
@@ -104,6 +111,10 @@ impl Gateway {
         let part = parts.get_mut(&name).filter(|part| part.pending == Some(digest));
         let part = part.ok_or_else(|| ConfirmError::NothingPending(name.clone()))?;
         let among = world.among();
+        let named = name.strip_prefix(ROLE_PART).map(PersonId::new);
+        if let Some(named) = named.filter(|named| among.are_one(named, &by)) {
+            return Err(ConfirmError::OwnRole(named));
+        }
         let earlier = |signed: &Signed| PersonId::new(signed.statement.person.clone());
         if part.signed.iter().any(|signed| among.are_one(&earlier(signed), &by)) {
             return Err(ConfirmError::Twice(by));
@@ -117,6 +128,7 @@ impl Gateway {
         }
         self.sequencer.commit(change.put(Table::Setting, PARTS, &parts)).await?;
         world.parts = parts;
+        self.assign_roles(world);
         self.tell(News::Rules);
         Ok(())
     }
@@ -146,7 +158,9 @@ impl Gateway {
         let touches = |name: &str| {
             name == own
                 || ["console", "policy", FREEZES_PART, ATTESTATION, GLASS].contains(&name)
-                || [AGENT_PART, TEAM_PART, PERSON_PART].iter().any(|kind| name.starts_with(kind))
+                || [AGENT_PART, TEAM_PART, PERSON_PART, ROLE_PART]
+                    .iter()
+                    .any(|kind| name.starts_with(kind))
         };
         let pending = parts.iter().filter(|(name, part)| touches(name) && part.pending.is_some());
         pending.map(|(name, _)| name.clone()).collect()

@@ -13,6 +13,7 @@ use tyer_core::statement::Decision;
 
 use crate::gateway::Gateway;
 use crate::gateway::people::{PeopleError, counting, link};
+use crate::gateway::roles::can_go;
 use crate::gateway::statements::Word;
 use crate::gateway::world::{FREEZES, PARTS, Passkey, Person, World};
 use crate::store::{Change, Table};
@@ -48,7 +49,9 @@ pub(crate) enum PasskeyError {
     #[error("the passkeys of {0} have changed meanwhile")]
     Changed(PersonId),
     /// Nobody could let anybody in again.
-    #[error("{0} is one of the last two people who count; they cannot be removed")]
+    #[error(
+        "{0} is one of the last two people who count, or of the last two operators; they cannot be removed"
+    )]
     LastTwo(PersonId),
     #[error(transparent)]
     People(#[from] PeopleError),
@@ -227,7 +230,8 @@ fn replaced(person: &Person, key: Digest) -> Vec<Digest> {
 /// The person, unless that passkey is what makes them one of the last two who count.
 fn removable(world: &World, person: &Person, key: Digest) -> Result<Person, PasskeyError> {
     let is_last = person.counts() && person.passkeys().all(|passkey| passkey.digest() == key);
-    if is_last && world.among().humans_without(&person.id) < COUNTING_MIN {
+    let too_few = world.among().humans_without(&person.id) < COUNTING_MIN || !can_go(world, person);
+    if is_last && too_few {
         return Err(PasskeyError::LastTwo(person.id.clone()));
     }
     Ok(person.clone())

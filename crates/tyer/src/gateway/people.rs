@@ -266,6 +266,7 @@ impl Gateway {
     ) -> Result<(), PeopleError> {
         self.sequencer.commit(change.put(Table::Person, person.id.as_str(), person)).await?;
         world.people.insert(person.id.clone(), person.clone());
+        self.assign_roles(world);
         self.tell(News::Rules);
         Ok(())
     }

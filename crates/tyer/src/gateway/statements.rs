@@ -9,6 +9,7 @@ use tyer_core::assurance;
 use tyer_core::intent::{Digest, FreezeId, HoldId, PersonId, Timestamp};
 use tyer_core::limits::CHALLENGE_MS;
 use tyer_core::record::PublicKey;
+use tyer_core::roles::Role;
 use tyer_core::sshsig;
 use tyer_core::statement::{Decision, Signed, Statement};
 
@@ -100,6 +101,9 @@ pub(crate) enum DecisionError {
     /// Nobody signs for another.
     #[error("this is somebody else's key")]
     NotYours,
+    /// Their role does not let them decide that.
+    #[error("{0} is an {role}, who may not decide that", role = .1.as_str())]
+    Role(PersonId, Role),
     #[error(transparent)]
     Answer(#[from] AnswerError),
     #[error(transparent)]
@@ -264,6 +268,10 @@ impl Gateway {
         (comment, now): (String, Timestamp),
     ) -> Result<Effected, DecisionError> {
         let by = self.signer(world, &signed)?;
+        let role = world.people.get(&by).map_or(Role::Auditor, |person| person.role);
+        if !role.may(&signed.statement.what) {
+            return Err(DecisionError::Role(by, role));
+        }
         let what = signed.statement.what.clone();
         let word = Word { signed, by, comment, now };
         Ok(match what {

@@ -16,6 +16,7 @@ use tyer_core::intent::{
 };
 use tyer_core::people::{Known, People};
 use tyer_core::record::PublicKey;
+use tyer_core::roles::Role;
 use tyer_core::sequence::Note;
 use tyer_core::statement::{Signed, Statement};
 use tyer_core::verdict::LeafIndex;
@@ -51,6 +52,9 @@ pub(crate) struct Person {
     pub(crate) ssh: Vec<SshKey>,
     /// The enrolment link that was printed for them, by the digest of its token.
     pub(crate) link: Option<Link>,
+    /// What they may decide, by the configuration.
+    #[serde(skip)]
+    pub(crate) role: Role,
 }
 
 /// A passkey that a person enrolled.
@@ -126,6 +130,7 @@ impl Person {
             keys: Vec::new(),
             ssh: Vec::new(),
             link: Some(link),
+            role: Role::default(),
         }
     }
 
@@ -152,8 +157,18 @@ impl Person {
         keys.find(|key| key.credential == credential)
     }
 
-    /// Whether their word counts: with a passkey that does, and a founder or confirmed by somebody independent.
+    /// Whether their word counts: with a passkey that does, a founder or confirmed by somebody independent, and no
+    /// auditor.
     pub(crate) fn counts(&self) -> bool {
+        self.role > Role::Auditor && self.is_confirmed()
+    }
+
+    /// Whether they may see everything.
+    pub(crate) fn reads(&self) -> bool {
+        self.is_confirmed()
+    }
+
+    fn is_confirmed(&self) -> bool {
         self.passkeys().next().is_some() && (self.founder || self.confirmed_by.is_some())
     }
 }

@@ -65,6 +65,8 @@ mod proposals;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
+mod roles;
+#[cfg(test)]
 mod rollback;
 #[cfg(test)]
 mod scale;

@@ -21,6 +21,7 @@ use crate::freeze::enders;
 use crate::intent::{Digest, FreezeId, HoldId, PersonId, Timestamp};
 use crate::limits::{GRANT_MS_MAX, HOLD_MS_MAX};
 use crate::record::{ApprovalRecord, PublicKey, RequestRecord, What};
+use crate::roles::Role;
 use crate::statement::{Decision, Signed};
 use crate::verdict::{LeafIndex, Outcome};
 
@@ -93,7 +94,9 @@ impl Meaning {
             | What::PasskeyConfirmed { .. }
             | What::PasskeyRemoved { .. } => self.person(place, what),
             What::Held { card, expires } => {
-                let opened = self.holds.open(card, (place.at, *expires), self.people.counting_names());
+                let counting = self.people.counting_names().filter(|it| self.role(it) > Role::Auditor);
+                let counting: Vec<PersonId> = counting.cloned().collect();
+                let opened = self.holds.open(card, (place.at, *expires), counting.iter());
                 let late = || "the hold stays open longer than a hold may".to_owned();
                 let opened = opened.and_then(|()| self.rostered(card));
                 opened.and_then(|()| in_time(*expires, place.at.plus(HOLD_MS_MAX), late))
@@ -151,6 +154,11 @@ impl Meaning {
     /// Leaves whose attestation was read and not checked down to a root.
     pub(super) fn unchecked(&self) -> &[u64] {
         &self.unchecked
+    }
+
+    /// Who is a person so far.
+    pub(super) fn people(&self) -> &People {
+        &self.people
     }
 
     /// The digest of what a part of the configuration was confirmed to say.
@@ -386,6 +394,7 @@ impl Meaning {
     ) -> Vec<String> {
         let decision = Decision::Configure { part: part.to_owned(), digest };
         let (counted, mut wrong) = self.consenting(place, signed, &decision);
+        wrong.extend(self.own_role(part, &counted));
         let unchanged = self.parts.get(part) == Some(&digest);
         let needed = if unchanged || self.people.count() < CONFIRMERS { 0 } else { CONFIRMERS };
         if counted.len() < needed {
@@ -401,6 +410,7 @@ impl Meaning {
 
     /// Checks a signature by a person who counts, with a key of theirs that counts.
     pub(super) fn counted(&mut self, place: &Place<'_>, claim: &Claim<'_>) -> Result<(), String> {
+        self.may_decide(claim.person, &claim.decision)?;
         let key = self.people.counting(claim.person, &claim.signed.credential)?.clone();
         self.verify(place, claim, &key)
     }

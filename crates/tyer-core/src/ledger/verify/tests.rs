@@ -1,6 +1,7 @@
 //! One broken ledger for each rule of the audit.
 
 mod allowances;
+mod roles;
 mod rosters;
 mod together;
 

@@ -11,6 +11,8 @@ pub(crate) struct PersonBody {
     pub(crate) founder: bool,
     /// Whether their word counts.
     pub(crate) counts: bool,
+    /// `operator`, `approver` or `auditor`.
+    pub(crate) role: &'static str,
     /// `enrolment`, `confirmation`, `recovery` (all their passkeys were removed) or nothing.
     pub(crate) waiting_for: Option<&'static str>,
     pub(crate) invited_by: Option<String>,
@@ -103,12 +105,13 @@ impl PersonBody {
         } else if person.passkeys().next().is_none() {
             Some("recovery")
         } else {
-            (!person.counts()).then_some("confirmation")
+            (!person.reads()).then_some("confirmation")
         };
         Self {
             name: person.id.to_string(),
             founder: person.founder,
             counts: person.counts(),
+            role: person.role.as_str(),
             waiting_for,
             invited_by: person.invited_by.as_ref().map(ToString::to_string),
             confirmed_by: person.confirmed_by.as_ref().map(ToString::to_string),

@@ -58,7 +58,8 @@ mod tests {
     fn page(alike: Vec<CardBody>, me: &str) -> String {
         let (card, no_peer, freezes, glass) = (sample::card(), None, Vec::new(), Glass::default());
         let (cannot_answer, outcome, now) = (false, None, sample::NOW);
-        let beholder = Beholder { me, cannot_answer, no_peer, outcome, glass, alike, freezes, now };
+        let beholder =
+            Beholder { me, cannot_answer, audits: false, no_peer, outcome, glass, alike, freezes, now };
         section(&card, &beholder).into_string()
     }
 

@@ -1,0 +1,55 @@
+//! What somebody decided whose role does not let them.
+
+use super::*;
+use crate::roles::{Role, role_part};
+
+fn give(story: &mut Story, name: &str, role: Role, people: &[&str]) {
+    let (part, digest) = (role_part(&person(name)), role.digest());
+    let decision = || Decision::Configure { part: part.clone(), digest };
+    let signed = people.iter().map(|who| story.sign(who, decision())).collect();
+    story.write(What::Configured { part: part.clone(), digest, signed });
+}
+
+#[test]
+fn an_auditor_decides_nothing_and_an_approver_gives_no_power() {
+    let answered = |role: Role| {
+        move |story: &mut Story| {
+            give(story, "carol", role, &["alice", "bob"]);
+            story.held("H-1");
+            story.approve("H-1", "carol", Peer);
+        }
+    };
+    check(answered(Role::Operator), &expect![[""]]);
+    check(answered(Role::Approver), &expect![[""]]);
+    check(
+        answered(Role::Auditor),
+        &expect!["leaf 8: carol did not count yet when the hold was opened"],
+    );
+    let later = |story: &mut Story| {
+        story.held("H-1");
+        give(story, "carol", Role::Auditor, &["alice", "bob"]);
+        story.approve("H-1", "carol", Peer);
+        story.reject("H-1", "carol");
+    };
+    check(
+        later,
+        &expect![[r#"
+            leaf 8: carol is no more than an auditor and may not decide that
+            leaf 9: carol is no more than an auditor and may not decide that"#]],
+    );
+    let invites = |story: &mut Story| {
+        give(story, "carol", Role::Approver, &["alice", "bob"]);
+        let decision = Decision::Invite { person: person("dave") };
+        let signed = story.sign("carol", decision);
+        story.write(What::Invited { person: person("dave"), by: person("carol"), signed });
+    };
+    check(invites, &expect!["leaf 7: carol is no more than an approver and may not decide that"]);
+}
+
+#[test]
+fn nobody_confirms_their_own_role() {
+    let own = |story: &mut Story| give(story, "carol", Role::Operator, &["alice", "carol"]);
+    check(own, &expect!["leaf 6: carol confirmed a role of their own"]);
+    let alone = |story: &mut Story| give(story, "carol", Role::Auditor, &["alice"]);
+    check(alone, &expect!["leaf 6: role carol was changed with the consent of 1 of two people"]);
+}

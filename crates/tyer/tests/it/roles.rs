@@ -1,0 +1,115 @@
+//! Roles: auditors decide nothing, approvers give nobody power, and the last two operators stay.
+
+use serde_json::{Value, json};
+use xtask::approver::Approver;
+use xtask::instance::Shape;
+
+use crate::bed::{Bed, ask, connect};
+
+const UPDATE: &str = "UPDATE customers SET name = name WHERE id = 1";
+
+fn shape(sections: &'static str) -> Shape {
+    Shape { sections, ..Shape::default() }
+}
+
+/// Somebody whom alice invites and bob confirms.
+async fn joins(bed: &mut Bed, name: &str) -> Approver {
+    let invited = bed.alice.decide(&json!({ "invite": name }), "").await.expect("an invitation");
+    let url = invited.pointer("/invited/url").and_then(Value::as_str).expect("a link");
+    let token = url.rsplit('/').next().expect("a token");
+    let approver = Approver::enrol(name, token, bed.tyer.console).await.expect("they enrol");
+    bed.bob.decide(&json!({ "confirm": name }), "").await.expect("bob confirms");
+    approver
+}
+
+async fn restart(bed: &mut Bed, sections: &'static str) -> bool {
+    bed.tyer.kill();
+    bed.tyer.configure(&bed.cluster, &shape(sections)).expect("a changed configuration");
+    bed.tyer.resume().is_ok()
+}
+
+async fn refused(person: &mut Approver, wish: Value, why: &str) {
+    let said = person.decide(&wish, "").await.expect_err(why).to_string();
+    assert!(said.contains(why), "{wish}: {said}");
+}
+
+#[tokio::test]
+async fn who_becomes_an_auditor_decides_nothing_and_what_they_approved_is_taken_back() {
+    let mut bed = Bed::new(shape("")).await;
+    let mut dave = joins(&mut bed, "dave").await;
+    let login = bed.session(&[]);
+    let agent = bed.connect(&login).await;
+    let hold = ask(&agent, UPDATE).await.unwrap_err().hold();
+    dave.approve(&hold).await.expect("dave");
+    bed.until(&hold, "approved").await;
+    assert!(restart(&mut bed, "[person.dave]\nrole = \"auditor\"\n").await, "it starts");
+    // Doors are closed until two others have confirmed it, and he is one already.
+    assert!(connect(bed.tyer.door, &login.session, &login.password).await.is_err(), "closed");
+    dave.sign_in().await.expect("an auditor signs in");
+    let nothing = "reads everything and decides nothing";
+    refused(&mut dave, json!({ "configure": "role dave" }), nothing).await;
+    for person in [&mut bed.alice, &mut bed.bob] {
+        person.sign_in().await.expect("sign-in");
+        person.decide(&json!({ "configure": "role dave" }), "").await.expect("a confirmation");
+    }
+    assert_eq!(bed.hold(&hold).await["state"], "abandoned");
+    let agent = bed.connect(&login).await;
+    let hold = ask(&agent, UPDATE).await.unwrap_err().hold();
+    refused(&mut dave, json!({ "approve": hold }), nothing).await;
+    refused(&mut dave, json!({ "reject": hold }), nothing).await;
+    let (status, card) = dave.http().get(&format!("/api/v1/holds/{hold}")).await.expect("an answer");
+    assert_eq!((status.as_u16(), &card["state"]), (200, &json!("open")));
+    let (_, people) = bed.alice.http().get("/api/v1/people").await.expect("an answer");
+    assert!(people.to_string().contains("\"role\":\"auditor\""), "{people}");
+    bed.alice.approve(&hold).await.expect("alice");
+    ask(&agent, UPDATE).await.expect("it runs");
+    bed.verify();
+    // Being one no more takes two others as well.
+    assert!(restart(&mut bed, "").await, "it starts");
+    dave.sign_in().await.expect("he still signs in");
+    refused(&mut dave, json!({ "configure": "role dave" }), nothing).await;
+    for person in [&mut bed.alice, &mut bed.bob] {
+        person.sign_in().await.expect("sign-in");
+        person.decide(&json!({ "configure": "role dave" }), "").await.expect("a confirmation");
+    }
+    let agent = bed.connect(&login).await;
+    let other = "UPDATE customers SET name = name WHERE id = 2";
+    let hold = ask(&agent, other).await.unwrap_err().hold();
+    dave.approve(&hold).await.expect("he counts again");
+    ask(&agent, other).await.expect("it runs");
+    bed.verify();
+}
+
+#[tokio::test]
+async fn an_approver_answers_and_gives_nobody_power() {
+    let mut bed = Bed::new(shape("[person.dave]\nrole = \"approver\"\n")).await;
+    let mut dave = joins(&mut bed, "dave").await;
+    let agent = bed.agent().await;
+    let hold = ask(&agent, UPDATE).await.unwrap_err().hold();
+    dave.approve(&hold).await.expect("dave");
+    ask(&agent, UPDATE).await.expect("it runs");
+    bed.alice.decide(&json!({ "invite": "erin" }), "").await.expect("an invitation");
+    for wish in [json!({ "invite": "frank" }), json!({ "recover": "bob" })] {
+        refused(&mut dave, wish, "dave is an approver, who may not decide that").await;
+    }
+    bed.verify();
+}
+
+#[tokio::test]
+async fn the_last_two_operators_stay() {
+    let mut bed = Bed::new(shape("")).await;
+    let two = "[person.alice]\nrole = \"auditor\"\n[person.bob]\nrole = \"approver\"\n";
+    assert!(!restart(&mut bed, two).await, "carol alone is not enough");
+    assert!(restart(&mut bed, "[person.bob]\nrole = \"approver\"\n").await, "alice and carol are");
+    for person in [&mut bed.alice, &mut bed.carol] {
+        person.sign_in().await.expect("sign-in");
+        person.decide(&json!({ "configure": "role bob" }), "").await.expect("a confirmation");
+    }
+    bed.bob.sign_in().await.expect("sign-in");
+    let (_, people) = bed.alice.http().get("/api/v1/people").await.expect("an answer");
+    let all = people["people"].as_array().expect("people");
+    let carol = all.iter().find(|it| it["name"] == "carol").expect("carol");
+    let key = carol["passkey_list"][0]["digest"].clone();
+    refused(&mut bed.bob, json!({ "remove_passkey": key }), "of the last two operators").await;
+    bed.verify();
+}
