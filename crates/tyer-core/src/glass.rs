@@ -8,6 +8,15 @@ use crate::intent::{Digest, HoldId, PersonId, Principal, Timestamp};
 use crate::people::{Barred, People};
 use crate::statement::Decision;
 
+/// The part of the configuration that lets operators break glass.
+pub const PART: &str = "break_glass";
+
+/// The digest of that part, and of others, where the file has none.
+#[must_use]
+pub fn absent() -> Digest {
+    Digest::of(b"tyer/absent/v1")
+}
+
 /// How many others sign a review.
 pub const REVIEWERS: usize = 2;
 

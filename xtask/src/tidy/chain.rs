@@ -16,7 +16,7 @@ struct Link {
 const LINKS: [Link; 5] = [
     Link { call: "Grant::decided", caller: "crates/tyer-core/src/policy", is_once: false },
     Link { call: ".released(", caller: "crates/tyer-core/src/hold", is_once: false },
-    Link { call: ".used_as(", caller: "crates/tyer-core/src/hold", is_once: true },
+    Link { call: ".used_as(", caller: "crates/tyer-core/src/hold", is_once: false },
     Link { call: ".observe_only(", caller: "crates/tyer/src/gateway", is_once: false },
     Link { call: "Clearance::assertion", caller: "crates/tyer/src/gateway", is_once: true },
 ];

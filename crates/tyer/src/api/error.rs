@@ -259,9 +259,10 @@ impl From<PeopleError> for ApiError {
                 message,
                 "ask whoever invited you, or the operator, for a new link",
             ),
-            PeopleError::Registration(_) | PeopleError::Name | PeopleError::NotTwo(..) => {
-                Self::bad(message)
-            }
+            PeopleError::Registration(_)
+            | PeopleError::Name
+            | PeopleError::NotTwo(..)
+            | PeopleError::TooFew(..) => Self::bad(message),
             PeopleError::DoesNotCount(_) => does_not_count(message),
             PeopleError::NotWaiting(_) | PeopleError::Again { .. } => {
                 Self::conflict("not_waiting", message)

@@ -9,7 +9,7 @@ use tyer_core::limits::REVIEWS_MAX;
 use super::ConfigError;
 
 /// The name of the part.
-pub(crate) const GLASS: &str = "break_glass";
+pub(crate) const GLASS: &str = tyer_core::glass::PART;
 
 /// The section as the file says it.
 #[derive(Debug, Deserialize, Serialize)]

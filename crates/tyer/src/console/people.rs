@@ -8,6 +8,7 @@ use crate::api::bodies::{PasskeyBody, PersonBody, SshKeyBody};
 
 pub(super) fn main(people: &[PersonBody], me: &str) -> Markup {
     let counting = people.iter().filter(|person| person.counts).count();
+    let audits = people.iter().any(|person| person.name == me && person.role == "auditor");
     html! {
         main #main tabindex="-1" {
             h1 { (words::counted(counting as u64, "person counts", "people count")) }
@@ -17,46 +18,56 @@ pub(super) fn main(people: &[PersonBody], me: &str) -> Markup {
                     "Until then it is refused, whoever agrees."
                 }
             }
-            ul.cards { @for person in people { (row(person, me)) } }
-            section {
-                h2 { "Invite somebody" }
-                p.quiet {
-                    "They enrol a passkey by a link that works once, for 15 minutes. Their word counts after "
-                    "somebody other than you has confirmed them."
-                }
-                form #invite-form.inline {
-                    label for="invite-name" { "Name" }
-                    input #invite-name name="name" required maxlength="64" autocomplete="off" spellcheck="false";
-                    button #invite.primary type="submit" { "Invite with passkey" }
-                }
-                output #invited hidden {}
+            @if audits {
+                p.notice { b { "You are an auditor." } " You read everything and decide nothing." }
             }
-            section {
-                h2 { "Two names, one human" }
-                p.quiet {
-                    "Then both together are one vote, and neither is a peer for what the other controls. It cannot be taken back here."
-                }
-                form #link-form.inline {
-                    label for="link-one" { "Name" }
-                    (names("link-one", people))
-                    label for="link-other" { "is also" }
-                    (names("link-other", people))
-                    button #link.primary type="submit" { "Say so with passkey" }
-                }
+            ul.cards { @for person in people { (row(person, me, !audits)) } }
+            @if !audits { (forms(people)) }
+        }
+    }
+}
+
+/// What whoever decides can do about people.
+fn forms(people: &[PersonBody]) -> Markup {
+    html! {
+        section {
+            h2 { "Invite somebody" }
+            p.quiet {
+                "They enrol a passkey by a link that works once, for 15 minutes. Their word counts after "
+                "somebody other than you has confirmed them."
             }
-            (more_passkeys(people))
-            section {
-                h2 { "Add an SSH key of yours" }
-                p.quiet {
-                    "With it you answer holds from a terminal: " code { "tyer approve" } " and " code { "tyer reject" }
-                    ". It counts after somebody other than you has confirmed it, and only where a policy takes "
-                    "people by any key. Nobody else can ever add it."
-                }
-                form #key-form {
-                    label for="key" { "Public key" span.quiet { " (the line of the .pub file)" } }
-                    textarea #key name="key" required rows="3" maxlength="4096" autocomplete="off" spellcheck="false" {}
-                    div.buttons { button #add-key.primary type="submit" { "Add with passkey" } }
-                }
+            form #invite-form.inline {
+                label for="invite-name" { "Name" }
+                input #invite-name name="name" required maxlength="64" autocomplete="off" spellcheck="false";
+                button #invite.primary type="submit" { "Invite with passkey" }
+            }
+            output #invited hidden {}
+        }
+        section {
+            h2 { "Two names, one human" }
+            p.quiet {
+                "Then both together are one vote, and neither is a peer for what the other controls. It cannot be taken back here."
+            }
+            form #link-form.inline {
+                label for="link-one" { "Name" }
+                (names("link-one", people))
+                label for="link-other" { "is also" }
+                (names("link-other", people))
+                button #link.primary type="submit" { "Say so with passkey" }
+            }
+        }
+        (more_passkeys(people))
+        section {
+            h2 { "Add an SSH key of yours" }
+            p.quiet {
+                "With it you answer holds from a terminal: " code { "tyer approve" } " and " code { "tyer reject" }
+                ". It counts after somebody other than you has confirmed it, and only where a policy takes "
+                "people by any key. Nobody else can ever add it."
+            }
+            form #key-form {
+                label for="key" { "Public key" span.quiet { " (the line of the .pub file)" } }
+                textarea #key name="key" required rows="3" maxlength="4096" autocomplete="off" spellcheck="false" {}
+                div.buttons { button #add-key.primary type="submit" { "Add with passkey" } }
             }
         }
     }
@@ -99,7 +110,7 @@ fn names(id: &str, people: &[PersonBody]) -> Markup {
     }
 }
 
-fn row(person: &PersonBody, me: &str) -> Markup {
+fn row(person: &PersonBody, me: &str, decides: bool) -> Markup {
     html! {
         li data-person=(person.name) {
             div.badges {
@@ -118,15 +129,16 @@ fn row(person: &PersonBody, me: &str) -> Markup {
                 }
                 @if !person.one_with.is_empty() { div { dt { "Same human as" } dd { (listed(&person.one_with)) } } }
             }
-            @if person.waiting_for == Some("confirmation") { (confirm(person, me)) }
+            @if !decides {}
+            @else if person.waiting_for == Some("confirmation") { (confirm(person, me)) }
             @else if person.counts && (!person.founder || person.recovered) { (stand_behind(person, me)) }
-            @for key in &person.passkey_list { (passkey(key, person, me)) }
-            @for key in &person.ssh_keys { (ssh_key(key, person, me)) }
+            @for key in &person.passkey_list { (passkey(key, person, me, decides)) }
+            @for key in &person.ssh_keys { (ssh_key(key, person, me, decides)) }
         }
     }
 }
 
-fn passkey(key: &PasskeyBody, person: &PersonBody, me: &str) -> Markup {
+fn passkey(key: &PasskeyBody, person: &PersonBody, me: &str, decides: bool) -> Markup {
     let asker = key.asked_by.as_deref().filter(|by| *by != person.name);
     html! {
         div data-passkey=(key.digest) {
@@ -138,9 +150,9 @@ fn passkey(key: &PasskeyBody, person: &PersonBody, me: &str) -> Markup {
                 @else if key.waits() { ", waits to be confirmed and does not count." }
                 @else { "." }
             }
-            @if key.waits() && asker == Some(me) {
+            @if key.waits() && decides && asker == Some(me) {
                 p.notice { "You asked for it, so somebody else has to confirm." }
-            } @else if key.waits() && person.name != me {
+            } @else if key.waits() && decides && person.name != me {
                 p {
                     "Confirm only if " b { (Line(&person.name)) } " has told you these digits by another way than this page."
                     @if asker.is_some() { " All their other passkeys then count no more." }
@@ -151,7 +163,7 @@ fn passkey(key: &PasskeyBody, person: &PersonBody, me: &str) -> Markup {
                     }
                 }
             }
-            @if key.removed_by.is_none() {
+            @if decides && key.removed_by.is_none() {
                 div.buttons {
                     button type="button" data-remove-passkey=(key.digest) data-owner=(person.name) {
                         "Remove passkey with passkey"
@@ -162,7 +174,7 @@ fn passkey(key: &PasskeyBody, person: &PersonBody, me: &str) -> Markup {
     }
 }
 
-fn ssh_key(key: &SshKeyBody, person: &PersonBody, me: &str) -> Markup {
+fn ssh_key(key: &SshKeyBody, person: &PersonBody, me: &str, decides: bool) -> Markup {
     let kind =
         if key.assurance == "unattested" { "Security key, not attested" } else { "Software key" };
     html! {
@@ -174,7 +186,7 @@ fn ssh_key(key: &SshKeyBody, person: &PersonBody, me: &str) -> Markup {
                 @else { ", waits to be confirmed and does not count." }
             }
             @let waits = key.confirmed_by.is_none() && key.removed_by.is_none();
-            @if waits && person.name != me {
+            @if waits && decides && person.name != me {
                 p { "Confirm only if " b { (Line(&person.name)) } " has told you this fingerprint by another way than this page." }
                 div.buttons {
                     button.primary type="button" data-confirm-key=(key.fingerprint) data-owner=(person.name) {
@@ -182,7 +194,7 @@ fn ssh_key(key: &SshKeyBody, person: &PersonBody, me: &str) -> Markup {
                     }
                 }
             }
-            @if key.removed_by.is_none() {
+            @if decides && key.removed_by.is_none() {
                 div.buttons {
                     button type="button" data-remove-key=(key.fingerprint) data-owner=(person.name) {
                         "Remove key with passkey"

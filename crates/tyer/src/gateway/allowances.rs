@@ -63,6 +63,9 @@ impl Gateway {
             return Err(AllowanceError::Policies);
         }
         let asked = Terms::asked(card, name(world.next_hold), wish)?;
+        // Who is in which team, and works when, is as it is now.
+        let roster = self.roster(&world, &asked.needs);
+        let asked = Card { roster, ..asked };
         if let Some(same) = world.holds.iter().find(|hold| hold.is_live() && is_same(hold, &asked)) {
             return Ok(same.id().clone());
         }
@@ -83,7 +86,10 @@ impl Gateway {
     ) -> Result<Option<Attempt>, Refusal> {
         for hold in world.holds.allowing(intent, now) {
             let among = world.among();
-            if self.has_lost_a_key(world, &hold) || hold.has_lapsed_among(&among, now) {
+            let is_void = self.has_lost_a_key(world, &hold)
+                || hold.has_lapsed_among(&among, now)
+                || !self.frozen_since(world, intent, &hold, now).is_empty();
+            if is_void {
                 let id = hold.id().clone();
                 let ended = self.abandon(world, |other| *other.id() == id, now).await;
                 ended.map_err(|error| unrecorded(&error))?;

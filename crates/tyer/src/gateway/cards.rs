@@ -34,7 +34,7 @@ impl Gateway {
     }
 
     /// Who is what as far as the needs ask for it; of working hours only those of people who count.
-    fn roster(&self, world: &World, needs: &Needs) -> Roster {
+    pub(super) fn roster(&self, world: &World, needs: &Needs) -> Roster {
         let mut roster = Roster::of(needs, &self.config.roster);
         roster.hours.retain(|person, _| world.people.get(person).is_some_and(Person::counts));
         roster

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tyer_core::glass::absent;
 use tyer_core::hours::PERSON_PART;
 use tyer_core::intent::{Digest, PersonId, Upstream};
 use tyer_core::record::{Record, What};
@@ -51,6 +52,11 @@ impl Gateway {
         let mut parts = world.parts.clone();
         let mut change = Change::default();
         let mut says = self.config.parts.clone();
+        // What nobody has confirmed and the file does not say any more was never so.
+        parts.retain(|name, part| part.confirmed.is_some() || says.contains_key(name));
+        for name in [GLASS, ATTESTATION].into_iter().filter(|name| parts.contains_key(*name)) {
+            says.entry(name.to_owned()).or_insert_with(absent);
+        }
         if parts.contains_key(FREEZES_PART) {
             // Taking all freezes out of the calendar is a change like any other.
             says.entry(FREEZES_PART.to_owned()).or_insert_with(no_freezes);
@@ -71,6 +77,10 @@ impl Gateway {
         }
         for (name, digest) in &says {
             let part = parts.entry(name.clone()).or_default();
+            if name.starts_with(ROLE_PART) && *digest == Role::Operator.digest() {
+                // Whoever never had another role is one.
+                part.confirmed.get_or_insert(*digest);
+            }
             if part.confirmed == Some(*digest) {
                 *part = Part { confirmed: part.confirmed, ..Part::default() };
             } else if unattended {
@@ -115,6 +125,8 @@ impl Gateway {
         if let Some(named) = named.filter(|named| among.are_one(named, &by)) {
             return Err(ConfirmError::OwnRole(named));
         }
+        // Whoever may not confirm any more does not count here either.
+        part.signed.retain(|signed| self.may_still(world, signed));
         let earlier = |signed: &Signed| PersonId::new(signed.statement.person.clone());
         if part.signed.iter().any(|signed| among.are_one(&earlier(signed), &by)) {
             return Err(ConfirmError::Twice(by));
@@ -131,6 +143,13 @@ impl Gateway {
         self.assign_roles(world);
         self.tell(News::Rules);
         Ok(())
+    }
+
+    /// Whether what somebody signed would be taken from them today.
+    fn may_still(&self, world: &World, signed: &Signed) -> bool {
+        let id = PersonId::new(signed.statement.person.clone());
+        let may = world.people.get(&id).is_some_and(|person| person.role.may(&signed.statement.what));
+        may && self.key_of(world, &id, &signed.credential).is_some()
     }
 
     /// Words for what Tyer's own role at an upstream could do beyond an ordinary role, as last seen there.

@@ -89,7 +89,13 @@ impl Gateway {
     }
 
     /// The freezes of its upstream that have begun since people were asked, whether they go on or not.
-    fn frozen_since(&self, world: &World, intent: &Intent, hold: &Hold, now: Timestamp) -> Vec<String> {
+    pub(super) fn frozen_since(
+        &self,
+        world: &World,
+        intent: &Intent,
+        hold: &Hold,
+        now: Timestamp,
+    ) -> Vec<String> {
         let place = (&intent.environment, &intent.upstream);
         let mut begun = self.begun_between(world, place, (hold.opened(), now));
         begun.sort_by_key(|freeze| freeze.since);

@@ -112,6 +112,10 @@ impl Gateway {
                 if let Some((id, needs)) = asked {
                     return Ok(Attempt::Waits(id, needs));
                 }
+                if world.holds.may_allow(&intent, now) {
+                    // It was not counted before, since an allowance might have covered it.
+                    Box::pin(self.paced(&mut world, &intent, now)).await?;
+                }
                 within_bounds(&world, &intent)?;
                 let card = self.card(&world, (intent, facts), (needs, decision.basis), now);
                 self.park(&mut world, card, now).await

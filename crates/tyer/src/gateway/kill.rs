@@ -96,8 +96,17 @@ impl Gateway {
         by: &str,
         signed: Option<Signed>,
     ) -> Result<Kill, SessionError> {
-        let ids = running(&*self.world().await, target);
-        self.is_there(target, &ids)?;
+        let (ids, is_allowed) = {
+            let world = self.world().await;
+            let ids = running(&world, target);
+            let hit = |hold: &Hold| hold.is_live() && is_of_agent(hold) && is_hit(hold, target, &ids);
+            let is_allowed = world.holds.iter().any(hit);
+            (ids, is_allowed)
+        };
+        // What an agent is allowed outlives its sessions.
+        if !is_allowed {
+            self.is_there(target, &ids)?;
+        }
         let from = self.sequencer.head().map_or(0, |head| head.size);
         let before = self.under_way(&ids).await;
         // Told at once: nothing that follows may hold up an emergency.
@@ -124,15 +133,15 @@ impl Gateway {
             failed = self.note_ended(id, ("killed", by), ending).await.err().map(Into::into).or(failed);
             sessions.push(Killed { session: id.clone(), agent: agent.clone(), ending, refused });
         }
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        let under_way = before?.into_iter().chain(after?).collect();
         {
             let mut world = self.world().await;
             let hit = |hold: &Hold| is_of_agent(hold) && is_hit(hold, target, &ids);
             holds.extend(self.abandon(&mut world, hit, clock::now()).await?);
         }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let under_way = before?.into_iter().chain(after?).collect();
         let (seen, unseen) = self.outcomes(&under_way, from).await?;
         let kill = Kill { what: target.in_words(), sessions, holds, seen, unseen };
         self.sequencer

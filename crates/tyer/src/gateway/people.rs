@@ -12,6 +12,7 @@ use tyer_core::statement::{Decision, Statement};
 
 use crate::clock;
 use crate::config::attestation::ATTESTATION;
+use crate::gateway::roles::leaves_too_few;
 use crate::gateway::statements::{DecisionError, Word, remember, take};
 use crate::gateway::world::{Link, Passkey, Person, World};
 use crate::gateway::{Gateway, News};
@@ -50,6 +51,11 @@ pub(crate) enum PeopleError {
     /// There have to be two names of people who enrolled.
     #[error("{0} and {1} are not two people who have enrolled")]
     NotTwo(PersonId, PersonId),
+    /// Nothing could be confirmed by two any more, for ever.
+    #[error(
+        "with {0} and {1} as one human there would not be two operators any more; have somebody else join first"
+    )]
+    TooFew(PersonId, PersonId),
     #[error("{0}")]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -254,6 +260,9 @@ impl Gateway {
             return Err(PeopleError::NotTwo(person, other));
         };
         known.one_with.insert(other.clone());
+        if leaves_too_few(world, &known) {
+            return Err(PeopleError::TooFew(person, other));
+        }
         let what = What::Linked { person, other, by, signed };
         self.keep_person(world, &known, Change::default().leaf(&Record::new(now, what))).await
     }

@@ -67,6 +67,20 @@ pub(super) fn can_go(world: &World, person: &Person) -> bool {
     !person.counts() || person.role < Role::Operator || others >= COUNTING_MIN
 }
 
+/// Whether that person, known like this, leaves fewer than two humans, or two operators, where there were two.
+pub(super) fn leaves_too_few(world: &World, known: &Person) -> bool {
+    let mut people = world.people.clone();
+    people.insert(known.id.clone(), known.clone());
+    let after = World { people, ..World::default() };
+    let humans = |world: &World, least: Role| {
+        let counting = world.counting().filter(|person| person.role >= least);
+        world.among().humans(counting.map(|person| &person.id))
+    };
+    [Role::Auditor, Role::Operator]
+        .into_iter()
+        .any(|least| humans(world, least) >= COUNTING_MIN && humans(&after, least) < COUNTING_MIN)
+}
+
 fn role(config: &Config, person: &PersonId) -> Role {
     config.roles.get(person).copied().unwrap_or_default()
 }

@@ -256,11 +256,13 @@ impl Gateway {
         }
         let principal = session.principal.clone();
         world.sessions.insert(id.clone(), session);
+        let mut taken_back = Vec::new();
         if how == "killed" {
             let now = clock::now();
-            self.abandon(&mut world, |hold| outlives(hold, &principal), now).await?;
+            taken_back = self.abandon(&mut world, |hold| outlives(hold, &principal), now).await?;
         }
-        Ok(self.abandon_holds(&mut world, id, clock::now()).await?)
+        taken_back.extend(self.abandon_holds(&mut world, id, clock::now()).await?);
+        Ok(taken_back)
     }
 
     /// Waits until the connections of these sessions are seen closed, or for as long as that may take.

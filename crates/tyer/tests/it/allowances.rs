@@ -221,7 +221,11 @@ async fn anybody_who_counts_revokes_it_and_a_freeze_binds_it() {
     assert!(frozen.message.contains("frozen"), "{frozen:?}");
     bed.alice.thaw("F-1").await.expect("alice");
     bed.bob.thaw("F-1").await.expect("bob");
-    ask(&agent, &one(2)).await.expect("it goes on");
+    // They had agreed to it before the freeze.
+    held(&agent, &one(2)).await;
+    assert_eq!(bed.hold(&allowance).await["state"], "abandoned");
+    let (agent, _, allowance) = allowed(&mut bed, "9", &[]).await;
+    ask(&agent, &one(2)).await.expect("another one");
     let no_reason = bed.carol.reject(&allowance, "").await.expect_err("a reason is owed");
     assert!(no_reason.to_string().contains("reason"), "{no_reason}");
     bed.carol.reject(&allowance, "that is enough").await.expect("carol");

@@ -113,3 +113,56 @@ async fn the_last_two_operators_stay() {
     refused(&mut bed.bob, json!({ "remove_passkey": key }), "of the last two operators").await;
     bed.verify();
 }
+
+#[tokio::test]
+async fn names_are_not_made_one_so_that_two_are_not_left() {
+    let mut bed = Bed::new(Shape::default()).await;
+    bed.alice.decide(&json!({ "link": ["alice", "bob"] }), "").await.expect("two are left");
+    let refused = bed.carol.decide(&json!({ "link": ["carol", "alice"] }), "").await.unwrap_err();
+    assert!(refused.to_string().contains("not be two operators"), "{refused}");
+}
+
+/// Whoever is said to be what they are is that without anybody's word.
+#[tokio::test]
+async fn a_role_that_everybody_has_anyway_closes_nothing() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let sections = "[person.alice]\nrole = \"operator\"\n\n[person.bob]\nrole = \"operator\"\n";
+    restarted(&mut bed, sections).await;
+    bed.agent().await;
+    let (_, said) = bed.alice.http().get("/api/v1/people").await.expect("people");
+    let people = said["people"].as_array().expect("people").iter();
+    assert_eq!(people.filter(|person| person["counts"] == true).count(), 3, "{said}");
+}
+
+/// What somebody signed who may not confirm any more counts for nothing.
+#[tokio::test]
+async fn who_is_no_operator_any_more_has_confirmed_nothing() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let owned = "[agent.kiro]\nowners = [\"alice\"]\n";
+    restarted(&mut bed, owned).await;
+    bed.bob.decide(&json!({ "configure": "agent kiro" }), "").await.expect("bob is one of two");
+    restarted(&mut bed, &format!("{owned}\n[person.bob]\nrole = \"approver\"\n")).await;
+    for person in [&mut bed.alice, &mut bed.carol] {
+        person.decide(&json!({ "configure": "role bob" }), "").await.expect("an approver");
+    }
+    bed.alice.decide(&json!({ "configure": "agent kiro" }), "").await.expect("alice");
+    let (_, said) = bed.alice.http().get("/api/v1/configuration").await.expect("parts");
+    let parts = said["parts"].as_array().expect("parts");
+    let kiro = parts.iter().find(|part| part["part"] == "agent kiro").expect("the agent");
+    assert!(kiro["pending"].is_string(), "one operator is not two: {kiro}");
+    bed.carol.decide(&json!({ "configure": "agent kiro" }), "").await.expect("carol");
+    bed.agent().await;
+    bed.verify();
+}
+
+/// Starts it again with these sections; everybody signs in anew.
+async fn restarted(bed: &mut Bed, sections: &str) {
+    bed.tyer.kill();
+    let sections = sections.to_owned().leak();
+    let shape = Shape { sections, ..Shape::default() };
+    bed.tyer.configure(&bed.cluster, &shape).expect("a changed file");
+    bed.tyer.resume().expect("a restart");
+    for person in [&mut bed.alice, &mut bed.bob, &mut bed.carol] {
+        person.sign_in().await.expect("a sign-in");
+    }
+}

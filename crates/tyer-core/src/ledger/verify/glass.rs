@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::meaning::{Claim, Meaning, Place, in_time};
-use crate::glass::{Finding, Review};
+use crate::glass::{Finding, PART, Review, absent};
 use crate::intent::{HoldId, PersonId};
 use crate::record::{ApprovalRecord, PublicKey};
 use crate::statement::{Decision, Signed};
@@ -29,6 +29,11 @@ impl Meaning {
         broken: &ApprovalRecord,
     ) -> Result<(), String> {
         let ApprovalRecord { person, signed, key, at: by, .. } = broken;
+        if self.part(PART).is_none_or(|digest| digest == absent()) {
+            return Err(format!(
+                "{person} let it through alone, which nothing that was confirmed allows"
+            ));
+        }
         let parked = self.holds.live(hold)?;
         parked.admits_alone(broken)?;
         let reason = match &signed.statement.what {

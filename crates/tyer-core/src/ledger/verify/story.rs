@@ -304,6 +304,10 @@ impl Story {
         let signed = Some(story.sign("bob", Decision::Enrol { person: bob.clone() }));
         let key = PublicKey { attested: Some(MAKER), ..public };
         story.write(What::Enrolled { person: bob, key, invited_by: None, signed, counts: true });
+        let digest = Digest([7; 32]);
+        let decision = || Decision::Configure { part: "break_glass".to_owned(), digest };
+        let signed = ["alice", "bob"].iter().map(|who| story.sign(who, decision())).collect();
+        story.write(What::Configured { part: "break_glass".to_owned(), digest, signed });
         for name in ["carol", "dave"] {
             story.joined(name, "alice", "bob");
             story.confirm(name, "alice");

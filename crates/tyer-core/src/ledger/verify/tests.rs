@@ -413,7 +413,7 @@ fn passkeys_enter_by_the_rules() {
     check(other_credential, &expect!["leaf 8: dave has no such passkey that waits for confirmation"]);
 }
 
-/// Compares all findings of what is written on after a founding with hardware (leaves 0 to 11).
+/// Compares all findings of what is written on after a founding with hardware (leaves 0 to 12).
 fn check_glass<T>(write: impl Fn(&mut Story) -> T, expect: &Expect) -> Vec<HoldId> {
     let mut story = Story::with_hardware();
     write(&mut story);
@@ -448,21 +448,33 @@ fn glass_is_broken_by_one_and_reviewed_by_two() {
     check_glass(
         by_whom,
         &expect![[r#"
-        leaf 16: bob broke the glass or has signed already, under whatever name; it needs somebody else
-        leaf 17: alice controls the session; a review is another person's
-        leaf 19: carol broke the glass or has signed already, under whatever name; it needs somebody else
-        leaf 20: H-2 was never let through on one person's word"#]],
+            leaf 17: bob broke the glass or has signed already, under whatever name; it needs somebody else
+            leaf 18: alice controls the session; a review is another person's
+            leaf 20: carol broke the glass or has signed already, under whatever name; it needs somebody else
+            leaf 21: H-2 was never let through on one person's word"#]],
     );
     let of_another = |story: &mut Story| {
         let mut broken = broken(story);
         broken.signed.statement.nonce = "b3RoZXI".to_owned();
         story.review("H-1", "carol", &broken);
     };
-    check_glass(of_another, &expect!["leaf 16: carol signed another decision"]);
+    check_glass(of_another, &expect!["leaf 17: carol signed another decision"]);
 }
 
 #[test]
 fn glass_is_not_broken_otherwise() {
+    let unconfirmed = |story: &mut Story| {
+        let (part, digest) = ("break_glass".to_owned(), crate::glass::absent());
+        let decision = || Decision::Configure { part: part.clone(), digest };
+        let signed = ["alice", "bob"].iter().map(|who| story.sign(who, decision())).collect();
+        story.write(What::Configured { part: part.clone(), digest, signed });
+        story.held("H-1");
+        story.break_glass("H-1", "bob", "the shop is down");
+    };
+    check_glass(
+        unconfirmed,
+        &expect!["leaf 15: bob let it through alone, which nothing that was confirmed allows"],
+    );
     let by_passkey = |story: &mut Story| {
         story.held("H-1");
         story.break_glass("H-1", "carol", "the shop is down");
@@ -471,8 +483,8 @@ fn glass_is_not_broken_otherwise() {
     check_glass(
         by_passkey,
         &expect![[r#"
-        leaf 13: the key beside the signature of carol is not the enrolled one
-        leaf 14: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 0 by peers, 0 of them owners"#]],
+            leaf 14: the key beside the signature of carol is not the enrolled one
+            leaf 15: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 0 by peers, 0 of them owners"#]],
     );
     let without_reason = |story: &mut Story| {
         story.held("H-1");
@@ -482,8 +494,8 @@ fn glass_is_not_broken_otherwise() {
     check_glass(
         without_reason,
         &expect![[r#"
-        leaf 13: bob let it through without saying why
-        leaf 14: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 0 by peers, 0 of them owners"#]],
+            leaf 14: bob let it through without saying why
+            leaf 15: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 0 by peers, 0 of them owners"#]],
     );
     let of_another_hold = |story: &mut Story| {
         story.held("H-1");
@@ -495,8 +507,8 @@ fn glass_is_not_broken_otherwise() {
     check_glass(
         of_another_hold,
         &expect![[r#"
-        leaf 15: bob signed another decision
-        leaf 16: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 0 by peers, 0 of them owners"#]],
+            leaf 16: bob signed another decision
+            leaf 17: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 0 by peers, 0 of them owners"#]],
     );
     let an_approval = |story: &mut Story| {
         story.held("H-1");
@@ -508,15 +520,15 @@ fn glass_is_not_broken_otherwise() {
     check_glass(
         an_approval,
         &expect![[r#"
-        leaf 13: bob let it through alone by less than an attested hardware key
-        leaf 14: bob let it through without saying why"#]],
+            leaf 14: bob let it through alone by less than an attested hardware key
+            leaf 15: bob let it through without saying why"#]],
     );
     let as_an_approval = |story: &mut Story| {
         story.held("H-1");
         let approval = story.break_glass("H-1", "bob", "the shop is down");
         story.write(What::Approved { hold: HoldId::new("H-1"), approval });
     };
-    check_glass(as_an_approval, &expect!["leaf 14: bob signed another decision"]);
+    check_glass(as_an_approval, &expect!["leaf 15: bob signed another decision"]);
     let late_and_twice = |story: &mut Story| {
         story.held("H-1");
         story.break_glass("H-1", "bob", "the shop is down");
@@ -527,8 +539,8 @@ fn glass_is_not_broken_otherwise() {
     check_glass(
         late_and_twice,
         &expect![[r#"
-        leaf 14: it had been let through on one person's word before
-        leaf 15: it ran after its approvals had lapsed"#]],
+            leaf 15: it had been let through on one person's word before
+            leaf 16: it ran after its approvals had lapsed"#]],
     );
 }
 

@@ -19,6 +19,11 @@ async fn an_auditor_reads_everything() {
     for path in ["/", "/holds/H-1", "/sessions", "/people", "/ledger", "/configuration", "/freezes"] {
         assert_eq!(bed.get("bob", path).await.status, StatusCode::OK, "{path}");
     }
+    let people = bed.get("bob", "/people").await.text;
+    assert!(people.contains("You are an auditor."), "{people}");
+    for button in ["invite-form", "data-confirm", "data-remove", "add-passkey", "recover-form"] {
+        assert!(!people.contains(button), "{button}");
+    }
     // The news never end.
     for route in api::routes().iter().filter(|it| it.method == "GET" && it.path != "/api/v1/events") {
         let status = bed.get("bob", &filled(route.path)).await.status;
