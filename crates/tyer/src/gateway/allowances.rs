@@ -211,7 +211,9 @@ fn is_same(hold: &Hold, card: &Card) -> bool {
         let of = |terms: &Terms| (terms.shape, terms.whose, terms.count, terms.lasts_ms, terms.pace);
         of(one) == of(other)
     };
-    one.intent.principal == other.intent.principal
+    let has_some_left = hold.allows().is_none_or(|(terms, uses)| uses.taken < terms.count);
+    has_some_left
+        && one.intent.principal == other.intent.principal
         && one
             .allowance
             .as_ref()

@@ -198,7 +198,7 @@ impl Gateway {
 
     /// The freezes that hold or will within the next days, those that hold first.
     pub(crate) fn freezes(&self, world: &World, now: Timestamp) -> Vec<Shown> {
-        let enders = enders(world.counting().count());
+        let enders = enders(world.people.values().filter(|person| person.reads()).count());
         let signer = |signed: &tyer_core::statement::Signed| signed.statement.person.clone();
         let started = world.freezes.holding(now).map(|it| Shown {
             freeze: it.freeze.clone(),
@@ -282,7 +282,7 @@ impl Gateway {
         let signers = started.signed.iter().map(|it| PersonId::new(it.statement.person.clone()));
         let humans = among.humans(&signers.collect::<Vec<_>>());
         // Names that are one human are one, and make no fewer that are needed.
-        if humans >= enders(world.counting().count()) {
+        if humans >= enders(world.people.values().filter(|person| person.reads()).count()) {
             started.is_ended = true;
             let what = What::FreezeEnded { freeze: id, signed: started.signed.clone() };
             change = change.leaf(&Record::new(now, what));

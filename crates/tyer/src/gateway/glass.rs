@@ -5,9 +5,10 @@
 
 use tyer_core::assurance::Assurance;
 use tyer_core::glass::{Finding, NotReviewed, Review};
-use tyer_core::hold::{Approval, Event, Next, StepError};
+use tyer_core::hold::{Approval, Event, Hold, Next, StepError};
 use tyer_core::intent::{Digest, HoldId, PersonId};
 use tyer_core::record::{Record, What};
+use tyer_core::roles::Role;
 use tyer_core::statement::{Decision, Subject};
 use tyer_core::verdict::{Approvals, Verdict};
 
@@ -16,12 +17,15 @@ use super::statements::Word;
 use super::world::{Person, REVIEWS, World};
 use super::{Gateway, News};
 use crate::clock;
+use crate::config::glass::GLASS;
 use crate::store::{Change, StoreError, Table};
 
 /// Why glass is not broken, or a review not signed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum GlassError {
-    #[error("nobody lets requests through alone here: the configuration has no [break_glass]")]
+    #[error(
+        "nobody lets requests through alone here: there is no [break_glass] that two people have confirmed"
+    )]
     Off,
     #[error("breaking the glass needs a reason, for those who review it")]
     NoReason,
@@ -60,7 +64,7 @@ impl Gateway {
         hold: &HoldId,
         reason: String,
     ) -> Result<Decision, GlassError> {
-        self.config.open_reviews.ok_or(GlassError::Off)?;
+        self.open_reviews(world).ok_or(GlassError::Off)?;
         if reason.trim().is_empty() {
             return Err(GlassError::NoReason);
         }
@@ -137,9 +141,23 @@ impl Gateway {
         Ok(())
     }
 
+    /// How many reviews of one human's may be open, if glass may be broken at all: what was written by hand counts once
+    /// it is confirmed.
+    fn open_reviews(&self, world: &World) -> Option<u32> {
+        let is_confirmed = world.parts.get(GLASS).is_some_and(|part| part.pending.is_none());
+        self.config.open_reviews.filter(|_| is_confirmed)
+    }
+
+    /// Whether a hold was let through by somebody who could not do so now, but for the reviews that are open.
+    pub(super) fn glass_is_void(&self, world: &World, hold: &Hold) -> bool {
+        let Some(broken) = hold.broken_by() else { return false };
+        let person = world.people.get(&broken.person);
+        self.open_reviews(world).is_none() || person.is_none_or(|person| person.role < Role::Operator)
+    }
+
     /// Whether they may let something through alone, as things are with what they let through before.
     fn may_break(&self, world: &World, person: &PersonId) -> Result<(), GlassError> {
-        let most = self.config.open_reviews.ok_or(GlassError::Off)?;
+        let most = self.open_reviews(world).ok_or(GlassError::Off)?;
         let among = world.among();
         let theirs = world.reviews.values().filter(|review| among.are_one(&review.by, person));
         let open: Vec<String> = theirs.map(|review| review.hold.to_string()).collect();
@@ -179,7 +197,7 @@ impl Gateway {
     /// Whether that person could let this hold through alone: where they can, they see how.
     pub(crate) async fn can_break(&self, id: &HoldId, person: &PersonId) -> bool {
         let world = self.world().await;
-        let is_open = |hold: &tyer_core::hold::Hold| {
+        let is_open = |hold: &Hold| {
             hold.state_word() == "open" && clock::now() < hold.ends() && hold.was_there(person)
         };
         let has_hardware = |person: &Person| {

@@ -5,11 +5,10 @@
 //! and gives none.
 
 use tyer_core::assurance;
-use tyer_core::hold::{Approval, Hold};
+use tyer_core::hold::Hold;
 use tyer_core::intent::{Digest, PersonId};
 use tyer_core::limits::SSH_KEYS_MAX;
 use tyer_core::record::{PublicKey, Record, What};
-use tyer_core::roles::Role;
 use tyer_core::sshsig::{self, SshError};
 use tyer_core::statement::Decision;
 
@@ -139,12 +138,9 @@ impl Gateway {
 
     /// Whether an approval's key or signer counts no more: it was removed while the hold's grant was out, which then came back.
     pub(super) fn has_lost_a_key(&self, world: &World, hold: &Hold) -> bool {
-        let is_operator = |broken: &Approval| {
-            world.people.get(&broken.person).is_some_and(|person| person.role == Role::Operator)
-        };
         let mut approvals = hold.approvals().iter().chain(hold.broken_by());
         approvals.any(|approval| self.approval_record(world, approval).is_none())
-            || hold.broken_by().is_some_and(|broken| !is_operator(broken))
+            || self.glass_is_void(world, hold)
     }
 }
 

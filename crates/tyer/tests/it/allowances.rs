@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 use xtask::instance::{Login, Shape};
 
-use crate::bed::{Bed, ask, record};
+use crate::bed::{Bed, ask, needing, record};
 
 /// A bed with notes of a hundred rows, and what carol's agent changes there by itself only if somebody agrees.
 async fn noted(shape: Shape) -> Bed {
@@ -332,20 +332,11 @@ async fn it_ends_with_its_session_or_with_its_agents_kill() {
 
 #[tokio::test]
 async fn it_is_void_once_the_policies_are_others() {
-    let policy = |peers: u32| {
-        let text = format!(
-            "@id(\"reads\") permit (principal, action == Action::\"read\", resource);
-             @id(\"writes\") permit (principal, action in Action::\"write\", resource)
-             when {{ context.approvals.peers >= {peers} }};"
-        );
-        let (policy, files) = ("files = [\"own.cedar\"]", vec![("own.cedar", text)]);
-        Shape { policy, files, ..Shape::default() }
-    };
-    let mut bed = noted(policy(1)).await;
+    let mut bed = noted(needing(1)).await;
     let (agent, login, allowance) = allowed(&mut bed, "9", &[]).await;
     ask(&agent, &one(1)).await.expect("a use");
     bed.tyer.kill();
-    let stricter = policy(2);
+    let stricter = needing(2);
     std::fs::write(bed.tyer.directory().join("own.cedar"), &stricter.files[0].1).expect("a policy");
     bed.tyer.resume().expect("a restart");
     for person in [&mut bed.alice, &mut bed.bob] {

@@ -30,12 +30,23 @@ impl Bed {
         let tyer = Instance::start(program().as_ref(), &cluster, &shape).expect("an instance");
         let mut alice = tyer.enrol("alice").await.expect("alice");
         let mut bob = tyer.enrol("bob").await.expect("bob");
-        let invited = alice.decide(&json!({ "invite": "carol" }), "").await.expect("an invitation");
-        let url = invited.pointer("/invited/url").and_then(Value::as_str).expect("a link");
-        let token = url.rsplit('/').next().expect("a token");
-        let carol = Approver::enrol("carol", token, tyer.console).await.expect("carol");
+        let carol = invited(&mut alice, "carol", tyer.console).await;
         bob.decide(&json!({ "confirm": "carol" }), "").await.expect("a confirmation");
         Self { cluster, tyer, alice, bob, carol }
+    }
+
+    /// Somebody more, whom alice invites and bob confirms.
+    pub(crate) async fn joins(&mut self, name: &str) -> Approver {
+        let joins = invited(&mut self.alice, name, self.tyer.console).await;
+        self.bob.decide(&json!({ "confirm": name }), "").await.expect("bob confirms");
+        joins
+    }
+
+    /// Starts it again, shaped like this; whether it does.
+    pub(crate) fn restarts(&mut self, shape: &Shape) -> bool {
+        self.tyer.kill();
+        self.tyer.configure(&self.cluster, shape).expect("a changed file");
+        self.tyer.resume().is_ok()
     }
 
     /// A session of the agent `kiro` for carol.
@@ -120,6 +131,25 @@ impl Bed {
 }
 
 /// The record inside whatever the command line wraps a leaf in.
+/// Somebody whom that person invites and nobody has confirmed yet.
+pub(crate) async fn invited(by: &mut Approver, name: &str, console: u16) -> Approver {
+    let invited = by.decide(&json!({ "invite": name }), "").await.expect("an invitation");
+    let url = invited.pointer("/invited/url").and_then(Value::as_str).expect("a link");
+    let token = url.rsplit('/').next().expect("a token");
+    Approver::enrol(name, token, console).await.expect("they enrol")
+}
+
+/// By its policies reads flow, and every write needs so many others.
+pub(crate) fn needing(peers: u32) -> Shape {
+    let text = format!(
+        "@id(\"reads\") permit (principal, action == Action::\"read\", resource);
+         @id(\"writes\") permit (principal, action in Action::\"write\", resource)
+         when {{ context.approvals.peers >= {peers} }};"
+    );
+    let (policy, files) = ("files = [\"own.cedar\"]", vec![("own.cedar", text)]);
+    Shape { policy, files, ..Shape::default() }
+}
+
 pub(crate) fn record(leaf: &Value) -> &Value {
     ["record", "leaf"].iter().find_map(|key| leaf.get(key).filter(|it| it.is_object())).unwrap_or(leaf)
 }

@@ -1,23 +1,15 @@
 //! Whoever controls what asks is never another person for it: as its agent's owner, under another name, or through
 //! people whom nobody else stands behind.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use xtask::approver::Approver;
 use xtask::instance::Shape;
 
-use crate::bed::{Bed, ask, connect};
+use crate::bed::{Bed, ask, connect, invited};
 
 /// One peer is asked for this, two for the other.
 const UPDATE: &str = "UPDATE customers SET name = name WHERE id = 1";
 const DELETE: &str = "DELETE FROM payments";
-
-/// Somebody whom alice invites and nobody has confirmed yet.
-async fn invited(bed: &mut Bed, name: &str) -> Approver {
-    let invited = bed.alice.decide(&json!({ "invite": name }), "").await.expect("an invitation");
-    let url = invited.pointer("/invited/url").and_then(Value::as_str).expect("a link");
-    let token = url.rsplit('/').next().expect("a token");
-    Approver::enrol(name, token, bed.tyer.console).await.expect("they enrol")
-}
 
 async fn refused(approver: &mut Approver, hold: &str) -> String {
     approver.approve(hold).await.expect_err("it does not count").to_string()
@@ -74,7 +66,7 @@ async fn names_of_people_are_nobody_elses() {
 #[tokio::test]
 async fn two_names_are_one_human() {
     let mut bed = Bed::new(Shape::default()).await;
-    let mut dave = invited(&mut bed, "dave").await;
+    let mut dave = invited(&mut bed.alice, "dave", bed.tyer.console).await;
     bed.bob.decide(&json!({ "confirm": "dave" }), "").await.expect("bob confirms dave");
     assert!(bed.bob.decide(&json!({ "link": ["dave", "dave"] }), "").await.is_err());
     assert!(bed.bob.decide(&json!({ "link": ["dave", "nobody"] }), "").await.is_err());
@@ -108,10 +100,10 @@ async fn two_names_are_one_human() {
 #[tokio::test]
 async fn people_of_the_controllers_own_making_count_once_others_stand_behind_them() {
     let mut bed = Bed::new(Shape::default()).await;
-    let mut dave = invited(&mut bed, "dave").await;
+    let mut dave = invited(&mut bed.alice, "dave", bed.tyer.console).await;
     bed.carol.decide(&json!({ "confirm": "dave" }), "").await.expect("carol confirms dave");
     // Dave in turn vouches for somebody.
-    let mut erin = invited(&mut bed, "erin").await;
+    let mut erin = invited(&mut bed.alice, "erin", bed.tyer.console).await;
     dave.decide(&json!({ "confirm": "erin" }), "").await.expect("dave confirms erin");
     let agent = bed.agent().await;
     let hold = ask(&agent, UPDATE).await.unwrap_err().hold();

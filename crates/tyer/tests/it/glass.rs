@@ -6,7 +6,7 @@ use xtask::approver::Approver;
 use xtask::instance::Shape;
 
 use crate::attestation::{Maker, further};
-use crate::bed::{Bed, ask};
+use crate::bed::{Bed, ask, invited};
 
 const DELETE: &str = "DELETE FROM payments";
 
@@ -69,10 +69,7 @@ async fn one_operator_lets_one_request_through_and_two_others_review_it() {
     let twice = bed.alice.decide(&finding(&hold, "fine"), "").await.unwrap_err().to_string();
     assert!(twice.contains("has signed already"), "{twice}");
     assert_eq!(reviews(&bed)[0]["findings"][0]["text"], "four orders; nobody hurt");
-    let invited = bed.carol.decide(&json!({ "invite": "dave" }), "").await.expect("an invitation");
-    let url = invited.pointer("/invited/url").and_then(Value::as_str).expect("a link");
-    let token = url.rsplit('/').next().expect("a token");
-    let mut dave = Approver::enrol("dave", token, bed.tyer.console).await.expect("enrolled");
+    let mut dave = invited(&mut bed.carol, "dave", bed.tyer.console).await;
     // Whom only the one stands behind who broke the glass does not review it.
     bed.bob.decide(&json!({ "confirm": "dave" }), "").await.expect("bob confirms");
     let theirs = dave.decide(&finding(&hold, "agreed"), "").await.unwrap_err().to_string();
@@ -141,6 +138,12 @@ async fn without_the_section_nobody_breaks_glass() {
     let (mut bob, _) = further(&mut bed, &maker).await;
     let agent = bed.agent().await;
     let hold = ask(&agent, DELETE).await.unwrap_err().hold();
+    let refused = bob.decide(&breaking(&hold), "").await.unwrap_err().to_string();
+    assert!(refused.contains("no [break_glass]"), "{refused}");
+    // Nor does it count that somebody wrote it, before two have confirmed it.
+    let files = vec![("maker.pem", maker.root.clone())];
+    assert!(bed.restarts(&Shape { policy: POLICY, files, ..Shape::default() }), "it starts");
+    bob.sign_in().await.expect("a sign-in");
     let refused = bob.decide(&breaking(&hold), "").await.unwrap_err().to_string();
     assert!(refused.contains("no [break_glass]"), "{refused}");
 }

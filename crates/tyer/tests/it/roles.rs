@@ -12,22 +12,6 @@ fn shape(sections: &'static str) -> Shape {
     Shape { sections, ..Shape::default() }
 }
 
-/// Somebody whom alice invites and bob confirms.
-async fn joins(bed: &mut Bed, name: &str) -> Approver {
-    let invited = bed.alice.decide(&json!({ "invite": name }), "").await.expect("an invitation");
-    let url = invited.pointer("/invited/url").and_then(Value::as_str).expect("a link");
-    let token = url.rsplit('/').next().expect("a token");
-    let approver = Approver::enrol(name, token, bed.tyer.console).await.expect("they enrol");
-    bed.bob.decide(&json!({ "confirm": name }), "").await.expect("bob confirms");
-    approver
-}
-
-async fn restart(bed: &mut Bed, sections: &'static str) -> bool {
-    bed.tyer.kill();
-    bed.tyer.configure(&bed.cluster, &shape(sections)).expect("a changed configuration");
-    bed.tyer.resume().is_ok()
-}
-
 async fn refused(person: &mut Approver, wish: Value, why: &str) {
     let said = person.decide(&wish, "").await.expect_err(why).to_string();
     assert!(said.contains(why), "{wish}: {said}");
@@ -36,13 +20,13 @@ async fn refused(person: &mut Approver, wish: Value, why: &str) {
 #[tokio::test]
 async fn who_becomes_an_auditor_decides_nothing_and_what_they_approved_is_taken_back() {
     let mut bed = Bed::new(shape("")).await;
-    let mut dave = joins(&mut bed, "dave").await;
+    let mut dave = bed.joins("dave").await;
     let login = bed.session(&[]);
     let agent = bed.connect(&login).await;
     let hold = ask(&agent, UPDATE).await.unwrap_err().hold();
     dave.approve(&hold).await.expect("dave");
     bed.until(&hold, "approved").await;
-    assert!(restart(&mut bed, "[person.dave]\nrole = \"auditor\"\n").await, "it starts");
+    assert!(bed.restarts(&shape("[person.dave]\nrole = \"auditor\"\n")), "it starts");
     // Doors are closed until two others have confirmed it, and he is one already.
     assert!(connect(bed.tyer.door, &login.session, &login.password).await.is_err(), "closed");
     dave.sign_in().await.expect("an auditor signs in");
@@ -65,7 +49,7 @@ async fn who_becomes_an_auditor_decides_nothing_and_what_they_approved_is_taken_
     ask(&agent, UPDATE).await.expect("it runs");
     bed.verify();
     // Being one no more takes two others as well.
-    assert!(restart(&mut bed, "").await, "it starts");
+    assert!(bed.restarts(&shape("")), "it starts");
     dave.sign_in().await.expect("he still signs in");
     refused(&mut dave, json!({ "configure": "role dave" }), nothing).await;
     for person in [&mut bed.alice, &mut bed.bob] {
@@ -83,7 +67,7 @@ async fn who_becomes_an_auditor_decides_nothing_and_what_they_approved_is_taken_
 #[tokio::test]
 async fn an_approver_answers_and_gives_nobody_power() {
     let mut bed = Bed::new(shape("[person.dave]\nrole = \"approver\"\n")).await;
-    let mut dave = joins(&mut bed, "dave").await;
+    let mut dave = bed.joins("dave").await;
     let agent = bed.agent().await;
     let hold = ask(&agent, UPDATE).await.unwrap_err().hold();
     dave.approve(&hold).await.expect("dave");
@@ -99,8 +83,8 @@ async fn an_approver_answers_and_gives_nobody_power() {
 async fn the_last_two_operators_stay() {
     let mut bed = Bed::new(shape("")).await;
     let two = "[person.alice]\nrole = \"auditor\"\n[person.bob]\nrole = \"approver\"\n";
-    assert!(!restart(&mut bed, two).await, "carol alone is not enough");
-    assert!(restart(&mut bed, "[person.bob]\nrole = \"approver\"\n").await, "alice and carol are");
+    assert!(!bed.restarts(&shape(two)), "carol alone is not enough");
+    assert!(bed.restarts(&shape("[person.bob]\nrole = \"approver\"\n")), "alice and carol are");
     for person in [&mut bed.alice, &mut bed.carol] {
         person.sign_in().await.expect("sign-in");
         person.decide(&json!({ "configure": "role bob" }), "").await.expect("a confirmation");
@@ -138,10 +122,10 @@ async fn a_role_that_everybody_has_anyway_closes_nothing() {
 #[tokio::test]
 async fn who_is_no_operator_any_more_has_confirmed_nothing() {
     let mut bed = Bed::new(Shape::default()).await;
-    let owned = "[agent.kiro]\nowners = [\"alice\"]\n";
-    restarted(&mut bed, owned).await;
+    restarted(&mut bed, "[agent.kiro]\nowners = [\"alice\"]\n").await;
     bed.bob.decide(&json!({ "configure": "agent kiro" }), "").await.expect("bob is one of two");
-    restarted(&mut bed, &format!("{owned}\n[person.bob]\nrole = \"approver\"\n")).await;
+    let both = "[agent.kiro]\nowners = [\"alice\"]\n\n[person.bob]\nrole = \"approver\"\n";
+    restarted(&mut bed, both).await;
     for person in [&mut bed.alice, &mut bed.carol] {
         person.decide(&json!({ "configure": "role bob" }), "").await.expect("an approver");
     }
@@ -156,12 +140,8 @@ async fn who_is_no_operator_any_more_has_confirmed_nothing() {
 }
 
 /// Starts it again with these sections; everybody signs in anew.
-async fn restarted(bed: &mut Bed, sections: &str) {
-    bed.tyer.kill();
-    let sections = sections.to_owned().leak();
-    let shape = Shape { sections, ..Shape::default() };
-    bed.tyer.configure(&bed.cluster, &shape).expect("a changed file");
-    bed.tyer.resume().expect("a restart");
+async fn restarted(bed: &mut Bed, sections: &'static str) {
+    assert!(bed.restarts(&shape(sections)), "it starts");
     for person in [&mut bed.alice, &mut bed.bob, &mut bed.carol] {
         person.sign_in().await.expect("a sign-in");
     }

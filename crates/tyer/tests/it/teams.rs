@@ -1,7 +1,6 @@
 //! Named teams: one from each, who are different people, and who was in a team when people were asked.
 
-use serde_json::{Value, json};
-use xtask::approver::Approver;
+use serde_json::json;
 use xtask::instance::Shape;
 
 use crate::bed::{Bed, ask, connect};
@@ -18,16 +17,6 @@ const TEAMS: &str = "[team.payments]\nmembers = [\"alice\", \"bob\", \"carol\"]\
 fn shape(sections: &'static str) -> Shape {
     let files = vec![("teams.cedar", POLICY.to_owned())];
     Shape { policy: "files = [\"teams.cedar\"]", files, sections, ..Shape::default() }
-}
-
-/// Somebody whom alice invites and bob confirms.
-async fn joins(bed: &mut Bed, name: &str) -> Approver {
-    let invited = bed.alice.decide(&json!({ "invite": name }), "").await.expect("an invitation");
-    let url = invited.pointer("/invited/url").and_then(Value::as_str).expect("a link");
-    let token = url.rsplit('/').next().expect("a token");
-    let approver = Approver::enrol(name, token, bed.tyer.console).await.expect("they enrol");
-    bed.bob.decide(&json!({ "confirm": name }), "").await.expect("bob confirms");
-    approver
 }
 
 #[tokio::test]
@@ -61,7 +50,7 @@ async fn one_from_each_team_are_different_people_other_than_the_controller() {
 async fn who_joins_a_team_after_the_request_does_not_speak_for_it() {
     let sections = "[team.payments]\nmembers = [\"bob\"]\n[team.sre]\nmembers = [\"alice\"]\n";
     let mut bed = Bed::new(shape(sections)).await;
-    let mut dave = joins(&mut bed, "dave").await;
+    let mut dave = bed.joins("dave").await;
     let login = bed.session(&[]);
     let agent = bed.connect(&login).await;
     let hold = ask(&agent, UPDATE).await.unwrap_err().hold();

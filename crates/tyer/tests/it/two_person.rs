@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use xtask::approver::Approver;
 use xtask::instance::Shape;
 
-use crate::bed::{Bed, ask};
+use crate::bed::{Bed, ask, needing};
 
 /// Two people are asked for this, one for the other.
 const DELETE: &str = "DELETE FROM payments";
@@ -125,23 +125,14 @@ async fn an_approval_that_is_used_on_many_connections_at_once_runs_once() {
 
 #[tokio::test]
 async fn an_approval_is_decided_again_by_the_policies_of_its_release() {
-    let policy = |peers: u32| {
-        let text = format!(
-            "@id(\"reads\") permit (principal, action == Action::\"read\", resource);
-             @id(\"writes\") permit (principal, action in Action::\"write\", resource)
-             when {{ context.approvals.peers >= {peers} }};"
-        );
-        let (policy, files) = ("files = [\"own.cedar\"]", vec![("own.cedar", text)]);
-        Shape { policy, files, ..Shape::default() }
-    };
-    let mut bed = traced(policy(1)).await;
+    let mut bed = traced(needing(1)).await;
     let login = bed.session(&[]);
     let agent = bed.connect(&login).await;
     let hold = ask(&agent, INSERT).await.unwrap_err().hold();
     bed.alice.approve(&hold).await.expect("alice");
     bed.until(&hold, "approved").await;
     bed.tyer.kill();
-    let stricter = policy(2);
+    let stricter = needing(2);
     std::fs::write(bed.tyer.directory().join("own.cedar"), &stricter.files[0].1).expect("a policy");
     bed.tyer.resume().expect("a restart");
     for person in [&mut bed.alice, &mut bed.bob] {

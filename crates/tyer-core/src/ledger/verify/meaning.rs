@@ -21,7 +21,7 @@ use crate::freeze::enders;
 use crate::intent::{Digest, FreezeId, HoldId, PersonId, Timestamp};
 use crate::limits::{GRANT_MS_MAX, HOLD_MS_MAX};
 use crate::record::{ApprovalRecord, PublicKey, RequestRecord, What};
-use crate::roles::Role;
+use crate::roles::{ROLE_PART, Role};
 use crate::statement::{Decision, Signed};
 use crate::verdict::{LeafIndex, Outcome};
 
@@ -94,9 +94,7 @@ impl Meaning {
             | What::PasskeyConfirmed { .. }
             | What::PasskeyRemoved { .. } => self.person(place, what),
             What::Held { card, expires } => {
-                let counting = self.people.counting_names().filter(|it| self.role(it) > Role::Auditor);
-                let counting: Vec<PersonId> = counting.cloned().collect();
-                let opened = self.holds.open(card, (place.at, *expires), counting.iter());
+                let opened = self.holds.open(card, (place.at, *expires), self.people.counting_names());
                 let late = || "the hold stays open longer than a hold may".to_owned();
                 let opened = opened.and_then(|()| self.rostered(card));
                 opened.and_then(|()| in_time(*expires, place.at.plus(HOLD_MS_MAX), late))
@@ -216,6 +214,8 @@ impl Meaning {
             // Its key may have been removed since.
             self.same_key(person, signed, key)?;
         }
+        // And its owner may decide less.
+        self.may_decide(person, &signed.statement.what)?;
         let parked = self.holds.get(hold)?;
         parked.admits(approval, &self.people.among())?;
         if verified {
@@ -297,8 +297,9 @@ impl Meaning {
         let glass = parked.glass.clone();
         self.holds.end(hold, "cleared")?;
         if let Some(ApprovalRecord { person, signed, key, .. }) = &glass {
-            // Their key may have been removed since.
+            // The same of whoever let it through alone.
             self.same_key(person, signed, key)?;
+            self.may_decide(person, &signed.statement.what)?;
         }
         enough?;
         if place.at < not_before {
@@ -404,6 +405,10 @@ impl Meaning {
             ));
         } else {
             self.parts.insert(part.to_owned(), digest);
+            if let Some(person) = part.strip_prefix(ROLE_PART).map(PersonId::new) {
+                let audits = self.role(&person) == Role::Auditor;
+                self.people.audits(person, audits);
+            }
         }
         wrong
     }

@@ -31,6 +31,8 @@ pub(super) struct People {
     confirmed: BTreeMap<PersonId, BTreeSet<PersonId>>,
     /// Names that are one human.
     linked: Vec<(PersonId, PersonId)>,
+    /// Who was confirmed as an auditor, and decides nothing.
+    auditors: BTreeSet<PersonId>,
     /// SSH keys, also of those who do not count.
     keys: Vec<SshKey>,
 }
@@ -224,20 +226,32 @@ impl People {
         self.passkeys.contains_key(person)
     }
 
+    /// Whether a person decides nothing from now on.
+    pub(super) fn audits(&mut self, person: PersonId, audits: bool) {
+        if audits {
+            self.auditors.insert(person);
+        } else {
+            self.auditors.remove(&person);
+        }
+    }
+
     /// Whether the person counts.
     pub(super) fn counts(&self, person: &PersonId) -> bool {
+        !self.auditors.contains(person) && self.has_passkey(person)
+    }
+
+    fn has_passkey(&self, person: &PersonId) -> bool {
         self.passkeys.get(person).into_iter().flatten().any(|passkey| passkey.counts)
     }
 
-    /// How many people count.
+    /// How many people there are whom others have confirmed, auditors among them.
     pub(super) fn count(&self) -> usize {
-        self.counting_names().count()
+        self.passkeys.keys().filter(|name| self.has_passkey(name)).count()
     }
 
     /// Who counts.
     pub(super) fn counting_names(&self) -> impl Iterator<Item = &PersonId> {
-        let counts = |passkeys: &Vec<Passkey>| passkeys.iter().any(|passkey| passkey.counts);
-        self.passkeys.iter().filter(move |(_, passkeys)| counts(passkeys)).map(|(name, _)| name)
+        self.passkeys.keys().filter(|name| self.counts(name))
     }
 
     /// Who they are to one another.

@@ -94,9 +94,9 @@ pub(crate) struct HoldBody {
     pub(crate) needs: NeedsBody,
     pub(crate) given: GivenBody,
     pub(crate) opened: Moment,
-    /// When it ends by itself.
     /// When it may run at the earliest.
     pub(crate) not_before: Moment,
+    /// When it ends by itself.
     pub(crate) ends: Moment,
     pub(crate) rejected: Option<RejectionBody>,
     /// Who let it through alone.

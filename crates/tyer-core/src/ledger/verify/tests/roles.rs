@@ -23,7 +23,7 @@ fn an_auditor_decides_nothing_and_an_approver_gives_no_power() {
     check(answered(Role::Approver), &expect![[""]]);
     check(
         answered(Role::Auditor),
-        &expect!["leaf 8: carol did not count yet when the hold was opened"],
+        &expect!["leaf 8: carol is no more than an auditor and may not decide that"],
     );
     let later = |story: &mut Story| {
         story.held("H-1");
@@ -36,6 +36,31 @@ fn an_auditor_decides_nothing_and_an_approver_gives_no_power() {
         &expect![[r#"
             leaf 8: carol is no more than an auditor and may not decide that
             leaf 9: carol is no more than an auditor and may not decide that"#]],
+    );
+    // Nor does it count any more that they had agreed, or stood behind somebody.
+    let before = |story: &mut Story| {
+        story.held("H-1");
+        let approvals = vec![story.approve("H-1", "bob", Owner), story.approve("H-1", "carol", Peer)];
+        give(story, "carol", Role::Auditor, &["alice", "bob"]);
+        story.clear(Some("H-1"), approvals);
+    };
+    check(
+        before,
+        &expect![[r#"
+        leaf 10: carol is no more than an auditor and may not decide that
+        leaf 10: it ran without the people that it needed (two different people other than the controller, one of them an owner): what counts is 1 by peers, 1 of them owners"#]],
+    );
+    let behind = |story: &mut Story| {
+        story.joined("dave", "alice", "carol");
+        give(story, "carol", Role::Auditor, &["alice", "bob"]);
+        story.held("H-1");
+        story.approve("H-1", "dave", Peer);
+    };
+    check(
+        behind,
+        &expect![
+            "leaf 11: dave was confirmed only by people who control the session, or whom they vouched for; somebody else has to confirm them first, and was counted as a peer"
+        ],
     );
     let invites = |story: &mut Story| {
         give(story, "carol", Role::Approver, &["alice", "bob"]);
