@@ -27,7 +27,7 @@ impl Head {
     }
 
     /// The values of every header of that lower-case name.
-    pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub fn headers<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.headers.iter().filter(move |(is, _)| is == name).map(|(_, value)| value.as_str())
     }
 }
