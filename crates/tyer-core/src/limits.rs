@@ -114,6 +114,19 @@ pub const KEPT_BYTES_MAX: usize = 40 * 1024 * 1024;
 /// Bytes of texts, and of what they mean, that one connection remembers.
 pub const UNDERSTOOD_BYTES_MAX: usize = 64 * 1024;
 
+/// By how much the moment of a signed request to AWS may differ from ours, as AWS has it: 5 minutes.
+pub const SIGNED_SKEW_MS_MAX: i64 = 5 * 60 * 1000;
+/// How many seconds a presigned request to AWS may be good for, as AWS has it: 7 days.
+pub const PRESIGNED_S_MAX: u32 = 7 * 24 * 60 * 60;
+/// Bytes of a signed chunk of a body, which is held until its signature was verified.
+pub const CHUNK_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of a line in a body that comes in chunks.
+pub const CHUNK_LINE_BYTES_MAX: usize = 4 * 1024;
+/// Trailers of such a body.
+pub const TRAILERS_MAX: usize = 16;
+/// Bytes of all of its trailers.
+pub const TRAILERS_BYTES_MAX: usize = 16 * 1024;
+
 /// By how much in a hundred the rows of an approved request may have grown when it runs.
 pub const DRIFT_ROWS_PERCENT: u64 = 10;
 /// By how many rows they may have grown in any case.
@@ -170,3 +183,5 @@ const _: () = assert!(2 * MESSAGE_BYTES_MAX < KEPT_BYTES_MAX);
 const _: () = assert!(UNDERSTOOD_BYTES_MAX <= REQUEST_BYTES_MAX);
 const _: () = assert!(PIPELINE_BYTES_MAX <= MESSAGE_BYTES_MAX);
 const _: () = assert!(CREDENTIAL_ID_BYTES_MAX < PASSKEY_BYTES_MAX);
+const _: () =
+    assert!(CHUNK_LINE_BYTES_MAX < TRAILERS_BYTES_MAX && TRAILERS_BYTES_MAX < CHUNK_BYTES_MAX);

@@ -4,4 +4,5 @@
 //! waits, reads a clock or opens a socket. One protocol never imports another.
 
 pub mod aws;
+pub mod line;
 pub mod postgres;

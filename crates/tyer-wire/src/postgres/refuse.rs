@@ -9,6 +9,7 @@ use tyer_core::intent::HoldId;
 use tyer_core::verdict::{Reason, Refusal};
 
 use super::encode;
+use crate::line::one_line;
 
 /// What the agent is told instead of a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,27 +119,6 @@ pub fn code(reason: Reason) -> &'static str {
         // feature_not_supported
         Reason::Unsupported => "0A000",
     }
-}
-
-/// `text` with everything escaped that could break a line or disguise it.
-#[must_use]
-pub fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => line.push_str("\\n"),
-            '\t' => line.push_str("\\t"),
-            c if c.is_control() || is_disguise(c) => line.extend(c.escape_unicode()),
-            c => line.push(c),
-        }
-    }
-    line
-}
-
-/// Zero-width and bidirectional controls, line and paragraph separators.
-fn is_disguise(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
