@@ -59,8 +59,10 @@ pub enum NotReviewed {
     /// They control the session whose request it was.
     #[error("{0}; a review is another person's")]
     Barred(#[from] Barred),
-    /// Nobody else stands behind them than whoever broke it.
-    #[error("{0} was confirmed only by whoever broke the glass, or by people whom they vouched for")]
+    /// Nobody else stands behind them than whoever broke it and who controls the session, together.
+    #[error(
+        "{0} was confirmed only by whoever broke the glass, by people who control the session, or by whom these vouched for"
+    )]
     Theirs(PersonId),
     /// Enough others have signed it.
     #[error("it is signed off already")]
@@ -87,9 +89,10 @@ impl Review {
         if let Some(barred) = people.barred(by, &self.principal) {
             return Err(barred.into());
         }
-        let alone =
-            Principal { controller: self.by.clone(), also: Vec::new(), ..self.principal.clone() };
-        if people.barred(by, &alone).is_some() {
+        // Whoever broke it and who controls the session could make reviewers together.
+        let also = self.principal.also.iter().chain([&self.by]).cloned().collect();
+        let together = Principal { also, ..self.principal.clone() };
+        if people.barred(by, &together).is_some() {
             return Err(NotReviewed::Theirs(by.clone()));
         }
         if finding.text.trim().is_empty() {
@@ -118,8 +121,9 @@ mod tests {
     use crate::intent::SessionId;
     use crate::people::Known;
 
-    /// `ann` broke the glass of carl's session; `dan` was confirmed by ann alone, `eve` by carl alone, `bob` is a
-    /// founder as ann is, `bo` another name of bob, and `fay` was confirmed by bob.
+    /// `ann` broke the glass of carl's session, whom bob confirmed; `dan` was confirmed by ann alone, `eve` by carl
+    /// alone, `gil` by both, `hal` by gil, `ida` by gil and bob, `bob` is a founder as ann is, `bo` another name of
+    /// bob, and `fay` was confirmed by bob.
     #[test]
     fn two_others_sign_it() {
         let name = |text: &str| PersonId::new(text);
@@ -134,10 +138,13 @@ mod tests {
             ("ann", known(true, &[])),
             ("bob", known(true, &[])),
             ("bo", bo),
-            ("carl", known(false, &["ann"])),
+            ("carl", known(false, &["ann", "bob"])),
             ("dan", known(false, &["ann"])),
             ("eve", known(false, &["carl"])),
             ("fay", known(false, &["bob"])),
+            ("gil", known(false, &["ann", "carl"])),
+            ("hal", known(false, &["gil"])),
+            ("ida", known(false, &["gil", "bob"])),
         ]
         .into_iter()
         .map(|(who, known)| (name(who), known))
@@ -179,6 +186,9 @@ mod tests {
         check("carl", "controls the session");
         check("dan", "was confirmed only by whoever broke");
         check("eve", "was confirmed only by people");
+        check("gil", "was confirmed only by whoever broke the glass, by people who control");
+        check("hal", "was confirmed only by whoever broke the glass, by people who control");
+        check("bob ida", "closed");
         check("bob!", "say what you found");
         check("bob fay dan", "signed off already");
     }

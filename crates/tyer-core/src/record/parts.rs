@@ -86,6 +86,10 @@ pub struct CardRecord {
     /// What it covers beyond this one request, if it is an allowance for more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowance: Option<Terms>,
+    /// The shape of the request: its text without literals, and all that it does to which names. Earlier versions kept
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Digest>,
 }
 
 impl CardRecord {
@@ -101,6 +105,7 @@ impl CardRecord {
             taken: card.taken,
             allowance: card.allowance.clone(),
             roster: card.roster.clone(),
+            shape: Some(card.intent.shape),
         }
     }
 }

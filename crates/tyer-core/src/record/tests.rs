@@ -374,13 +374,24 @@ fn ssh_keys() {
         ]],
     );
     let needs = Needs { peers: 1, signers: 2, hardware: 1, ..Needs::default() };
-    let card = CardRecord { needs, ..CardRecord::of(&card(), request()) };
+    let card = CardRecord { needs, shape: None, ..CardRecord::of(&card(), request()) };
     check(
         What::Held { card: Box::new(card), expires: NOON.plus(9) },
         &expect![[
             r#"{"at":1767268800000,"card":{"card":"932bb5f3740978eca16c8a178e0935befb9410bf4ba6676f38a3abeab98c5871","hold":"H-42","needs":{"controller":false,"hardware":1,"owners":0,"peers":1,"signers":2},"purpose":"clean up","request":{"acts":[{"effect":"destroy","local":false,"resource":{"kind":"relation","name":"orders"},"reversibility":"recoverable","why":"removes every row — ünïcode\u0001"}],"basis":{"hold":null,"policies":["ask-1"],"policy_set":"0303030303030303030303030303030303030303030303030303030303030303"},"commitment":"e97f93dc34b6e27aa6b947e2705ef89703673d32d57182ae3afa3956c5deeb56","digest":"0202020202020202020202020202020202020202020202020202020202020202","environment":"production","facts":{"relations":[{"bytes":81920,"dependents":["payments (cascade)"],"name":"public.orders","rows":1200,"touched":null}],"unknown":["triggers of \"orders\""]},"principal":{"agent":"kiro","controller":"alice","human":false,"session":"s-7k2m9q"},"redacted":"DELETE FROM orders WHERE id = $1","upstream":"orders"},"taken":1767268800000},"expires":1767268800009,"kind":"held","v":1}"#
         ]],
     );
+}
+
+#[test]
+fn a_card_with_its_shape() {
+    let shape = card().intent.shape;
+    let card = CardRecord::of(&card(), request());
+    assert_eq!(card.shape, Some(shape));
+    let leaf = Record::new(NOON, What::Held { card: Box::new(card), expires: NOON.plus(9) }).encode();
+    let text = String::from_utf8(leaf.clone()).expect("text");
+    assert!(text.contains(&format!("\"shape\":\"{shape}\",\"taken\":")), "{text}");
+    assert_eq!(Record::decode(&leaf).map(|record| record.encode()), Ok(leaf));
 }
 
 #[test]
@@ -394,7 +405,7 @@ fn a_card_with_teams() {
     let text = String::from_utf8(leaf.clone()).expect("text");
     for part in [
         r#""needs":{"controller":false,"owners":0,"peers":2,"teams":["payments","sre"]}"#,
-        r#""roster":{"teams":{"sre":["bob","carol"]}},"taken":"#,
+        r#""roster":{"teams":{"sre":["bob","carol"]}},"shape":"#,
     ] {
         assert!(text.contains(part), "{text}");
     }
@@ -413,7 +424,7 @@ fn a_card_with_working_hours() {
     let text = String::from_utf8(leaf.clone()).expect("text");
     for part in [
         r#""needs":{"controller":false,"on_hours":1,"owners":0,"peers":1}"#,
-        r#""roster":{"hours":{"bob":{"hours":["Mon-Fri 09:00-17:00"],"zone":"Europe/Berlin"}}},"taken":"#,
+        r#""roster":{"hours":{"bob":{"hours":["Mon-Fri 09:00-17:00"],"zone":"Europe/Berlin"}}},"shape":"#,
     ] {
         assert!(text.contains(part), "{text}");
     }
@@ -532,7 +543,8 @@ fn sessions_and_reads() {
 
 #[test]
 fn holds() {
-    let card = CardRecord::of(&card(), request());
+    // As earlier versions wrote it.
+    let card = CardRecord { shape: None, ..CardRecord::of(&card(), request()) };
     check(
         What::Held { card: Box::new(card), expires: NOON.plus(9) },
         &expect![[

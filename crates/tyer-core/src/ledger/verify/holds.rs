@@ -64,7 +64,7 @@ impl Holds {
             approvals: Vec::new(),
             allowance: Allowance::of(card),
             glass: None,
-            kind: Kind::of(&card.request),
+            kind: Kind::of(card),
             ended: None,
         };
         let possible = parked.allowance.as_ref().map_or(Ok(()), |allowance| {
@@ -191,6 +191,11 @@ impl Parked {
     /// What it is like.
     pub(super) fn kind(&self) -> &Kind {
         &self.kind
+    }
+
+    /// Whether nothing had ended it yet, nor its time, at that moment.
+    pub(super) fn is_open_at(&self, at: Timestamp) -> bool {
+        self.ended.is_none() && at < self.expires
     }
 
     /// Whether it is an allowance.

@@ -249,6 +249,7 @@ impl Story {
             taken: self.now,
             roster,
             allowance: None,
+            shape: None,
         };
         let expires = self.now.plus(3_600_000);
         self.write(What::Held { card: Box::new(card), expires });
@@ -289,11 +290,11 @@ impl Story {
         self.write(What::Reviewed { hold: HoldId::new(hold), by, signed, key });
     }
 
-    /// Founded by alice, and by bob with a passkey that a maker attests to; carol and dave were confirmed by both.
+    /// Founded by carol, and by bob with a passkey that a maker attests to; alice and dave were confirmed by both.
     pub(super) fn with_hardware() -> Self {
         let mut story = Self::new();
         story.write(What::Founded { origin: LEDGER.to_owned() });
-        story.founder("alice");
+        story.founder("carol");
         let authenticator = Authenticator::eddsa("bob");
         let statement = story.statement("bob", Decision::Enrol { person: person("bob") });
         let registration = authenticator.creation(&statement).registration();
@@ -306,11 +307,11 @@ impl Story {
         story.write(What::Enrolled { person: bob, key, invited_by: None, signed, counts: true });
         let digest = Digest([7; 32]);
         let decision = || Decision::Configure { part: "break_glass".to_owned(), digest };
-        let signed = ["alice", "bob"].iter().map(|who| story.sign(who, decision())).collect();
+        let signed = ["carol", "bob"].iter().map(|who| story.sign(who, decision())).collect();
         story.write(What::Configured { part: "break_glass".to_owned(), digest, signed });
-        for name in ["carol", "dave"] {
-            story.joined(name, "alice", "bob");
-            story.confirm(name, "alice");
+        for name in ["alice", "dave"] {
+            story.joined(name, "carol", "bob");
+            story.confirm(name, "carol");
         }
         story
     }

@@ -453,6 +453,26 @@ fn glass_is_broken_by_one_and_reviewed_by_two() {
             leaf 20: carol broke the glass or has signed already, under whatever name; it needs somebody else
             leaf 21: H-2 was never let through on one person's word"#]],
     );
+    // The one who broke it and the one who controls the session stand behind erin, and nobody else does.
+    let made_together = |story: &mut Story| {
+        story.joined("erin", "carol", "bob");
+        story.confirm("erin", "alice");
+        story.joined("frank", "carol", "erin");
+        let broken = broken(story);
+        story.review("H-1", "erin", &broken);
+        story.review("H-1", "frank", &broken);
+        story.confirm("frank", "dave");
+        story.review("H-1", "frank", &broken);
+    };
+    assert_eq!(
+        check_glass(
+            made_together,
+            &expect![[r#"
+                leaf 24: erin was confirmed only by whoever broke the glass, by people who control the session, or by whom these vouched for
+                leaf 25: frank was confirmed only by whoever broke the glass, by people who control the session, or by whom these vouched for"#]],
+        ),
+        [HoldId::new("H-1")]
+    );
     let of_another = |story: &mut Story| {
         let mut broken = broken(story);
         broken.signed.statement.nonce = "b3RoZXI".to_owned();
@@ -1819,6 +1839,7 @@ fn holds_end_once() {
             taken: story.now,
             roster: crate::roster::Roster::default(),
             allowance: None,
+            shape: None,
         };
         let expires = story.now.plus(200_000_000);
         story.write(What::Held { card: Box::new(card), expires });

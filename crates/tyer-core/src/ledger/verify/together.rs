@@ -4,25 +4,35 @@
 use super::holds::Holds;
 use crate::allowance::{are_barred, done};
 use crate::intent::{Act, Digest, HoldId};
-use crate::record::{ApprovalRecord, RequestRecord, canonical};
+use crate::record::{ApprovalRecord, CardRecord, canonical};
 use crate::statement::{Decision, Subject};
 
 /// What a request does, and where, as far as requests of one shape have it in common.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Kind {
     does: Digest,
+    /// Its shape; leaves of earlier versions keep none.
+    shape: Option<Digest>,
     /// Whether it is dangerous in production.
     is_barred: bool,
 }
 
 impl Kind {
-    pub(super) fn of(request: &RequestRecord) -> Self {
+    pub(super) fn of(card: &CardRecord) -> Self {
+        let request = &card.request;
         let acts: Vec<Act> = request.acts.iter().map(done).collect();
         let does = serde_json::json!({ "acts": acts, "environment": request.environment });
         Self {
             does: Digest::of(&canonical(&does)),
+            shape: card.shape,
             is_barred: are_barred(&request.acts, &request.environment),
         }
+    }
+
+    /// Whether both are of one shape, and, where a leaf keeps none, whether they do the same.
+    fn is_like(&self, other: &Self) -> bool {
+        let shapes = self.shape.zip(other.shape);
+        self.does == other.does && shapes.is_none_or(|(one, other)| one == other)
     }
 }
 
@@ -52,10 +62,19 @@ impl Holds {
                 false => format!("{person} signed a list in which {hold} is not"),
             });
         }
-        match subjects.iter().find(|other| !self.are_alike(&subject, other)) {
+        if let Some(other) = subjects.iter().find(|other| !self.are_alike(&subject, other)) {
+            let other = &other.hold;
+            return Err(format!(
+                "{person} approved {hold} together with {other}, which is not of its kind"
+            ));
+        }
+        let waits = |other: &Subject| {
+            self.opened(&other.hold).is_some_and(|parked| parked.is_open_at(approval.at))
+        };
+        match subjects.iter().find(|other| !waits(other)) {
             None => Ok(what.clone()),
             Some(other) => Err(format!(
-                "{person} approved {hold} together with {}, which is not of its kind",
+                "{person} approved {hold} together with {}, which did not wait for people any more",
                 other.hold
             )),
         }
@@ -66,7 +85,7 @@ impl Holds {
         both.is_some_and(|(parked, with)| {
             with.subject(&other.hold) == *other
                 && !with.is_allowance()
-                && parked.kind() == with.kind()
+                && parked.kind().is_like(with.kind())
                 && parked.asks_like(with)
         })
     }

@@ -139,6 +139,7 @@ impl Meaning {
                     return Err(format!("{by} confirmed a passkey of {named}, not of {person}"));
                 }
                 self.people.may_confirm((person, *key), by, replaces)?;
+                self.may_still_ask(person, *key)?;
                 let key = *key;
                 self.counted(place, &Claim { person: by, signed, decision, by: place.at })?;
                 self.people.confirm_passkey(person, key, by);
@@ -154,6 +155,19 @@ impl Meaning {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether the role of whoever asked for that passkey lets them do so now.
+    fn may_still_ask(&self, person: &PersonId, key: Digest) -> Result<(), String> {
+        let Some(asker) = self.people.asker(person, key) else { return Ok(()) };
+        let asked = if asker == person {
+            Decision::AddPasskey
+        } else {
+            Decision::Recover { person: person.clone() }
+        };
+        self.may_decide(asker, &asked).map_err(|_| {
+            format!("{asker} asked for the passkey of {person} and may not do so any more")
+        })
     }
 
     fn confirmed(

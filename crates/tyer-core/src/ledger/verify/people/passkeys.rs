@@ -49,7 +49,7 @@ impl People {
     }
 
     /// Who asked for the passkey with that digest, which does not count yet.
-    fn asker(&self, person: &PersonId, key: Digest) -> Option<&PersonId> {
+    pub(in super::super) fn asker(&self, person: &PersonId, key: Digest) -> Option<&PersonId> {
         let waiting = |it: &&Passkey| it.waits() && it.asked && it.key.digest() == key;
         self.passkeys.get(person)?.iter().find(waiting)?.inviter.as_ref()
     }

@@ -41,6 +41,7 @@ fn parks(story: &mut Story, hold: &str, request: RequestRecord, allowance: Optio
         taken: story.now,
         roster: crate::roster::Roster::default(),
         allowance,
+        shape: None,
     };
     let expires = story.now.plus(3_600_000);
     story.write(What::Held { card: Box::new(card), expires });

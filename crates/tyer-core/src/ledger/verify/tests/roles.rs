@@ -78,3 +78,22 @@ fn nobody_confirms_their_own_role() {
     let alone = |story: &mut Story| give(story, "carol", Role::Auditor, &["alice"]);
     check(alone, &expect!["leaf 6: role carol was changed with the consent of 1 of two people"]);
 }
+
+#[test]
+fn what_somebody_asked_for_whose_role_does_not_let_them_any_more_is_not_confirmed() {
+    let asked = |by: &'static str, role: Role| {
+        move |story: &mut Story| {
+            story.ask("carol", by);
+            story.enrol_more("carol", "carol's other", by);
+            give(story, "bob", role, &["alice", "carol"]);
+            let others: &[&str] = if by == "carol" { &[] } else { &["carol"] };
+            story.confirm_passkey("carol", ("carol's other", others), "alice");
+        }
+    };
+    check(asked("bob", Role::Operator), &expect![[""]]);
+    check(asked("carol", Role::Approver), &expect![[""]]);
+    check(
+        asked("bob", Role::Approver),
+        &expect!["leaf 9: bob asked for the passkey of carol and may not do so any more"],
+    );
+}

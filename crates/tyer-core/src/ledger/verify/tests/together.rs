@@ -15,6 +15,7 @@ fn parks(story: &mut Story, hold: &str, alter: impl FnOnce(&mut CardRecord)) {
         taken: story.now,
         roster: crate::roster::Roster::default(),
         allowance: None,
+        shape: Some(Digest([7; 32])),
     };
     alter(&mut card);
     let expires = story.now.plus(3_600_000);
@@ -63,12 +64,15 @@ fn one_signature_counts_for_each_hold_in_its_list() {
             parks(story, "H-2", |_| {});
             let what = Decision::ApproveAll { subjects: both().to_vec() };
             let signed = story.sign("bob", what);
-            for hold in ["H-1", "H-2"] {
+            let approvals = ["H-1", "H-2"].map(|hold| {
                 let approval = story.approval(hold, "bob", Peer);
                 let approval = ApprovalRecord { signed: signed.clone(), ..approval };
-                let hold = HoldId::new(hold);
-                story.write(What::Approved { hold: hold.clone(), approval: approval.clone() });
-                runs(story, hold.as_str(), approval);
+                let what = What::Approved { hold: HoldId::new(hold), approval: approval.clone() };
+                story.write(what);
+                (hold, approval)
+            });
+            for (hold, approval) in approvals {
+                runs(story, hold, approval);
             }
         },
         &expect![""],
@@ -133,6 +137,37 @@ fn what_is_approved_together_is_of_one_kind_and_not_grave() {
     check_card(
         |card| card.request.principal.session = crate::intent::SessionId::new("s-other"),
         &expect!["leaf 8: bob approved H-1 together with H-2, which is not of its kind"],
+    );
+    check_card(
+        |card| card.shape = Some(Digest([8; 32])),
+        &expect!["leaf 8: bob approved H-1 together with H-2, which is not of its kind"],
+    );
+    // Leaves of earlier versions keep no shape.
+    check_card(|card| card.shape = None, &expect![""]);
+}
+
+#[test]
+fn all_of_a_list_wait_for_people() {
+    let rejected = |story: &mut Story| {
+        parks(story, "H-1", |_| {});
+        parks(story, "H-2", |_| {});
+        story.reject("H-2", "carol");
+        approves(story, "H-1", &both());
+    };
+    check(
+        rejected,
+        &expect!["leaf 9: bob approved H-1 together with H-2, which did not wait for people any more"],
+    );
+    let expired = |story: &mut Story| {
+        parks(story, "H-1", |_| {});
+        story.now = story.now.plus(3_590_000);
+        parks(story, "H-2", |_| {});
+        story.now = story.now.plus(20_000);
+        approves(story, "H-2", &both());
+    };
+    check(
+        expired,
+        &expect!["leaf 8: bob approved H-2 together with H-1, which did not wait for people any more"],
     );
 }
 
