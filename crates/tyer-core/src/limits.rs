@@ -46,6 +46,10 @@ pub const OPEN_HOLDS_PER_SESSION: usize = 20;
 pub const TOGETHER_MAX: usize = 20;
 /// Open holds of all sessions of one controller.
 pub const OPEN_HOLDS_PER_CONTROLLER: usize = 50;
+/// Allowances of one session that are asked for or can be used.
+pub const ALLOWANCES_PER_SESSION: usize = 20;
+/// The same of all sessions of one controller.
+pub const ALLOWANCES_PER_CONTROLLER: usize = 50;
 /// Answers to holds that one controller has not seen and that are still shown; the oldest give way.
 pub const UNSEEN_PER_PERSON: usize = 100;
 /// How long they are shown at most: 7 days.
@@ -177,6 +181,7 @@ const _: () = assert!(CHALLENGE_MS <= GRANT_MS_MAX);
 const _: () = assert!(LEASE_MS < SESSION_MS_MAX);
 const _: () = assert!(PACE_STEP_MS < PACE_WAIT_MS_MAX && PACE_WAIT_MS_MAX < PACE_MS);
 const _: () = assert!(OPEN_HOLDS_PER_SESSION <= OPEN_HOLDS_PER_CONTROLLER);
+const _: () = assert!(ALLOWANCES_PER_SESSION <= ALLOWANCES_PER_CONTROLLER);
 const _: () = assert!(REQUEST_BYTES_MAX <= MESSAGE_BYTES_MAX);
 // The longest message still has room beside one that it replaces.
 const _: () = assert!(2 * MESSAGE_BYTES_MAX < KEPT_BYTES_MAX);

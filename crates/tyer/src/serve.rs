@@ -193,7 +193,7 @@ async fn gateway(
         }
     }
     let world = World::load(&store)?;
-    leave_two(&config, &world)?;
+    leave_two(&config.roles, &world)?;
     let history = History::of(notes(&store)?, clock::now());
     let unsettled = store
         .documents(Table::Unsettled)?

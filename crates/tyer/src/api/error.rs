@@ -209,6 +209,7 @@ impl From<AllowanceError> for ApiError {
             AllowanceError::Ask(_)
             | AllowanceError::SessionEnded
             | AllowanceError::Policies
+            | AllowanceError::TooMany
             | AllowanceError::Refused(_) => Self::conflict("no_allowance", message),
         }
     }

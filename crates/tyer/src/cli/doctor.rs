@@ -7,9 +7,8 @@ use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
-use tyer_core::intent::{PersonId, Upstream};
+use tyer_core::intent::Upstream;
 use tyer_core::policy::counts_as_production;
-use tyer_core::roles::Role;
 
 use super::call::{Call, waiting};
 use super::failure::{Exit, Failure};
@@ -18,7 +17,8 @@ use super::print;
 use crate::clock;
 use crate::config::{self, Config, Mode, Power, UpstreamConfig, UpstreamTls};
 use crate::founding::{self, DOOR_CERTIFICATE, DOOR_KEY};
-use crate::gateway::roles::LastTwo;
+use crate::gateway::roles::leave_two;
+use crate::gateway::world::World;
 use crate::local::Client;
 use crate::serve::{KEY, STORE};
 use crate::upstream::{Upstreams, in_words};
@@ -128,12 +128,10 @@ fn people(lines: &mut Lines, data: &Path) {
 /// Whether two people are left who run it, as the file gives roles.
 fn operators(lines: &mut Lines, data: &Path, config: &Config) {
     let people = founding::people(data).unwrap_or_default();
-    let counting = people.iter().filter(|person| person.counts()).collect::<Vec<_>>();
-    let is_operator =
-        |id: &PersonId| config.roles.get(id).copied().unwrap_or_default() == Role::Operator;
-    let operators = counting.iter().filter(|person| is_operator(&person.id)).count();
-    if counting.len() >= 2 && operators < 2 {
-        lines.fail(LastTwo.to_string());
+    let people = people.into_iter().map(|person| (person.id.clone(), person)).collect();
+    let world = World { people, ..World::default() };
+    if let Err(error) = leave_two(&config.roles, &world) {
+        lines.fail(error.to_string());
     }
 }
 

@@ -7,6 +7,7 @@ use tyer_core::allowance::{AskError, Terms, Whose, Wish, concerns, is_of};
 use tyer_core::facts::{Card, Facts};
 use tyer_core::hold::{Event, Hold, Next, State, Use};
 use tyer_core::intent::{HoldId, Intent, PersonId, Principal, Timestamp};
+use tyer_core::limits::{ALLOWANCES_PER_CONTROLLER, ALLOWANCES_PER_SESSION};
 use tyer_core::verdict::{Grant, Refusal};
 
 use super::holds::{AnswerError, going, name, within_bounds};
@@ -31,6 +32,10 @@ pub(crate) enum AllowanceError {
     SessionEnded,
     #[error("the policies have changed since it was held")]
     Policies,
+    #[error(
+        "there are {ALLOWANCES_PER_SESSION} allowances of this session, or {ALLOWANCES_PER_CONTROLLER} of its controller, already; revoke one"
+    )]
+    TooMany,
     #[error("{0}")]
     Refused(String),
 }
@@ -68,6 +73,11 @@ impl Gateway {
         let asked = Card { roster, ..asked };
         if let Some(same) = world.holds.iter().find(|hold| hold.is_live() && is_same(hold, &asked)) {
             return Ok(same.id().clone());
+        }
+        let is_one = |hold: &Hold| hold.is_live() && hold.card().allowance.is_some();
+        let (of_session, of_controller) = world.holds.count(&asked.intent.principal, is_one);
+        if of_session >= ALLOWANCES_PER_SESSION || of_controller >= ALLOWANCES_PER_CONTROLLER {
+            return Err(AllowanceError::TooMany);
         }
         let refused = |refusal: Refusal| AllowanceError::Refused(refusal.message);
         within_bounds(&world, &asked.intent).map_err(refused)?;

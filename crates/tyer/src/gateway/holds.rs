@@ -425,13 +425,9 @@ pub(crate) fn name(number: u64) -> HoldId {
 
 /// Whether one more may be opened; counted before the facts are taken, and again when they have been.
 pub(super) fn within_bounds(world: &World, intent: &Intent) -> Result<(), Refusal> {
-    let open = world.holds.iter().filter(|hold| hold.is_live());
-    let (mut of_session, mut of_controller) = (0, 0);
-    for hold in open {
-        let principal = &hold.card().intent.principal;
-        of_session += usize::from(principal.session == intent.principal.session);
-        of_controller += usize::from(principal.controller == intent.principal.controller);
-    }
+    // Nobody waits for an allowance that people have agreed to; these have a bound of their own.
+    let waits = |hold: &Hold| hold.is_live() && hold.allows().is_none();
+    let (of_session, of_controller) = world.holds.count(&intent.principal, waits);
     if of_session < OPEN_HOLDS_PER_SESSION && of_controller < OPEN_HOLDS_PER_CONTROLLER {
         return Ok(());
     }

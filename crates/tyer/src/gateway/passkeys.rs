@@ -42,8 +42,8 @@ pub(crate) enum PasskeyError {
     /// Whoever asked for it cannot confirm it.
     #[error("{0} asked for it, so somebody else has to confirm it")]
     Asker(PersonId),
-    /// Whoever asked for it lost their word since.
-    #[error("{0} asked for it and does not count any more; remove it, and ask anew")]
+    /// Whoever asked for it lost their word since, or may decide less.
+    #[error("{0} asked for it and may not do so any more; remove it, and ask anew")]
     AskerGone(PersonId),
     /// The person's passkeys are not those that were signed for.
     #[error("the passkeys of {0} have changed meanwhile")]
@@ -110,7 +110,7 @@ impl Gateway {
             return Err(PasskeyError::Asker(by));
         } else if recovers && among.are_one(&asker, owner) {
             return Err(PasskeyError::Oneself(asker));
-        } else if counting(world, &asker).is_err() {
+        } else if !may_still_ask(world, &asker, owner) {
             return Err(PasskeyError::AskerGone(asker));
         } else if replaced(&person, key) != replaces {
             return Err(PasskeyError::Changed(owner.clone()));
@@ -173,7 +173,8 @@ impl Gateway {
             who == person.id.as_str() && (!person.counts() || person.key(credential).is_none())
         };
         let by_lost = |hold: &Hold| {
-            hold.approvals().iter().any(|it| lost(it.person.as_str(), &it.signed.credential))
+            let mut words = hold.approvals().iter().chain(hold.broken_by());
+            words.any(|it| lost(it.person.as_str(), &it.signed.credential))
         };
         self.abandon(world, by_lost, now).await.map_err(PeopleError::from)?;
         let mut parts = world.parts.clone();
@@ -213,6 +214,13 @@ fn asked(world: &World, owner: &PersonId, key: Digest) -> Result<(Person, Person
     let is_it = |passkey: &&Passkey| passkey.waits() && passkey.key.digest() == key;
     let asker = person.keys.iter().find(is_it).and_then(|passkey| passkey.asked_by.clone());
     Ok((person.clone(), asker.ok_or(PasskeyError::NotWaiting(key))?))
+}
+
+/// Whether the asker could ask for it now as well, for themself or for somebody who has lost theirs.
+fn may_still_ask(world: &World, asker: &PersonId, owner: &PersonId) -> bool {
+    let asked =
+        if asker == owner { Decision::AddPasskey } else { Decision::Recover { person: owner.clone() } };
+    counting(world, asker).is_ok_and(|asker| asker.role.may(&asked))
 }
 
 /// The passkeys that are lost where that one is confirmed: none if the person asked for it themself.

@@ -5,6 +5,7 @@ use tokio_postgres::Client;
 use xtask::instance::{Login, Shape};
 
 use crate::bed::{Bed, ask, needing, record};
+use crate::ssh::{Keys, register};
 
 /// A bed with notes of a hundred rows, and what carol's agent changes there by itself only if somebody agrees.
 async fn noted(shape: Shape) -> Bed {
@@ -359,6 +360,107 @@ async fn an_approval_that_counts_no_more_carries_nothing() {
     bed.bob.decide(&json!({ "link": ["alice", "carol"] }), "").await.expect("bob");
     held(&agent, &one(2)).await;
     assert_eq!(left(&mut bed, &allowance).await, 8);
+    assert_eq!(changed(&bed), "1");
+    bed.verify();
+}
+
+/// How `tyer allowance revoke` ends, and what it says.
+fn revoked(bed: &Bed, key: &str, hold: &str, reason: &str) -> (Option<i32>, String) {
+    let words = ["allowance", "revoke", hold, "--ssh-key", key, "--yes", "--reason", reason];
+    let output = bed.tyer.output(&words).expect("tyer allowance revoke");
+    let said = [output.stdout, output.stderr].map(|it| String::from_utf8_lossy(&it).into_owned());
+    (output.status.code(), said.concat())
+}
+
+#[tokio::test]
+async fn it_is_revoked_by_an_ssh_key_with_a_reason() {
+    let mut bed = noted(Shape::default()).await;
+    let keys = Keys::new();
+    let file = keys.make("bob", "ed25519");
+    register(&mut bed.bob, &mut bed.alice, &file).await;
+    let (agent, _, allowance) = allowed(&mut bed, "9", &[]).await;
+    ask(&agent, &one(1)).await.expect("a use");
+    let key = file.to_str().expect("a name");
+    let hold = held(&agent, "UPDATE notes SET n = 1 WHERE id >= 99").await;
+    let (code, said) = revoked(&bed, key, &hold, "no");
+    assert!(code == Some(1) && said.contains(&format!("{hold} is no allowance")), "{code:?} {said}");
+    let (code, said) = revoked(&bed, key, &allowance, " ");
+    assert!(code == Some(2) && said.contains("needs a reason"), "{code:?} {said}");
+    ask(&agent, &one(2)).await.expect("it goes on");
+    let (code, said) = revoked(&bed, key, &allowance, "that is enough");
+    assert_eq!(code, Some(0), "{said}");
+    // What it covers was shown.
+    assert!(said.contains("up to 9 requests of this shape"), "{said}");
+    let card = bed.hold(&allowance).await;
+    assert_eq!((&card["state"], &card["rejected"]["by"]), (&json!("rejected"), &json!("bob")));
+    assert_eq!(card["rejected"]["reason"], "that is enough");
+    held(&agent, &one(3)).await;
+    assert_eq!(changed(&bed), "2");
+    let (code, said) = revoked(&bed, key, &allowance, "again");
+    assert_ne!(code, Some(0), "it is over: {said}");
+    bed.verify();
+}
+
+/// What can be used waits for nobody, so it takes no room from what does.
+#[tokio::test]
+async fn those_that_can_be_used_are_not_among_the_twenty_that_wait() {
+    let mut bed = noted(Shape::default()).await;
+    let agent = bed.agent().await;
+    let hold = held(&agent, &one(1)).await;
+    for count in 1..=20 {
+        let allowance = asked(&bed, &hold, &["--count", &count.to_string()]);
+        bed.alice.approve(&allowance).await.expect("alice");
+    }
+    let said = refused(&bed, &hold, &["--count", "21"]);
+    assert!(said.contains("there are 20 allowances of this session"), "{said}");
+    for id in 81..100 {
+        held(&agent, &format!("UPDATE notes SET n = 1 WHERE id >= {id}")).await;
+    }
+    let many = ask(&agent, "UPDATE notes SET n = 1 WHERE id >= 80").await.unwrap_err();
+    assert!(many.message.contains("wait for people already"), "{many:?}");
+    bed.verify();
+}
+
+/// What might have been covered and was not is a question to people like any other.
+#[tokio::test]
+async fn what_it_does_not_cover_counts_for_the_pace() {
+    let mut bed = noted(Shape::default()).await;
+    let agent = bed.agent().await;
+    let below = |id: u32| format!("UPDATE notes SET n = 1 WHERE id < {id}");
+    let hold = held(&agent, &below(3)).await;
+    let allowance = asked(&bed, &hold, &["--count", "9"]);
+    bed.alice.approve(&allowance).await.expect("alice");
+    for id in 40..69 {
+        let refused = ask(&agent, &below(id)).await.unwrap_err();
+        assert!(!refused.message.contains("has asked"), "{id}: {refused:?}");
+    }
+    let slowed = ask(&agent, &below(69)).await.unwrap_err();
+    assert!(slowed.message.contains("kiro of carol has asked 31 times in 10 minutes"), "{slowed:?}");
+    assert_eq!(bed.leaves_of("slowed").len(), 1);
+    ask(&agent, &below(4)).await.expect("what it covers is not slowed");
+    assert_eq!(left(&mut bed, &allowance).await, 8);
+    bed.verify();
+}
+
+/// What an agent is allowed outlives its sessions, and a kill finds it without one.
+#[tokio::test]
+async fn the_kill_of_an_agent_without_a_session_takes_back_what_it_is_allowed() {
+    let mut bed = noted(Shape::default()).await;
+    let (agent, login, allowance) = allowed(&mut bed, "9", &["--whole-agent"]).await;
+    ask(&agent, &one(1)).await.expect("a use");
+    bed.tyer.run(&["session", "end", &login.session]).expect("the end");
+    assert_eq!(bed.hold(&allowance).await["state"], "active");
+    let killed = bed.tyer.run(&["--json", "kill", "--agent", "kiro"]).expect("the kill");
+    let killed: Value = serde_json::from_str(&killed).expect("JSON");
+    assert_eq!((&killed["sessions"], &killed["holds"]), (&json!([]), &json!([allowance])), "{killed}");
+    assert_eq!(bed.hold(&allowance).await["state"], "abandoned");
+    let leaf = bed.leaves_of("killed").pop().expect("a leaf");
+    let counts = ["what", "sessions", "holds"].map(|key| record(&leaf)[key].clone());
+    assert_eq!(counts, [json!("agent kiro"), json!(0), json!(1)]);
+    let nothing = bed.tyer.output(&["kill", "--agent", "kiro"]).expect("an answer");
+    assert_eq!(nothing.status.code(), Some(1), "there is nothing of it any more");
+    let agent = bed.agent().await;
+    held(&agent, &one(2)).await;
     assert_eq!(changed(&bed), "1");
     bed.verify();
 }

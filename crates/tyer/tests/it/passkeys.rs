@@ -124,7 +124,7 @@ async fn nobody_recovers_or_confirms_alone_under_two_names() {
     let remove = json!({ "remove_passkey": digest(&mut bed.alice, "ali", 0).await });
     bed.bob.decide(&remove, "").await.expect("ali is removed");
     let confirm = json!({ "confirm_passkey": digest(&mut bed.alice, "bob", 1).await });
-    refused(&mut bed.carol, confirm, "does not count any more").await;
+    refused(&mut bed.carol, confirm, "may not do so any more").await;
     bed.verify();
 }
 

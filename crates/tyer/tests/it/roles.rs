@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use xtask::approver::Approver;
-use xtask::instance::Shape;
+use xtask::cluster::Cluster;
+use xtask::instance::{Instance, Shape};
 
-use crate::bed::{Bed, ask, connect};
+use crate::bed::{Bed, ask, connect, program};
 
 const UPDATE: &str = "UPDATE customers SET name = name WHERE id = 1";
 
@@ -95,6 +96,38 @@ async fn the_last_two_operators_stay() {
     let carol = all.iter().find(|it| it["name"] == "carol").expect("carol");
     let key = carol["passkey_list"][0]["digest"].clone();
     refused(&mut bed.bob, json!({ "remove_passkey": key }), "of the last two operators").await;
+    bed.verify();
+}
+
+/// With two people who are less than two operators nobody could ever change that again: it is said before they enrol.
+#[tokio::test]
+async fn a_founder_who_is_no_operator_is_refused_before_anybody_enrols() {
+    let cluster = Cluster::start().expect("a cluster");
+    let sections = "[person.bob]\nrole = \"approver\"\n";
+    let refused = Instance::start(program().as_ref(), &cluster, &shape(sections)).unwrap_err();
+    let said = refused.to_string();
+    let line = "tyer.toml makes them fewer by [person.bob] role = ";
+    assert!(said.contains(line), "{said}");
+}
+
+/// What somebody asked for who may not ask for it any more is not confirmed.
+#[tokio::test]
+async fn who_is_no_operator_any_more_has_let_nobody_enrol_anew() {
+    let mut bed = Bed::new(Shape::default()).await;
+    let link = bed.bob.decide(&json!({ "recover": "carol" }), "").await.expect("a link");
+    let url = link.pointer("/invited/url").and_then(Value::as_str).expect("a link");
+    let token = url.rsplit('/').next().expect("a token");
+    Approver::enrol_only("carol", token, bed.tyer.console).await.expect("enrolled");
+    restarted(&mut bed, "[person.bob]\nrole = \"approver\"\n").await;
+    for person in [&mut bed.alice, &mut bed.carol] {
+        person.decide(&json!({ "configure": "role bob" }), "").await.expect("an approver");
+    }
+    let (_, people) = bed.alice.http().get("/api/v1/people").await.expect("an answer");
+    let all = people["people"].as_array().expect("people");
+    let carol = all.iter().find(|it| it["name"] == "carol").expect("carol");
+    let confirm = json!({ "confirm_passkey": carol["passkey_list"][1]["digest"] });
+    refused(&mut bed.alice, confirm, "bob asked for it and may not do so any more").await;
+    bed.carol.sign_in().await.expect("her passkey counts still");
     bed.verify();
 }
 

@@ -1,7 +1,8 @@
 //! Named teams: one from each, who are different people, and who was in a team when people were asked.
 
-use serde_json::json;
-use xtask::instance::Shape;
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+use xtask::instance::{Login, Shape};
 
 use crate::bed::{Bed, ask, connect};
 
@@ -120,4 +121,42 @@ async fn a_policy_that_names_a_team_which_there_is_not_does_not_load() {
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(!output.status.success() && said.contains(names), "{arguments:?}: {said}");
     }
+}
+
+#[tokio::test]
+async fn an_allowance_asks_for_the_teams_on_its_card_after_a_restart_too() {
+    let mut bed = Bed::new(shape(TEAMS)).await;
+    let login = bed.session(&[]);
+    let agent = bed.connect(&login).await;
+    let hold = ask(&agent, UPDATE).await.unwrap_err().hold();
+    let words = ["--json", "allowance", "ask", hold.as_str(), "--count", "3", "--for", "1h"];
+    let said = bed.tyer.run(&words).expect("an allowance is asked for");
+    let said: Value = serde_json::from_str(&said).expect("JSON");
+    let allowance = said["hold"].as_str().expect("a hold").to_owned();
+    bed.alice.approve(&allowance).await.expect("alice speaks for one");
+    let agent = restarted(&mut bed, &login).await;
+    let card = bed.hold(&allowance).await;
+    assert_eq!((&card["state"], &card["given"]["teams"]), (&json!("open"), &json!(["payments"])));
+    assert_eq!(card["needs"]["teams"], json!(["payments", "sre"]));
+    assert_eq!(ask(&agent, UPDATE).await.unwrap_err().hold(), hold, "one of two");
+    bed.bob.approve(&allowance).await.expect("bob");
+    ask(&agent, UPDATE).await.expect("a use");
+    let agent = restarted(&mut bed, &login).await;
+    let card = bed.hold(&allowance).await;
+    assert_eq!(
+        (&card["state"], &card["given"]["teams"]),
+        (&json!("active"), &json!(["payments", "sre"]))
+    );
+    ask(&agent, UPDATE).await.expect("another one");
+    assert_eq!(bed.hold(&allowance).await["allowance"]["left"], 1);
+    bed.verify();
+}
+
+async fn restarted(bed: &mut Bed, login: &Login) -> Client {
+    bed.tyer.kill();
+    bed.tyer.resume().expect("a restart");
+    for person in [&mut bed.alice, &mut bed.bob] {
+        person.sign_in().await.expect("sign-in");
+    }
+    bed.connect(login).await
 }

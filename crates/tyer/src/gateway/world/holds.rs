@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use tyer_core::hold::{Hold, State};
-use tyer_core::intent::{Digest, HoldId, Intent, PersonId, SessionId, Timestamp, Upstream};
+use tyer_core::intent::{Digest, HoldId, Intent, PersonId, Principal, SessionId, Timestamp, Upstream};
 use tyer_core::verdict::{LeafIndex, Outcome};
 
 use crate::clock;
@@ -79,6 +79,17 @@ impl Holds {
     /// All that have not ended.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Hold> {
         self.going.values()
+    }
+
+    /// How many such holds there are of that principal's session, and of all sessions of its controller.
+    pub(crate) fn count(&self, of: &Principal, such: impl Fn(&Hold) -> bool) -> (usize, usize) {
+        let (mut of_session, mut of_controller) = (0, 0);
+        for hold in self.iter().filter(|hold| such(hold)) {
+            let principal = &hold.card().intent.principal;
+            of_session += usize::from(principal.session == of.session);
+            of_controller += usize::from(principal.controller == of.controller);
+        }
+        (of_session, of_controller)
     }
 
     /// The hold's new state; what has ended is let go.
