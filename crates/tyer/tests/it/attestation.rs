@@ -1,7 +1,7 @@
 //! Passkeys in hardware: makers whom the operator trusts attest to them, and policies ask for them.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair,
+    BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair, PublicKeyData,
     SigningKey as _,
 };
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ const CHANGE: &str = "UPDATE customers SET name = name WHERE id = 1";
 /// A maker of authenticators, with the root that its certificates lead to.
 pub(crate) struct Maker {
     pub(crate) root: String,
+    issuer: Issuer<'static, KeyPair>,
     leaf: Vec<u8>,
     key: KeyPair,
 }
@@ -35,28 +36,41 @@ impl Maker {
         root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let root_key = KeyPair::generate().expect("a key");
         let pem = root.self_signed(&root_key).expect("a root").pem();
-        let mut leaf = CertificateParams::new(Vec::<String>::new()).expect("parameters");
-        for (kind, name) in [
-            (DnType::CountryName, "SE"),
-            (DnType::OrganizationName, "Maker"),
-            (DnType::OrganizationalUnitName, "Authenticator Attestation"),
-            (DnType::CommonName, "Maker's keys"),
-        ] {
-            leaf.distinguished_name.push(kind, name);
-        }
-        leaf.is_ca = IsCa::ExplicitNoCa;
+        let (issuer, key) = (Issuer::new(root, root_key), KeyPair::generate().expect("a key"));
         // The software authenticator says that it is no model.
-        let model = [&[4, 16], [0; 16].as_slice()].concat();
-        let oid = [1, 3, 6, 1, 4, 1, 45724, 1, 1, 4];
-        leaf.custom_extensions.push(CustomExtension::from_oid_content(&oid, model));
-        let key = KeyPair::generate().expect("a key");
-        let leaf = leaf.signed_by(&key, &Issuer::new(root, root_key)).expect("a leaf");
-        Self { root: pem, leaf: leaf.der().to_vec(), key }
+        let leaf = certificate(&issuer, &key, [0; 16]);
+        Self { root: pem, issuer, leaf, key }
+    }
+
+    /// A certificate for the key of such an authenticator.
+    pub(crate) fn certifies(&self, key: &impl PublicKeyData, model: [u8; 16]) -> Vec<u8> {
+        certificate(&self.issuer, key, model)
     }
 
     pub(crate) fn attest(&self, bytes: &[u8]) -> (Vec<Vec<u8>>, Vec<u8>) {
         (vec![self.leaf.clone()], self.key.sign(bytes).expect("a signature"))
     }
+}
+
+fn certificate(
+    issuer: &Issuer<'static, KeyPair>,
+    key: &impl PublicKeyData,
+    model: [u8; 16],
+) -> Vec<u8> {
+    let mut leaf = CertificateParams::new(Vec::<String>::new()).expect("parameters");
+    for (kind, name) in [
+        (DnType::CountryName, "SE"),
+        (DnType::OrganizationName, "Maker"),
+        (DnType::OrganizationalUnitName, "Authenticator Attestation"),
+        (DnType::CommonName, "Maker's keys"),
+    ] {
+        leaf.distinguished_name.push(kind, name);
+    }
+    leaf.is_ca = IsCa::ExplicitNoCa;
+    let oid = [1, 3, 6, 1, 4, 1, 45724, 1, 1, 4];
+    let model = [&[4, 16], model.as_slice()].concat();
+    leaf.custom_extensions.push(CustomExtension::from_oid_content(&oid, model));
+    leaf.signed_by(key, issuer).expect("a leaf").der().to_vec()
 }
 
 /// A further passkey of bob's by that maker, which alice confirms; whether it is taken as attested.

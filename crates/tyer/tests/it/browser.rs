@@ -1,5 +1,6 @@
 //! The console as people use it: in Chromium, with passkeys of the browser, one browser for each person.
 
+mod allowances;
 mod beside;
 mod driver;
 mod glass;
@@ -23,7 +24,7 @@ const CLEAN_UP: &str = "DELETE FROM orders\nWHERE status = 'cancelled'\n  AND pl
 /// their browsers.
 struct Desk {
     // The first to go, with the browsers, so that nobody writes to their profiles any more.
-    _driver: Driver,
+    driver: Driver,
     cluster: Cluster,
     tyer: Instance,
     alice: Browser,
@@ -50,7 +51,7 @@ impl Desk {
             enrol(&alice, "alice", tyer.link("alice").expect("a link")),
             enrol(&bob, "bob", tyer.link("bob").expect("a link"))
         );
-        let desk = Self { cluster, tyer, alice, bob, carol, _driver: driver };
+        let desk = Self { cluster, tyer, alice, bob, carol, driver };
         desk.welcome_carol().await;
         desk
     }

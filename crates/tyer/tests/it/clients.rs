@@ -4,6 +4,7 @@
 //! is told: rows, types, tags, errors with all their fields, notices, notifications. It runs as the
 //! database's own role past Tyer and as a session through the door, and says the same.
 
+mod interrupted;
 mod large;
 pub(crate) mod tokio_postgres;
 
@@ -23,19 +24,6 @@ const EMPTY: &str = "TRUNCATE probe.things, probe.parts, probe.kinds RESTART IDE
 
 /// Runs a program and prints what it said on standard error behind all else.
 const ERRORS_LAST: &str = r#"{ said=$("$0" "$@" 2>&1 >&3); } 3>&1; code=$?; echo "$said"; exit $code"#;
-
-/// Runs psql until it has shown a few rounds of what it watches, interrupts it while the server works on the
-/// next one, and tells what it said; how many rounds there were depends on the machine.
-const INTERRUPTED: &str = r#"
-    cd "$SCRATCH"
-    printf '%s\n' 'SELECT 1 AS again, pg_sleep(0.5) \watch 0.05' '\echo behind it' 'SELECT 2' >watch
-    "$0" -X -f watch >said 2>&1 &
-    psql=$!
-    until [ "$(grep -c again said)" -ge 3 ]; do kill -0 $psql || break; sleep 0.1; done
-    kill -INT $psql
-    wait $psql
-    echo "$?"
-    sed 's/^.*(every/(every/' said | sort -u"#;
 
 /// Where a client connects, and as whom.
 pub(crate) struct Seat {
@@ -218,18 +206,6 @@ async fn a_newer_psql_says_the_same() {
         compare(&bed, ground, |bed| running(bed, &psql, "psql_newer.sql"));
         bed.verify();
     }
-}
-
-/// What is watched goes on until somebody interrupts it: the request under way is cancelled.
-#[tokio::test]
-async fn psql_that_is_interrupted_says_the_same() {
-    check(|bed| {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", INTERRUPTED]).arg(bed.cluster.programs().join("psql"));
-        shell.env("SCRATCH", bed.cluster.home());
-        shell
-    })
-    .await;
 }
 
 #[tokio::test]

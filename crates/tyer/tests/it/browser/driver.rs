@@ -45,8 +45,27 @@ impl Driver {
         Self { child, port: port.expect("a port") }
     }
 
-    /// A browser for one person, at the console on that port.
+    /// A browser for one person, at the console on that port, on a machine that keeps passkeys.
     pub(crate) async fn browser(&self, console: u16) -> Browser {
+        self.browser_with("internal", console).await
+    }
+
+    /// The same with a security key in place of that.
+    pub(crate) async fn browser_with_key(&self, console: u16) -> Browser {
+        self.browser_with("usb", console).await
+    }
+
+    async fn browser_with(&self, transport: &str, console: u16) -> Browser {
+        let browser = self.without_passkeys(console).await;
+        let authenticator = json!({
+            "protocol": "ctap2", "transport": transport, "hasResidentKey": true,
+            "hasUserVerification": true, "isUserVerified": true, "isUserConsenting": true,
+        });
+        browser.extension("webauthn/authenticator", authenticator).await;
+        browser
+    }
+
+    async fn without_passkeys(&self, console: u16) -> Browser {
         let profile = tempfile::Builder::new().prefix("tyer-browser-").tempdir().expect("a profile");
         let wanted = json!({
             "browserName": "chrome",
@@ -54,7 +73,7 @@ impl Driver {
             "goog:chromeOptions": { "args": [
                 "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                 "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
-                "--disable-sync", "--hide-scrollbars", "--window-size=1200,900",
+                "--disable-sync", "--hide-scrollbars", "--window-size=1280,900",
                 format!("--user-data-dir={}", profile.path().display()),
             ] },
         });
@@ -64,14 +83,7 @@ impl Driver {
             .connect(&format!("http://127.0.0.1:{}", self.port))
             .await
             .expect("a browser");
-        let browser =
-            Browser { client, origin: format!("http://localhost:{console}"), _profile: profile };
-        let authenticator = json!({
-            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
-            "hasUserVerification": true, "isUserVerified": true, "isUserConsenting": true,
-        });
-        browser.extension("webauthn/authenticator", authenticator).await;
-        browser
+        Browser { client, origin: format!("http://localhost:{console}"), _profile: profile }
     }
 }
 
@@ -170,7 +182,8 @@ impl Browser {
         self.until(&format!("{css} says {words:?}"), SAYS, json!([css, words])).await;
     }
 
-    async fn until(&self, what: &str, script: &str, argument: Value) {
+    /// Waits until a script says `true` of the page.
+    pub(crate) async fn until(&self, what: &str, script: &str, argument: Value) {
         let until = Instant::now() + WAIT;
         while self.run(script, argument.clone()).await != json!(true) {
             assert!(Instant::now() < until, "never: {what}\n{}", self.text("body").await);
@@ -226,7 +239,7 @@ impl Browser {
         let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
         let directory = target.parent().expect("the target directory").join("screenshots");
         std::fs::create_dir_all(&directory).expect("a directory");
-        for (width, narrow) in [(1200, false), (390, true)] {
+        for (width, narrow) in [(1280, false), (390, true)] {
             self.screen(width, 900, narrow).await;
             let size =
                 "return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]";
