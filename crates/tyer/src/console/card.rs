@@ -305,13 +305,17 @@ fn notes(card: &CardBody, beholder: &Beholder<'_>) -> Markup {
             p.notice { "Enough people have approved. Such requests run until it ends; whoever rejects it revokes it." }
         }
         @if hold.state == "approved" {
+            @let agreed = match hold.broken {
+                Some(_) => "One person let this through alone.",
+                None => "Enough people have approved.",
+            };
             @if hold.not_before.0 > beholder.now {
                 p.notice {
-                    "Enough people have approved. There are " (words::left(hold.not_before, beholder.now))
+                    (agreed) " There are " (words::left(hold.not_before, beholder.now))
                     " left to think better of it: whoever rejects it stops it."
                 }
             } @else {
-                p.notice { "Enough people have approved. It runs once, when the agent presents the same request again." }
+                p.notice { (agreed) " It runs once, when the agent presents the same request again." }
             }
         }
     }

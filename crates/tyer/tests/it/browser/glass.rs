@@ -166,6 +166,7 @@ async fn glass_is_broken_by_hardware_is_on_every_page_and_reviewed_by_two_others
         carol.sees("#glass-bar", REASON).await;
     }
     carol.sees("#broken", "Others sign it off").await;
+    carol.sees("#decision", "One person let this through alone. It runs once").await;
     carol.picture("card-broken").await;
     assert!(!carol.has("#review").await, "who controls the session does not review it");
     for browser in [&key, bob] {
