@@ -4,6 +4,7 @@
 
 pub mod approver;
 pub mod authenticator;
+pub mod aws_table;
 pub mod bench;
 pub mod cluster;
 pub mod demo;

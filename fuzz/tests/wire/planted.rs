@@ -5,7 +5,7 @@ use bolero::check;
 use tyer_wire::postgres::scram::Verifier;
 
 use crate::statements::{self, Conversation, Planted};
-use crate::{framing, scram, sshsig, startup};
+use crate::{aws, framing, scram, sshsig, startup};
 
 /// Inputs within which a bug must be found; most are found within a hundredth of them.
 const INPUTS: usize = 200_000;
@@ -30,6 +30,9 @@ macro_rules! finds {
     };
 }
 
+finds!(a_form_of_which_the_first_counts, |asked: (u8, Vec<u8>)| {
+    aws::any_request(aws::takes_the_first, asked.0, b"", b"", &asked.1)
+});
 finds!(a_packet_that_takes_too_many_bytes, |bytes: &[u8]| {
     startup::any_bytes(startup::takes_too_many, bytes)
 });

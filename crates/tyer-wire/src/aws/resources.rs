@@ -1,0 +1,161 @@
+//! Which resources a request names, as ARNs.
+//!
+//! The reference of IAM says which types of resources an operation is about and how their ARNs are made; the table says
+//! which members stand in them. Where it names none, members that look like identifiers are taken by their own names.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::decode::{Call, Decoded, is_identifying};
+use super::table::{Named, Operation};
+
+/// A resource that a request names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Resource {
+    /// Its ARN, as far as the request says it; `*` stands for what it doesn't.
+    pub arn: String,
+    /// The service of the ARN, such as `ec2`.
+    pub service: String,
+    /// IAM's name of the type, such as `instance`, or the name of the member.
+    pub kind: String,
+    /// What the request calls it, such as `i-0a1b2c`.
+    pub name: String,
+}
+
+/// The account that a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner<'a> {
+    /// Such as `111122223333`.
+    pub account: &'a str,
+    /// Such as `aws` or `aws-cn`.
+    pub partition: &'a str,
+}
+
+/// More of them in one request are not told apart.
+const RESOURCES_MAX: usize = 10_000;
+
+impl Decoded {
+    /// Every resource that the request names, each once. One that names none, or is not understood, is about all of its
+    /// service. The keys of `DeleteObjects` are in its parameters; it names its bucket.
+    #[must_use]
+    pub fn resources(&self, owner: Owner<'_>) -> Vec<Resource> {
+        let mut found = BTreeSet::new();
+        if let Call::Known(operation) = &self.call {
+            for named in operation.resources() {
+                found.extend(self.of(named, owner));
+            }
+            if found.is_empty() {
+                found.extend(self.by_name(*operation, owner));
+            }
+        }
+        if found.is_empty() || found.len() > RESOURCES_MAX {
+            return vec![self.whole(owner)];
+        }
+        found.into_iter().collect()
+    }
+
+    /// The resources of one type.
+    fn of(&self, named: Named, owner: Owner<'_>) -> Vec<Resource> {
+        let members: Vec<&str> = named.members.split(',').collect();
+        let Some(last) = members.iter().rfind(|member| **member != "*") else { return Vec::new() };
+        let values = self.values(last);
+        let fixed = |member: &str| match self.values(member).as_slice() {
+            [one] => tail(one),
+            _ => "*".to_owned(),
+        };
+        let made = values.into_iter().map(|value| {
+            if value.starts_with("arn:") {
+                return named_by(&value, named.kind);
+            }
+            let name = tail(&value);
+            let mut parts = named.template.split("${");
+            let mut arn = parts.next().unwrap_or_default().to_owned();
+            let mut fills = members.iter();
+            for part in parts {
+                let (placeholder, rest) = part.split_once('}').unwrap_or((part, ""));
+                match placeholder {
+                    "Partition" => arn.push_str(owner.partition),
+                    "Region" => arn.push_str(&self.region),
+                    "Account" => arn.push_str(owner.account),
+                    _ => match fills.next() {
+                        Some(member) if member == last => arn.push_str(&name),
+                        Some(member) => arn.push_str(&fixed(member)),
+                        None => arn.push('*'),
+                    },
+                }
+                arn.push_str(rest);
+            }
+            Resource { service: home_of(&arn), arn, kind: named.kind.to_owned(), name }
+        });
+        made.collect()
+    }
+
+    /// The texts under a parameter's name.
+    fn values(&self, member: &str) -> Vec<String> {
+        match self.parameters.get(member) {
+            Some(Value::String(text)) if !text.is_empty() => vec![text.clone()],
+            Some(Value::Number(number)) => vec![number.to_string()],
+            Some(Value::Array(items)) => items
+                .iter()
+                .filter_map(Value::as_str)
+                .filter(|it| !it.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What looks like an identifier.
+    fn by_name(&self, operation: Operation, owner: Owner<'_>) -> Vec<Resource> {
+        let parameters = self.parameters.as_object().into_iter().flatten();
+        let is_token = |name: &str| operation.member(name).is_some_and(|member| member.is_token);
+        let named = parameters.filter(|(name, _)| is_identifying(name) && !is_token(name));
+        let made = named.flat_map(|(member, _)| {
+            let values = self.values(member).into_iter();
+            values.map(move |value| {
+                if value.starts_with("arn:") {
+                    return named_by(&value, member);
+                }
+                let service = operation.api().name().to_owned();
+                let (region, Owner { partition, account }) = (&self.region, owner);
+                let arn = format!("arn:{partition}:{service}:{region}:{account}:{member}/{value}");
+                Resource { arn, service, kind: member.clone(), name: value }
+            })
+        });
+        made.collect()
+    }
+
+    /// All of a service.
+    fn whole(&self, owner: Owner<'_>) -> Resource {
+        let service = match &self.call {
+            Call::Known(operation) => operation.api().name(),
+            Call::Unknown { .. } => &self.service,
+        };
+        let (region, Owner { partition, account }) = (&self.region, owner);
+        let arn = format!("arn:{partition}:{service}:{region}:{account}:*");
+        Resource { arn, service: service.to_owned(), kind: "*".to_owned(), name: "*".to_owned() }
+    }
+}
+
+/// The resource that a request names by its ARN.
+fn named_by(arn: &str, kind: &str) -> Resource {
+    Resource { arn: arn.to_owned(), service: home_of(arn), kind: kind.to_owned(), name: last_of(arn) }
+}
+
+fn home_of(arn: &str) -> String {
+    arn.split(':').nth(2).unwrap_or_default().to_owned()
+}
+
+/// What an ARN calls its resource.
+fn last_of(arn: &str) -> String {
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    resource.split_once(['/', ':']).map_or(resource, |(_, name)| name).to_owned()
+}
+
+/// The name in the URL of a queue; any other text is itself.
+fn tail(value: &str) -> String {
+    let is_url = value.starts_with("https://") || value.starts_with("http://");
+    let name = value.rsplit('/').next().filter(|name| is_url && !name.is_empty());
+    name.unwrap_or(value).to_owned()
+}
