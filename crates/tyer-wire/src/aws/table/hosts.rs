@@ -96,6 +96,11 @@ pub fn endpoint(host: &str) -> Option<Endpoint> {
     if host.len() > 253 || !host.bytes().all(is_name) || host.split('.').any(str::is_empty) {
         return None;
     }
+    // Most hosts are a door's own.
+    let is_below = |of: Partition| host.ends_with(of.suffix()) || host.ends_with(of.dual_stack());
+    if !partitions().any(is_below) {
+        return None;
+    }
     partitions().find_map(|of| usual(of, host)).or_else(|| partitions().find_map(|of| own(of, host)))
 }
 
