@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod aws;
 #[cfg(test)]
+mod chunked;
+#[cfg(test)]
 mod framing;
 #[cfg(test)]
 mod planted;
@@ -14,6 +16,8 @@ mod planted;
 mod scram;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod sigv4;
 #[cfg(test)]
 mod sshsig;
 #[cfg(test)]
@@ -121,6 +125,34 @@ fn aws_request() {
     target.with_type::<(u8, Vec<u8>, Vec<u8>, Vec<u8>)>().for_each(|(start, path, header, body)| {
         aws::any_request(aws::real, *start, path, header, body);
     });
+}
+
+/// A signed request to AWS, from any bytes.
+#[test]
+fn claim() {
+    let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
+    target.for_each(|bytes: &[u8]| sigv4::any_bytes(sigv4::real, bytes));
+}
+
+/// A signed request to AWS that was right before something was changed.
+#[test]
+fn signed_request() {
+    let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
+    target.with_type().for_each(|change| sigv4::changed(sigv4::real, change));
+}
+
+/// A body in chunks, from any bytes.
+#[test]
+fn chunks() {
+    let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
+    target.for_each(|bytes: &[u8]| chunked::any_bytes(chunked::real, bytes));
+}
+
+/// A body in signed chunks that was right before something was changed.
+#[test]
+fn signed_chunks() {
+    let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
+    target.with_type().for_each(|change| chunked::changed(chunked::real, change));
 }
 
 /// Pieces of SQL that texts are put together from, besides arbitrary bytes.

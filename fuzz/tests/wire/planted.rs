@@ -5,7 +5,7 @@ use bolero::check;
 use tyer_wire::postgres::scram::Verifier;
 
 use crate::statements::{self, Conversation, Planted};
-use crate::{aws, framing, scram, sshsig, startup};
+use crate::{aws, chunked, framing, scram, sigv4, sshsig, startup};
 
 /// Inputs within which a bug must be found; most are found within a hundredth of them.
 const INPUTS: usize = 200_000;
@@ -70,6 +70,22 @@ finds!(a_right_ssh_signature_that_is_not_taken, |change: sshsig::Change| {
 });
 finds!(a_right_proof_that_is_not_taken, |change: scram::Change| {
     scram::exchange(scram::proves_nothing, *change)
+});
+finds!(a_claim_that_can_only_be_read, |bytes: &[u8]| {
+    sigv4::any_bytes(sigv4::takes_what_can_be_read, bytes)
+});
+finds!(a_header_that_is_not_signed, |change: sigv4::Change| {
+    sigv4::changed(sigv4::forgets_what_is_not_signed, change)
+});
+finds!(a_right_request_that_is_not_taken, |change: sigv4::Change| {
+    sigv4::changed(sigv4::takes_nothing, change)
+});
+finds!(a_line_in_two_pieces, |bytes: &[u8]| chunked::any_bytes(chunked::wants_whole_lines, bytes));
+finds!(a_body_that_is_not_whole, |bytes: &[u8]| {
+    chunked::any_bytes(chunked::takes_what_there_is, bytes)
+});
+finds!(a_chunk_that_leaves_too_early, |change: chunked::Change| {
+    chunked::changed(chunked::releases_at_once, change)
 });
 finds!(a_name_that_was_never_given, |input: Conversation| {
     statements::play(input, Planted::ParsedAlthoughNot)

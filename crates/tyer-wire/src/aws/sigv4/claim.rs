@@ -1,5 +1,6 @@
 //! Who a request says has signed it, before anything of that is believed.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use tyer_core::intent::Timestamp;
@@ -113,8 +114,12 @@ impl Claim {
     /// # Errors
     ///
     /// [`Unsigned::Malformed`] if a parameter cannot be a header, or is one too.
-    pub fn plain(&self, head: &Head) -> Result<Head, Unsigned> {
-        if self.is_presigned() { presigned::plain(head) } else { Ok(head.clone()) }
+    pub fn plain<'a>(&self, head: &'a Head) -> Result<Cow<'a, Head>, Unsigned> {
+        if self.is_presigned() {
+            presigned::plain(head).map(Cow::Owned)
+        } else {
+            Ok(Cow::Borrowed(head))
+        }
     }
 
     fn of_header(head: &Head, authorization: &str) -> Result<Self, Unsigned> {

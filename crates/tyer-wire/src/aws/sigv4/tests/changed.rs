@@ -1,5 +1,7 @@
 //! Requests that are not as they were signed, or not signed in a way that counts.
 
+use std::borrow::Cow;
+
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -222,7 +224,10 @@ fn what_was_moved_into_the_query_is_a_header_again() {
             let headers = [&[("host", "tyer.example")], headers].concat();
             head("GET", &format!("/b/k?{query}"), &headers)
         });
-        assert_eq!(claim.plain(&request).map_err(|it| it.to_string()), expect.map_err(str::to_owned));
+        assert_eq!(
+            claim.plain(&request).map(Cow::into_owned).map_err(|it| it.to_string()),
+            expect.map_err(str::to_owned)
+        );
     };
     check("/b/k", Ok(("", &[])));
     check("/b/k?x-id=GetObject&a", Ok(("x-id=GetObject&a", &[])));
