@@ -74,7 +74,9 @@ impl Canonical<'_> {
             out.push('/');
             percent::push_double(out, segment);
         }
-        if out.len() == start || self.head.path.ends_with('/') {
+        // What goes nowhere at the end leaves its slash (RFC 3986, section 5.2.4).
+        let last = self.head.path.rsplit('/').next().unwrap_or_default();
+        if out.len() == start || matches!(last, "" | "." | "..") {
             out.push('/');
         }
     }

@@ -140,3 +140,33 @@ fn what_botocore_signs_is_verified() {
     assert_eq!(["hash", "of body", "unsigned", "trailer"].map(count), [10, 17, 4, 3]);
     assert_eq!(tokens, 5);
 }
+
+#[derive(Deserialize)]
+struct BySdk {
+    service: String,
+    token: Option<String>,
+    method: String,
+    path: String,
+    query: String,
+    headers: Vec<(String, String)>,
+    body: String,
+    authorization: String,
+}
+
+#[test]
+fn the_sdk_for_rust_signs_the_same() {
+    let text = include_str!("../../../../testdata/aws/signed_by_sdk.json");
+    let cases: Vec<BySdk> = serde_json::from_str(text).expect("the requests");
+    assert_eq!(cases.len(), 200);
+    for case in cases {
+        let head =
+            Head { method: case.method, path: case.path, query: case.query, headers: case.headers };
+        let body: Vec<u8> = case.body.chars().map(|c| u8::try_from(c).expect("a byte")).collect();
+        let scope = Scope::on(NOW, "eu-west-1", &case.service).expect("a day");
+        let key = SigningKey::derive(SECRET, &scope);
+        let signer = Signer { access_key: "AKIDEXAMPLE", token: case.token.as_deref(), key: &key };
+        let signed = sign(&head, "tyer.example", Outgoing::Hash(Digest::of(&body)), &signer, NOW);
+        let signed = signed.expect("it can be signed");
+        assert_eq!(signed.header("authorization"), Some(case.authorization.as_str()), "{head:?}");
+    }
+}
