@@ -10,4 +10,5 @@ pub mod cluster;
 pub mod demo;
 pub mod http;
 pub mod instance;
+pub mod security_key;
 pub mod tidy;

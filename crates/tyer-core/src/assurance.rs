@@ -1,8 +1,8 @@
 //! By what kind of key somebody signed, and that they did: one place for all kinds of keys.
 //!
 //! What a key's type says of itself proves nothing: an `sk-` key can be made in software as any other. Only an
-//! attestation to a root that the operator trusts makes a passkey a hardware key (see
-//! [`crate::assertion::attestation`]); none of SSH keys is verified.
+//! attestation to a root that the operator trusts makes a passkey, or the key in a security key that SSH uses, a hardware
+//! key (see [`crate::assertion::attestation`]).
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ use crate::statement::Signed;
 pub enum Assurance {
     /// An SSH key in a file or an agent: whoever can read it, or use the agent, signs.
     Software,
-    /// An SSH key that says of itself that it lives in a security key.
+    /// An SSH key that says of itself that it lives in a security key, and nobody else does.
     Unattested,
     /// A passkey: its user was present and verified at an authenticator.
     #[default]

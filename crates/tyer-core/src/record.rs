@@ -101,6 +101,19 @@ pub enum What {
         /// Their signature.
         signed: Signed,
     },
+    /// A maker whom the operator trusts attests to the SSH key that the next leaf adds.
+    KeyAttested {
+        /// Whose.
+        person: PersonId,
+        /// The key, as it is without that.
+        key: PublicKey,
+        /// The root certificate that the attestation leads to (SHA-256).
+        root: Digest,
+        /// What the key was made over.
+        statement: Statement,
+        /// What `ssh-keygen -O write-attestation` wrote, base64url.
+        attestation: String,
+    },
     /// A person added an SSH key, which does not count yet.
     KeyAdded {
         /// Who.
@@ -109,6 +122,9 @@ pub enum What {
         key: PublicKey,
         /// Made with their passkey.
         signed: Signed,
+        /// The SSH signature over the same statement by the key itself, base64url; leaves had none at first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<String>,
     },
     /// Somebody's SSH key was confirmed and counts from now on.
     KeyConfirmed {
@@ -391,6 +407,7 @@ impl What {
             Self::Invited { .. } => "invited",
             Self::Confirmed { .. } => "confirmed",
             Self::Linked { .. } => "linked",
+            Self::KeyAttested { .. } => "key_attested",
             Self::KeyAdded { .. } => "key_added",
             Self::KeyConfirmed { .. } => "key_confirmed",
             Self::KeyRemoved { .. } => "key_removed",

@@ -43,7 +43,7 @@ impl Role {
     #[must_use]
     pub fn may(self, decision: &Decision) -> bool {
         match decision {
-            Decision::SignIn | Decision::Enrol { .. } => true,
+            Decision::SignIn | Decision::Enrol { .. } | Decision::Look { .. } => true,
             Decision::Approve(_)
             | Decision::ApproveAll { .. }
             | Decision::Reject(_)
@@ -52,6 +52,7 @@ impl Role {
             | Decision::Link { .. }
             | Decision::EndFreeze { .. }
             | Decision::Thaw { .. }
+            | Decision::MakeKey
             | Decision::AddKey { .. }
             | Decision::AddPasskey
             | Decision::RemovePasskey { .. }

@@ -4,7 +4,8 @@
 //!
 //! Follows OpenSSH's `PROTOCOL.sshsig` for the format and `PROTOCOL.u2f` for keys in security keys. Stricter
 //! where it can be: reserved bytes stay empty, a security key's user must have been present and its
-//! application must be one of SSH's, and an SSH key approves and rejects, nothing else.
+//! application must be one of SSH's, and an SSH key approves, rejects and looks, nothing else. A key whose maker attests
+//! to it has to have verified its user for every signature, as a passkey has.
 
 #[cfg(test)]
 pub(crate) mod signer;
@@ -21,7 +22,7 @@ use crate::assurance::Assurance;
 use crate::intent::Digest;
 use crate::limits::{SSH_KEY_CHARS_MAX, SSH_SIGNATURE_BYTES_MAX};
 use crate::record::PublicKey;
-use crate::statement::{Decision, Signed};
+use crate::statement::{Decision, Signed, Statement};
 
 /// What the signatures are for; others, such as `git`, are not accepted.
 pub const NAMESPACE: &str = "tyer";
@@ -55,6 +56,9 @@ pub enum SshError {
     /// The decision takes a passkey.
     #[error("an SSH key approves and rejects, and decides nothing else")]
     OtherDecision,
+    /// The proof is for another key than the one that is added.
+    #[error("the statement is not about adding this SSH key")]
+    OtherProof,
     /// Made for something else.
     #[error("the SSH signature was made in another namespace than `{NAMESPACE}`")]
     OtherNamespace,
@@ -64,6 +68,9 @@ pub enum SshError {
     /// Nobody touched the security key.
     #[error("nobody was present at the security key")]
     NotPresent,
+    /// An attested security key did not check who touched it.
+    #[error("the security key did not verify its user; make the key with `-O verify-required`")]
+    NotVerified,
     /// The signature does not verify.
     #[error("the SSH signature does not verify")]
     BadSignature,
@@ -93,20 +100,33 @@ pub fn read_key(text: &str) -> Result<PublicKey, SshError> {
 }
 
 /// Checks that a key from elsewhere, such as a leaf, is one that signatures can be verified with, written in
-/// the one way in which [`read_key`] writes it.
+/// the one way in which [`read_key`] writes it. A maker can have attested to none but a security key's.
 ///
 /// # Errors
 /// When it is not.
 pub fn check_key(key: &PublicKey) -> Result<(), SshError> {
-    if read_key(&key.ssh)? == *key { Ok(()) } else { Err(KEY) }
+    let read = PublicKey { attested: key.attested, ..read_key(&key.ssh)? };
+    let is_attestable = key.attested.is_none() || application(key).is_some();
+    if read == *key && is_attestable { Ok(()) } else { Err(KEY) }
 }
 
-/// How much a key of that kind proves.
+/// How much a key of that kind proves, with the attestation that was found good for it.
 #[must_use]
 pub fn assurance(key: &PublicKey) -> Assurance {
-    match parse(key) {
-        Ok(KeyData::SkEd25519(_) | KeyData::SkEcdsaSha2NistP256(_)) => Assurance::Unattested,
-        _ => Assurance::Software,
+    match (application(key), key.attested) {
+        (Some(_), Some(_)) => Assurance::Hardware,
+        (Some(_), None) => Assurance::Unattested,
+        (None, _) => Assurance::Software,
+    }
+}
+
+/// The application for which a security key made the key; none if it says of itself that it is in none.
+#[must_use]
+pub fn application(key: &PublicKey) -> Option<String> {
+    match parse(key).ok()? {
+        KeyData::SkEd25519(key) => Some(key.application().to_owned()),
+        KeyData::SkEcdsaSha2NistP256(key) => Some(key.application().to_owned()),
+        _ => None,
     }
 }
 
@@ -131,32 +151,44 @@ pub fn material(key: &PublicKey) -> Result<Vec<u8>, SshError> {
 /// # Errors
 /// When it was not, or the signature was made under other conditions than are asked for.
 pub fn verify(signed: &Signed, key: &PublicKey) -> Result<(), SshError> {
-    if !matches!(signed.statement.what, Decision::Approve(_) | Decision::Reject(_)) {
+    if !matches!(
+        signed.statement.what,
+        Decision::Approve(_)
+            | Decision::ApproveAll { .. }
+            | Decision::Reject(_)
+            | Decision::Look { .. }
+    ) {
         return Err(SshError::OtherDecision);
     }
     check_key(key)?;
     if !signed.authenticator_data.is_empty() || !signed.client_data.is_empty() {
         return Err(SIGNATURE);
     }
-    let (made, key_data) = (read(&signed.signature)?, parse(key)?);
-    if signed.credential != key.credential || *made.public_key() != key_data {
+    let made = read(&signed.signature)?;
+    if signed.credential != key.credential {
         return Err(SshError::OtherKey);
     }
-    if made.namespace() != NAMESPACE {
-        return Err(SshError::OtherNamespace);
-    }
-    let covered = SshSig::signed_data(NAMESPACE, made.hash_alg(), &signed.statement.canonical())
-        .map_err(|_| SIGNATURE)?;
-    check(&key_data, made.signature(), &covered)
+    made_by(&signed.statement, &made, key)
 }
 
-/// Whether a security key made the signature and said that it had verified its user, by PIN or finger. It is
-/// only noted: nothing attests that the key tells the truth.
+/// Checks that whoever adds a key has its secret: that it signed the statement by which it is added. `proof` is a kept
+/// signature.
+///
+/// # Errors
+/// When it did not, or the statement is about another key.
+pub fn verify_proof(statement: &Statement, proof: &str, key: &PublicKey) -> Result<(), SshError> {
+    check_key(key)?;
+    if statement.what != (Decision::AddKey { key: key.ssh.clone() }) {
+        return Err(SshError::OtherProof);
+    }
+    made_by(statement, &read(proof)?, key)
+}
+
+/// Whether a security key made the signature and said that it had verified its user, by PIN or finger. Unless a maker
+/// attests to the key it is only noted: it may not tell the truth.
 #[must_use]
 pub fn says_verified(signed: &Signed) -> bool {
-    let Ok(made) = read(&signed.signature) else { return false };
-    let is_sk = matches!(made.algorithm(), Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256);
-    is_sk && trailer(made.signature()).is_ok_and(|(_, [flags, ..])| flags & VERIFIED != 0)
+    read(&signed.signature).is_ok_and(|made| is_verified(&made))
 }
 
 /// A signature as `ssh-keygen -Y sign` prints it, in the form that is kept: base64url; with the fingerprint of
@@ -199,6 +231,29 @@ pub fn armored(kept: &str) -> Result<String, SshError> {
 #[must_use]
 pub fn allowed_signer(person: &str, key: &PublicKey) -> String {
     format!("{person} namespaces=\"{NAMESPACE}\" {}\n", key.ssh)
+}
+
+/// Checks that the key made this signature over the statement, under the conditions that are asked of it.
+fn made_by(statement: &Statement, made: &SshSig, key: &PublicKey) -> Result<(), SshError> {
+    let key_data = parse(key)?;
+    if *made.public_key() != key_data {
+        return Err(SshError::OtherKey);
+    }
+    if made.namespace() != NAMESPACE {
+        return Err(SshError::OtherNamespace);
+    }
+    let covered = SshSig::signed_data(NAMESPACE, made.hash_alg(), &statement.canonical())
+        .map_err(|_| SIGNATURE)?;
+    check(&key_data, made.signature(), &covered)?;
+    if key.attested.is_some() && !is_verified(made) {
+        return Err(SshError::NotVerified);
+    }
+    Ok(())
+}
+
+fn is_verified(made: &SshSig) -> bool {
+    let is_sk = matches!(made.algorithm(), Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256);
+    is_sk && trailer(made.signature()).is_ok_and(|(_, [flags, ..])| flags & VERIFIED != 0)
 }
 
 /// Reads a kept signature that is written in the one way that there is: what reads it takes lengths loosely.

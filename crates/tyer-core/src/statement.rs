@@ -83,7 +83,14 @@ pub enum Decision {
     },
     /// Sign in to the console.
     SignIn,
-    /// Add an SSH key of one's own.
+    /// Look at the cards of these holds once, from where nobody is signed in.
+    Look {
+        /// Which.
+        holds: Vec<crate::intent::HoldId>,
+    },
+    /// Make an SSH key in a security key, whose maker attests to it over this statement.
+    MakeKey,
+    /// Add an SSH key of one's own: signed with a passkey, and by the key itself.
     AddKey {
         /// The key, as OpenSSH writes it, without a comment.
         key: String,
@@ -179,7 +186,7 @@ pub struct Statement {
     pub origin: String,
     /// What is decided.
     pub what: Decision,
-    /// Who decides; empty only when signing in without a name.
+    /// Who decides; empty only when signing in, or looking, without a name.
     pub person: String,
     /// The root of the ledger when the statement was made.
     pub root: Digest,

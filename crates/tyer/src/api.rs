@@ -18,6 +18,7 @@ mod pace;
 mod proposals;
 pub(crate) mod sign_ins;
 pub(crate) mod site;
+mod ssh;
 
 use std::sync::Arc;
 
@@ -88,8 +89,10 @@ pub(crate) fn routes() -> Vec<Route> {
         post("/api/v1/freeze", SignedIn, calls::freeze),
         post("/api/v1/statements", Paced, ceremonies::statement),
         post("/api/v1/decisions", Paced, ceremonies::decide),
-        post("/api/v1/ssh/statements", Counting, ceremonies::ssh_statement),
-        post("/api/v1/ssh/decisions", Counting, ceremonies::ssh_decide),
+        post("/api/v1/ssh/statements", Counting, ssh::statement),
+        post("/api/v1/ssh/decisions", Paced, ssh::decide),
+        post("/api/v1/ssh/looks", Paced, ssh::look),
+        post("/api/v1/ssh/cards", Paced, ssh::cards),
         post("/api/v1/enrolments/{token}/begin", Paced, ceremonies::begin_enrolment),
         post("/api/v1/enrolments/{token}/finish", Paced, ceremonies::finish_enrolment),
         post("/api/v1/proposals", Paced, proposals::present),

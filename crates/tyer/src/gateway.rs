@@ -6,6 +6,7 @@
 //! and only then applied to the [`World`]. INVARIANT: `Clearance::assertion` is called in this file,
 //! once, after the leaf is durable.
 
+pub(crate) mod afar;
 pub(crate) mod allowances;
 mod answers;
 pub(crate) mod beside;
@@ -28,6 +29,7 @@ mod pace;
 pub(crate) mod passkeys;
 pub(crate) mod people;
 mod presented;
+pub(crate) mod proofs;
 pub(crate) mod requests;
 pub(crate) mod roles;
 mod sequences;

@@ -5,6 +5,8 @@
 //! its own over the code under test, so that `planted` can show that it finds a bug in that.
 
 #[cfg(test)]
+mod attestation;
+#[cfg(test)]
 mod aws;
 #[cfg(test)]
 mod chunked;
@@ -153,6 +155,20 @@ fn chunks() {
 fn signed_chunks() {
     let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
     target.with_type().for_each(|change| chunked::changed(chunked::real, change));
+}
+
+/// What a maker says of an SSH key, from any bytes.
+#[test]
+fn ssh_attestation() {
+    let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
+    target.for_each(|bytes: &[u8]| attestation::any_bytes(attestation::real, bytes));
+}
+
+/// The same that was right before something was changed.
+#[test]
+fn changed_ssh_attestation() {
+    let target = check!().with_iterations(NO_LIMIT).with_test_time(time());
+    target.with_type().for_each(|change| attestation::changed(attestation::real, change));
 }
 
 /// Pieces of SQL that texts are put together from, besides arbitrary bytes.

@@ -5,7 +5,7 @@ use bolero::check;
 use tyer_wire::postgres::scram::Verifier;
 
 use crate::statements::{self, Conversation, Planted};
-use crate::{aws, chunked, framing, scram, sigv4, sshsig, startup};
+use crate::{attestation, aws, chunked, framing, scram, sigv4, sshsig, startup};
 
 /// Inputs within which a bug must be found; most are found within a hundredth of them.
 const INPUTS: usize = 200_000;
@@ -67,6 +67,15 @@ finds!(an_ssh_signature_of_no_key, |bytes: &[u8]| {
 });
 finds!(a_right_ssh_signature_that_is_not_taken, |change: sshsig::Change| {
     sshsig::changed(sshsig::takes_nothing, change)
+});
+finds!(an_attestation_that_is_only_as_long, |change: sshsig::Change| {
+    attestation::changed(attestation::takes_what_is_as_long, change)
+});
+finds!(an_attestation_of_anything, |bytes: &[u8]| {
+    attestation::any_bytes(attestation::takes_what_begins_so, bytes)
+});
+finds!(a_right_attestation_that_is_not_taken, |change: sshsig::Change| {
+    attestation::changed(attestation::takes_nothing, change)
 });
 finds!(a_right_proof_that_is_not_taken, |change: scram::Change| {
     scram::exchange(scram::proves_nothing, *change)

@@ -67,7 +67,7 @@ pub(crate) fn any_bytes(approves: Approves, bytes: &[u8]) {
 }
 
 /// Base64url without padding, as signatures are kept.
-fn base64url(bytes: &[u8]) -> String {
+pub(crate) fn base64url(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
@@ -97,34 +97,48 @@ pub(crate) enum Change {
     Append(Vec<u8>),
 }
 
+impl Change {
+    /// What these bytes are then.
+    pub(crate) fn of(&self, right: &[u8]) -> Vec<u8> {
+        let place = |at: u16| usize::from(at) % right.len();
+        let mut made = right.to_vec();
+        match self {
+            Self::Nothing => {}
+            Self::Flip(bit) => made[place(bit / 8)] ^= 1 << (bit % 8),
+            Self::Insert(at, byte) => made.insert(place(*at), *byte),
+            Self::Remove(at) => drop(made.remove(place(*at))),
+            Self::Repeat(from, count, to) => {
+                let end = (place(*from) + usize::from(*count)).min(right.len());
+                let piece = &right[place(*from)..end];
+                made.splice(place(*to)..place(*to), piece.iter().copied());
+            }
+            Self::Cut(at) => made.truncate(place(*at)),
+            Self::Length(at, length) => {
+                let at = place(*at).min(right.len() - 4);
+                made[at..at + 4].copy_from_slice(&length.to_be_bytes());
+            }
+            Self::Append(more) => made.extend(more),
+        }
+        made
+    }
+}
+
 /// The right signature approves, and none that differs from it does.
 pub(crate) fn changed(approves: Approves, change: &Change) {
     let right = bytes();
-    let place = |at: u16| usize::from(at) % right.len();
-    let mut made = right.clone();
-    match change {
-        Change::Nothing => {}
-        Change::Flip(bit) => made[place(bit / 8)] ^= 1 << (bit % 8),
-        Change::Insert(at, byte) => made.insert(place(*at), *byte),
-        Change::Remove(at) => drop(made.remove(place(*at))),
-        Change::Repeat(from, count, to) => {
-            let end = (place(*from) + usize::from(*count)).min(right.len());
-            let piece = &right[place(*from)..end];
-            made.splice(place(*to)..place(*to), piece.iter().copied());
-        }
-        Change::Cut(at) => made.truncate(place(*at)),
-        Change::Length(at, length) => {
-            let at = place(*at).min(right.len() - 4);
-            made[at..at + 4].copy_from_slice(&length.to_be_bytes());
-        }
-        Change::Append(more) => made.extend(more),
-    }
+    let made = change.of(&right);
     let armored = sshsig::armored(&base64url(&made)).unwrap_or_default();
     assert_eq!(approves(&armored), made == right, "{change:?}");
 }
 
 /// The bytes of the right signature.
 fn bytes() -> Vec<u8> {
+    let (kept, _) = sshsig::take_armored(SIGNED).unwrap();
+    decoded(&kept)
+}
+
+/// The bytes of base64url.
+pub(crate) fn decoded(kept: &str) -> Vec<u8> {
     let number = |letter: u8| match letter {
         b'A'..=b'Z' => letter - b'A',
         b'a'..=b'z' => letter - b'a' + 26,
@@ -132,7 +146,6 @@ fn bytes() -> Vec<u8> {
         b'-' => 62,
         _ => 63,
     };
-    let (kept, _) = sshsig::take_armored(SIGNED).unwrap();
     let mut bytes = Vec::new();
     for chunk in kept.as_bytes().chunks(4) {
         let sum = (0..4)

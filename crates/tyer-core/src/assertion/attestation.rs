@@ -4,6 +4,8 @@
 //! where it can be: the leaf has to name its model (AAGUID), every issuer has to be an authority, and what it marks as
 //! critical has to be understood. Other formats, self-attestation and `none` say nothing of a maker.
 
+pub mod sk;
+
 use ciborium::Value;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
@@ -30,7 +32,7 @@ const P256: Oid<'static> = oid!(1.2.840.10045.3.1.7);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roots(Vec<Vec<u8>>);
 
-/// Why nobody trusted attests to a passkey.
+/// Why nobody trusted attests to a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AttestationError {
     /// The registration does not hold, whoever made the authenticator.
@@ -42,8 +44,17 @@ pub enum AttestationError {
     /// Cannot be read.
     #[error("the attestation cannot be read")]
     Malformed,
+    /// The statement is not about making a key.
+    #[error("the attestation is over a statement that is not about making an SSH key")]
+    OtherStatement,
+    /// It attests to another key.
+    #[error("the attestation is for another key")]
+    OtherKey,
+    /// The key was made for something else than SSH, or than it says.
+    #[error("the attested key was made for another application")]
+    OtherApplication,
     /// The leaf's key did not sign this registration.
-    #[error("the attestation is not over this passkey")]
+    #[error("the attestation is not over this key")]
     BadSignature,
     /// The leaf is not an attestation certificate.
     #[error("the attestation's certificate: {0}")]
@@ -97,6 +108,12 @@ impl Roots {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The digest of the only one.
+    #[cfg(test)]
+    pub(crate) fn only(&self) -> Digest {
+        Digest::of(&self.0[0])
     }
 
     /// Whether a root with that digest is among them.

@@ -67,8 +67,10 @@ pub struct Report {
     pub kinds: BTreeMap<&'static str, u64>,
     /// How many signatures of people were verified.
     pub signatures: u64,
-    /// Leaves that say who made a passkey's hardware and were not checked down to a trusted root, since none was named.
+    /// Leaves that say who made a key's hardware and were not checked down to a trusted root, since none was named.
     pub unchecked: Vec<u64>,
+    /// Leaves that added an SSH key before it was asked that the key itself signs that.
+    pub unproven: Vec<u64>,
     /// Cleared requests whose outcome is not recorded: still running, or their record is missing.
     pub unsettled: Vec<u64>,
     /// Holds that were let through on one person's word, whose review two others have not signed off.
@@ -114,7 +116,7 @@ impl Audit {
         })
     }
 
-    /// Has attestations of passkeys checked down to these roots.
+    /// Has attestations of keys checked down to these roots.
     #[must_use]
     pub fn trusting(mut self, roots: Roots) -> Self {
         self.meaning.trust(roots);
@@ -163,6 +165,7 @@ impl Audit {
             kinds: self.kinds,
             signatures: self.meaning.signatures(),
             unchecked: self.meaning.unchecked().to_vec(),
+            unproven: self.meaning.unproven().to_vec(),
             unsettled: self.meaning.unsettled(),
             unreviewed: self.meaning.unreviewed(),
         }

@@ -20,7 +20,7 @@ pub struct PublicKey {
     /// The SSH key, as OpenSSH writes it, without a comment; absent if it is a passkey.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub ssh: String,
-    /// The root certificate (SHA-256) of the maker who attests to the passkey's hardware; absent if nobody trusted does.
+    /// The root certificate (SHA-256) of the maker who attests to the key's hardware; absent if nobody trusted does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attested: Option<Digest>,
 }

@@ -328,11 +328,54 @@ fn allowances() {
 }
 
 #[test]
+fn ssh_keys_that_are_proven_and_attested() {
+    let proven = What::KeyAdded {
+        person: person("bob"),
+        key: PublicKey { attested: Some(Digest([3; 32])), ..ssh_key() },
+        signed: signed(Decision::AddKey { key: ssh_key().ssh }),
+        proof: Some("cHJvb2Y".to_owned()),
+    };
+    check(
+        proven,
+        &expect![[
+            r#"{"at":1767268800000,"key":{"attested":"0303030303030303030303030303030303030303030303030303030303030303","credential":"SHA256:a2V5","ssh":"ssh-ed25519 AAAAC3Nz"},"kind":"key_added","person":"bob","proof":"cHJvb2Y","signed":{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"add_key","key":"ssh-ed25519 AAAAC3Nz"}}},"v":1}"#
+        ]],
+    );
+    let attested = What::KeyAttested {
+        person: person("bob"),
+        key: ssh_key(),
+        root: Digest([3; 32]),
+        statement: signed(Decision::MakeKey).statement,
+        attestation: "ZmlsZQ".to_owned(),
+    };
+    check(
+        attested,
+        &expect![[
+            r#"{"at":1767268800000,"attestation":"ZmlsZQ","key":{"credential":"SHA256:a2V5","ssh":"ssh-ed25519 AAAAC3Nz"},"kind":"key_attested","person":"bob","root":"0303030303030303030303030303030303030303030303030303030303030303","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"make_key"}},"v":1}"#
+        ]],
+    );
+    let looked = What::Rejected {
+        hold: HoldId::new("H-42"),
+        person: person("bob"),
+        reason: String::new(),
+        signed: signed(Decision::Look { holds: vec![HoldId::new("H-42")] }),
+        key: ssh_key(),
+    };
+    check(
+        looked,
+        &expect![[
+            r#"{"at":1767268800000,"hold":"H-42","key":{"credential":"SHA256:a2V5","ssh":"ssh-ed25519 AAAAC3Nz"},"kind":"rejected","person":"bob","reason":"","signed":{"authenticator_data":"YQ","client_data":"Yw","credential":"Y3JlZA","signature":"cw","statement":{"expires":1767268800001,"nonce":"bm9uY2U","origin":"https://tyer.example.com","person":"bob","root":"0101010101010101010101010101010101010101010101010101010101010101","size":7,"what":{"decision":"look","holds":["H-42"]}}},"v":1}"#
+        ]],
+    );
+}
+
+#[test]
 fn ssh_keys() {
     let added = What::KeyAdded {
         person: person("bob"),
         key: ssh_key(),
         signed: signed(Decision::AddKey { key: ssh_key().ssh }),
+        proof: None,
     };
     check(
         added,

@@ -8,7 +8,6 @@ use ring::signature::{
 };
 
 use super::*;
-use crate::statement::Statement;
 
 #[derive(Debug)]
 enum Pair {
@@ -66,6 +65,23 @@ impl Signer {
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
         let pair = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap();
         Self { pair: Pair::P256(pair), application: None }
+    }
+
+    /// With its public key as an authenticator says it.
+    pub(crate) fn p256_with_cose() -> (Self, Vec<u8>) {
+        let signer = Self::p256();
+        let Pair::P256(pair) = &signer.pair else { panic!("not on that curve") };
+        let point = pair.public_key().as_ref();
+        let coordinate = |at: std::ops::Range<usize>| ciborium::Value::Bytes(point[at].to_vec());
+        let entries: Vec<(i64, ciborium::Value)> = vec![
+            (1, 2.into()),
+            (3, (-7).into()),
+            (-1, 1.into()),
+            (-2, coordinate(1..33)),
+            (-3, coordinate(33..65)),
+        ];
+        let map = entries.into_iter().map(|(label, value)| (label.into(), value)).collect();
+        (signer, crate::assertion::authenticator::to_cbor(&ciborium::Value::Map(map)))
     }
 
     pub(crate) fn rsa() -> Self {

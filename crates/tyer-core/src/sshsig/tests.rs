@@ -5,7 +5,7 @@ use super::*;
 use crate::assertion::RelyingParty;
 use crate::assurance::{self, SignatureError};
 use crate::intent::{HoldId, PersonId, Timestamp};
-use crate::statement::{Statement, Subject};
+use crate::statement::Subject;
 
 const RSA_2048: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDoZV2n+rSfTEzPeIQa+BkZJ6fbST5qTRzUddKn2R0zfGpxWQJE9p8van1qPaNU97YOnipurNL6+0OscYPElxuyqOwi295oy707lntw29pRU7mZR+ax3HXYgJ0QXU7nWmOzmH70bvgbBkPQeg63vSiYRAGBEAqnTu6q117a9GGF4Y1GdTWPbaKGrd2dZPfHRxEgPF5WnnKf8fUKaQufsKMD/kNgJWRDCJ9J2gdpJOPDFMGKrI3kkPZuKNnUO/a8JYN0zVnwaqh6MeT6E3bWWDXJm4bJsMrQUEZUfwP9s/I40qefvPr1FKd2IGX+YIdEJTTUbuQIskfTPDTw7wGz+mPh";
 const P384: &str = "ecdsa-sha2-nistp384 AAAAE2VjZHNhLXNoYTItbmlzdHAzODQAAAAIbmlzdHAzODQAAABhBN9ZcO/pIiQ14tf+MtsJMy4oJAb0fKFRWXNRANQtNMAt9FXVoYZ+zZX+DYgkZO3BVM5h4GbABfPMsaEKO2JnQQk7YZnmNdqlYpMV7F5LpIkbN2ZB4+nI6XkMiPZNYNw6PA==";
@@ -49,7 +49,12 @@ fn every_kind_of_key_signs_for_what_it_proves() {
         assert_eq!(check_key(&key), Ok(()), "{key:?}");
         assert_eq!(assurance::of_key(&key).as_str(), proves, "{key:?}");
         assert!(key.credential.starts_with("SHA256:") && !key.ssh.ends_with("me@home"), "{key:?}");
-        for decision in [Decision::Approve(subject()), Decision::Reject(subject())] {
+        for decision in [
+            Decision::Approve(subject()),
+            Decision::Reject(subject()),
+            Decision::ApproveAll { subjects: vec![subject(), subject()] },
+            Decision::Look { holds: vec![HoldId::new("H-42")] },
+        ] {
             let signed = signer.sign(&statement(decision));
             assert_eq!(verify(&signed, &key), Ok(()), "{key:?}");
             assert_eq!(says_verified(&signed), proves == "unattested", "{key:?}");
@@ -194,6 +199,7 @@ fn keys_and_decisions_cannot_be_exchanged() {
         Decision::Invite { person: PersonId::new("dave") },
         Decision::Thaw { frozen: Timestamp(1) },
         Decision::AddKey { key: carol.public().ssh },
+        Decision::MakeKey,
         Decision::ConfirmKey { person: PersonId::new("carol"), key: carol.public().digest() },
     ] {
         let signed = bob.sign(&statement(what));
@@ -205,6 +211,57 @@ fn keys_and_decisions_cannot_be_exchanged() {
     assert!(matches!(at("https://other.example.com"), Err(SignatureError::Passkey(_))));
     let with_client_data = Signed { client_data: "AAAA".into(), ..signed.clone() };
     assert_eq!(verify(&with_client_data, &bob.public()), Err(SIGNATURE));
+}
+
+#[test]
+fn an_attested_key_verifies_its_user_each_time() {
+    let check = |flags: u8, expect: Result<(), SshError>| {
+        for signer in [Signer::ed25519("bob").sk("ssh:"), Signer::p256().sk("ssh:")] {
+            let statement = approve();
+            let signed = signer.sign_parts(&statement, &Parts { flags, ..Parts::of(&statement) });
+            let key = PublicKey { attested: Some(Digest([3; 32])), ..signer.public() };
+            assert_eq!(assurance::of_key(&key).as_str(), "hardware");
+            assert_eq!(verify(&signed, &key), expect, "{flags}");
+        }
+    };
+    check(PRESENT | VERIFIED, Ok(()));
+    check(PRESENT, Err(SshError::NotVerified));
+    check(VERIFIED, Err(SshError::NotPresent));
+    // What is in no security key is none, whatever is said of it.
+    let bob = Signer::ed25519("bob");
+    let key = PublicKey { attested: Some(Digest([3; 32])), ..bob.public() };
+    assert_eq!(assurance::of_key(&key).as_str(), "software");
+    assert_eq!(verify(&bob.sign(&approve()), &key), Err(KEY));
+}
+
+#[test]
+fn whoever_adds_a_key_signs_that_with_it() {
+    for signer in signers() {
+        let key = signer.public();
+        let adds = |person: &str, key: &PublicKey| Statement {
+            person: person.into(),
+            ..statement(Decision::AddKey { key: key.ssh.clone() })
+        };
+        let right = adds("bob", &key);
+        let proof = |by: &Signer, over: &Statement| by.sign(over).signature;
+        let check = |over: &Statement, proof: &str, expect: Result<(), SshError>| {
+            assert_eq!(verify_proof(over, proof, &key), expect, "{over:?}");
+        };
+        check(&right, &proof(&signer, &right), Ok(()));
+        let other = Signer::ed25519("carol");
+        check(&right, &proof(&other, &right), Err(SshError::OtherKey));
+        // Made for somebody else, for another day, or for an answer.
+        check(&right, &proof(&signer, &adds("mallory", &key)), Err(SshError::BadSignature));
+        let another_day = Statement { nonce: "b3RoZXI".into(), ..right.clone() };
+        check(&right, &proof(&signer, &another_day), Err(SshError::BadSignature));
+        check(&right, &proof(&signer, &approve()), Err(SshError::BadSignature));
+        check(&approve(), &proof(&signer, &approve()), Err(SshError::OtherProof));
+        let of_another = adds("bob", &other.public());
+        check(&of_another, &proof(&signer, &of_another), Err(SshError::OtherProof));
+        let git = Parts { namespace: "git", ..Parts::of(&right) };
+        check(&right, &signer.sign_parts(&right, &git).signature, Err(SshError::OtherNamespace));
+        check(&right, "", Err(SIGNATURE));
+    }
 }
 
 #[test]

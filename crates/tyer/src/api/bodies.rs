@@ -10,13 +10,14 @@ pub(crate) mod glass;
 pub(crate) mod holds;
 pub(crate) mod kill;
 pub(crate) mod people;
+pub(crate) mod ssh;
 pub(crate) mod still;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use tyer_core::intent::Timestamp;
 use tyer_core::ledger::verify::Report;
-use tyer_core::statement::Statement;
+use tyer_core::statement::{Decision, Statement};
 
 pub(crate) use self::facts::{CascadeBody, CountedBody, FactsBody, RelationBody, SafetyBody};
 pub(crate) use self::freezes::{FreezeBody, FreezeRequestBody};
@@ -24,6 +25,7 @@ pub(crate) use self::glass::{BreakBody, ReviewBody, ReviewedBody};
 pub(crate) use self::holds::{ActBody, CardBody, HoldBody, standing_word};
 pub(crate) use self::kill::{KillBody, KillRequestBody};
 pub(crate) use self::people::{PasskeyBody, PersonBody, SshKeyBody};
+use self::ssh::{KeyProofBody, message};
 use crate::config::Mode;
 use crate::gateway::world::Session;
 
@@ -193,6 +195,7 @@ pub(crate) enum WishBody {
     Kill(KillRequestBody),
     Configure(String),
     SignIn(bool),
+    MakeKey(bool),
     AddKey(String),
     ConfirmKey(String),
     RemoveKey(String),
@@ -200,52 +203,6 @@ pub(crate) enum WishBody {
     Recover(String),
     ConfirmPasskey(String),
     RemovePasskey(String),
-}
-
-/// An answer to a hold that an SSH key is to sign.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SshWishBody {
-    pub(crate) hold: String,
-    pub(crate) decision: AnswerBody,
-    /// The key's fingerprint, as OpenSSH writes it.
-    pub(crate) key: String,
-}
-
-/// How to answer: `approve` or `reject`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum AnswerBody {
-    Approve,
-    Reject,
-}
-
-/// A statement for an SSH key to sign as a file under the namespace `tyer`.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct SshStatementBody {
-    pub(crate) statement: Value,
-    /// The file's content: the statement's canonical JSON.
-    pub(crate) message: String,
-}
-
-impl SshStatementBody {
-    pub(crate) fn of(statement: &Statement) -> Self {
-        Self {
-            statement: serde_json::to_value(statement).unwrap_or_default(),
-            message: String::from_utf8_lossy(&statement.canonical()).into_owned(),
-        }
-    }
-}
-
-/// A statement that an SSH key signed, named by its nonce.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SshDecisionBody {
-    pub(crate) nonce: String,
-    /// What `ssh-keygen -Y sign` made.
-    pub(crate) signature: String,
-    #[serde(default)]
-    pub(crate) comment: String,
 }
 
 /// A statement to sign.
@@ -258,11 +215,16 @@ pub(crate) struct StatementBody {
     /// Credential ids that may sign; empty leaves it to the browser.
     pub(crate) allow: Vec<String>,
     pub(crate) rp_id: String,
+    /// The same as a file, where an SSH key has to sign it too, or is made over it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<String>,
 }
 
 impl StatementBody {
     pub(crate) fn of(statement: &Statement, allow: Vec<String>, rp_id: &str) -> Self {
+        let is_file = matches!(statement.what, Decision::AddKey { .. } | Decision::MakeKey);
         Self {
+            message: is_file.then(|| message(statement)),
             statement: serde_json::to_value(statement).unwrap_or_default(),
             challenge: base64url(&statement.challenge().0),
             allow,
@@ -279,6 +241,9 @@ pub(crate) struct DecisionBody {
     pub(crate) assertion: AssertionBody,
     #[serde(default)]
     pub(crate) comment: String,
+    /// To add an SSH key.
+    #[serde(default)]
+    pub(crate) key: Option<KeyProofBody>,
 }
 
 /// A passkey's answer; all base64url.

@@ -12,9 +12,10 @@ use tyer_core::limits::COMMENT_CHARS_MAX;
 use tyer_core::statement::Decision;
 
 use super::Body;
+use super::bodies::ssh::KeyProofBody;
 use super::bodies::{
-    AnswerBody, DecisionBody, EffectedBody, EnrolmentBody, KillBody, PersonBody, RegistrationBody,
-    SshDecisionBody, SshStatementBody, SshWishBody, StatementBody, WishBody, base64url,
+    DecisionBody, EffectedBody, EnrolmentBody, KillBody, PersonBody, RegistrationBody, StatementBody,
+    WishBody, base64url,
 };
 use super::error::ApiError;
 use super::guard::{Caller, decides_nothing};
@@ -73,6 +74,7 @@ fn wish(body: WishBody) -> Result<Wish, ApiError> {
         }
         WishBody::Configure(part) => Wish::Configure(part),
         WishBody::SignIn(true) => Wish::SignIn,
+        WishBody::MakeKey(true) => Wish::MakeKey,
         WishBody::AddKey(key) => Wish::AddKey(key),
         WishBody::ConfirmKey(fingerprint) => Wish::ConfirmKey(fingerprint),
         WishBody::RemoveKey(fingerprint) => Wish::RemoveKey(fingerprint),
@@ -80,7 +82,7 @@ fn wish(body: WishBody) -> Result<Wish, ApiError> {
         WishBody::Recover(name) => Wish::Recover(PersonId::new(name)),
         WishBody::ConfirmPasskey(digest) => Wish::ConfirmPasskey(passkey(&digest)?),
         WishBody::RemovePasskey(digest) => Wish::RemovePasskey(passkey(&digest)?),
-        WishBody::SignIn(false) | WishBody::AddPasskey(false) => {
+        WishBody::SignIn(false) | WishBody::AddPasskey(false) | WishBody::MakeKey(false) => {
             return Err(ApiError::bad("say `true` or leave it"));
         }
     })
@@ -121,6 +123,7 @@ pub(super) async fn decide(
         authenticator_data: body.assertion.authenticator_data,
         client_data: body.assertion.client_data,
         signature: body.assertion.signature,
+        key: body.key.map(KeyProofBody::proof),
     };
     let effected =
         said(&site, site.gateway.decide_signed(&body.nonce, assertion, comment).await).await?;
@@ -145,34 +148,8 @@ pub(super) async fn decide(
     })
 }
 
-/// A statement about a hold, for an SSH key to sign. Whoever may read the card may have it: it is worth nothing
-/// without the signature. A person gets those for their own keys only.
-pub(super) async fn ssh_statement(
-    State(site): Shared,
-    Extension(caller): Extension<Caller>,
-    Body(body): Body<SshWishBody>,
-) -> Result<Json<SshStatementBody>, ApiError> {
-    let hold = (&HoldId::new(body.hold), body.decision == AnswerBody::Approve);
-    let statement =
-        said(&site, site.gateway.prepare_for_key(&body.key, hold, caller.person()).await).await?;
-    Ok(Json(SshStatementBody::of(&statement)))
-}
-
-/// Does what a statement says that an SSH key has signed.
-pub(super) async fn ssh_decide(
-    State(site): Shared,
-    Extension(caller): Extension<Caller>,
-    Body(body): Body<SshDecisionBody>,
-) -> Result<Json<EffectedBody>, ApiError> {
-    let comment = body.comment.trim().to_owned();
-    check_comment(&site, &body.nonce, &comment, &caller).await?;
-    let done = site.gateway.decide_by_ssh(&body.nonce, &body.signature, comment).await;
-    said(&site, done).await?;
-    Ok(Json(EffectedBody::Done(true)))
-}
-
 /// What was decided, or why not: of a hold that has ended, what became of it.
-async fn said<T>(site: &Site, decided: Result<T, DecisionError>) -> Result<T, ApiError> {
+pub(super) async fn said<T>(site: &Site, decided: Result<T, DecisionError>) -> Result<T, ApiError> {
     match decided {
         Ok(decided) => Ok(decided),
         Err(error) => Err(site.gateway.saying(error).await.into()),
@@ -181,7 +158,7 @@ async fn said<T>(site: &Site, decided: Result<T, DecisionError>) -> Result<T, Ap
 
 /// Looks at what belongs to a signature before the statement is used up by it. The statement must be the
 /// caller's own, so that a signature made in one browser is not handed in from another.
-async fn check_comment(
+pub(super) async fn check_comment(
     site: &Site,
     nonce: &str,
     comment: &str,

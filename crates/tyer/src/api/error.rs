@@ -281,8 +281,9 @@ impl From<KeyError> for ApiError {
     fn from(error: KeyError) -> Self {
         let message = error.to_string();
         match error {
-            KeyError::Unusable(_) => Self::bad(message),
+            KeyError::Unusable(_) | KeyError::NoProof | KeyError::Attestation(_) => Self::bad(message),
             KeyError::Taken | KeyError::TooMany => Self::conflict("not_added", message),
+            KeyError::MadeBefore | KeyError::NoMakers => Self::conflict("not_attested", message),
             KeyError::NotWaiting(_) => Self::conflict("not_waiting", message),
             KeyError::Unknown(_) => Self::not_found(message),
             KeyError::Own(_) => Self::forbidden(message, "ask another person to confirm"),

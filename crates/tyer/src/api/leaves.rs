@@ -42,6 +42,7 @@ pub(crate) fn words(what: &What) -> String {
         | What::Invited { .. }
         | What::Confirmed { .. }
         | What::Linked { .. }
+        | What::KeyAttested { .. }
         | What::KeyAdded { .. }
         | What::KeyConfirmed { .. }
         | What::KeyRemoved { .. }
@@ -159,6 +160,10 @@ fn of_beside(what: &What) -> String {
 /// What became of an SSH key, or of a passkey beyond a person's first.
 fn key_words(what: &What) -> String {
     match what {
+        What::KeyAttested { person, key, root, .. } => {
+            let key = &key.credential;
+            format!("a maker attests to the SSH key {key} of {person}, by the root {root}")
+        }
         What::KeyAdded { person, key, .. } => {
             format!("{person} added the SSH key {}, which waits to be confirmed", key.credential)
         }

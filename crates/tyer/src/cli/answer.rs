@@ -1,8 +1,10 @@
-//! `tyer approve` and `tyer reject`: a hold answered from a terminal, signed with an SSH key.
+//! `tyer approve` and `tyer reject`: holds answered from a terminal, signed with an SSH key.
 //!
 //! The signature is made by the user's own `ssh-keygen`, so that agents, passphrases and security keys with
 //! their PINs work as they do everywhere; Tyer never sees a private key. What is signed is the canonical JSON of
-//! the statement, under the namespace `tyer`.
+//! the statement, under the namespace `tyer`: for several holds one statement that names each.
+
+mod afar;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,20 +14,26 @@ use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 use tyer_core::record::PublicKey;
 use tyer_core::sshsig::{self, NAMESPACE};
-use tyer_core::statement::{Decision, Statement};
+use tyer_core::statement::{Decision, Statement, Subject};
 
+use self::afar::Afar;
 use super::call::{Call, id};
 use super::failure::{Exit, Failure};
 use super::holds::card;
 use super::plain::one_line;
 use super::print::{self, at};
 
-/// Approve a hold with an SSH key, after showing its card
+/// Approve holds with an SSH key, after showing their cards
 ///
 /// The key must be added and confirmed on the console's page of people, and counts only where a policy takes
-/// people by any key. What is signed is the statement's canonical JSON, by `ssh-keygen -Y sign -n tyer`.
+/// people by any key, unless its maker attests to it. What is signed is the statement's canonical JSON, by
+/// `ssh-keygen -Y sign -n tyer`. Several holds are approved together by one signature if they are of one shape, and
+/// none of them is dangerous in production.
 #[derive(Debug, Args)]
 pub(super) struct Approve {
+    /// Their short ids, such as H-42
+    #[arg(value_name = "HOLD", value_parser = id, required = true, num_args = 1..)]
+    holds: Vec<String>,
     #[command(flatten)]
     answer: Answer,
     /// Words to keep beside it
@@ -36,6 +44,9 @@ pub(super) struct Approve {
 /// Reject a hold with an SSH key, after showing its card
 #[derive(Debug, Args)]
 pub(super) struct Reject {
+    /// Its short id, such as H-42
+    #[arg(value_name = "HOLD", value_parser = id)]
+    hold: String,
     #[command(flatten)]
     answer: Answer,
     /// Why; the agent reads it
@@ -45,15 +56,24 @@ pub(super) struct Reject {
 
 #[derive(Debug, Args)]
 struct Answer {
-    /// Its short id, such as H-42
-    #[arg(value_name = "HOLD", value_parser = id)]
-    hold: String,
     /// The key's file, private or public [default: the one key of the SSH agent that counts here]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     ssh_key: Option<PathBuf>,
     /// The SSH agent's socket
     #[arg(long, env = "SSH_AUTH_SOCK", value_name = "SOCKET", value_hint = ValueHint::FilePath)]
     ssh_agent: Option<PathBuf>,
+    /// The console's address, to answer from another machine; the key then signs twice, once to see the cards
+    /// [default: the socket of the data directory]
+    #[arg(long, env = "TYER_URL", value_name = "URL")]
+    url: Option<String>,
+    /// The PEM file of the authorities to check an https console with
+    #[arg(
+        long,
+        env = "SSL_CERT_FILE",
+        value_name = "FILE",
+        default_value = "/etc/ssl/certs/ca-certificates.crt"
+    )]
+    authorities: PathBuf,
     /// Do not ask; needed where there is no terminal, and with --json
     #[arg(long)]
     yes: bool,
@@ -70,16 +90,24 @@ struct Chosen {
     _written: Option<tempfile::NamedTempFile>,
 }
 
+/// What is to be answered, and how.
+struct Task<'a> {
+    holds: &'a [String],
+    decision: &'static str,
+    comment: &'a str,
+}
+
 impl Approve {
     pub(super) fn run(&self, call: &Call) -> Result<Exit, Failure> {
-        self.answer.run(call, "approve", self.comment.trim())
+        let (holds, comment) = (self.holds.as_slice(), self.comment.trim());
+        self.answer.run(call, &Task { holds, decision: "approve", comment })
     }
 }
 
 impl Reject {
     /// Which hold.
     pub(super) fn hold(&self) -> &str {
-        &self.answer.hold
+        &self.hold
     }
 
     pub(super) fn run(&self, call: &Call) -> Result<Exit, Failure> {
@@ -87,55 +115,84 @@ impl Reject {
         if reason.is_empty() {
             return Err(Failure::usage("a rejection needs a reason", "the agent reads it"));
         }
-        self.answer.run(call, "reject", reason)
+        let holds = std::slice::from_ref(&self.hold);
+        self.answer.run(call, &Task { holds, decision: "reject", comment: reason })
     }
 }
 
 impl Answer {
-    fn run(&self, call: &Call, decision: &str, comment: &str) -> Result<Exit, Failure> {
+    fn run(&self, call: &Call, task: &Task<'_>) -> Result<Exit, Failure> {
         if !self.yes && (call.json || !std::io::stdin().is_terminal()) {
             let next = "read the card with `tyer show`, then say `--yes`";
             return Err(Failure::usage("nobody can be asked here", next));
         }
-        let shown = call.get(&format!("/api/v1/holds/{}", self.hold))?.body;
-        if !call.json {
-            card(&shown)?;
+        match &self.url {
+            None => self.here(call, task),
+            Some(url) => self.elsewhere(call, task, &Afar::new(url, &self.authorities)?),
         }
-        let chosen = self.choose(call)?;
-        if !self.yes && !agreed(decision, &self.hold, &chosen.key)? {
-            return Err(Failure::told(Exit::Refused, "cancelled", "nothing was signed", ""));
-        }
-        let wish = json!({ "hold": self.hold, "decision": decision, "key": chosen.key.credential });
+    }
+
+    /// Over the socket of the data directory, whose owner sees every card.
+    fn here(&self, call: &Call, task: &Task<'_>) -> Result<Exit, Failure> {
+        let card = |hold: &String| Ok(call.get(&format!("/api/v1/holds/{hold}"))?.body);
+        let cards = task.holds.iter().map(card).collect::<Result<Vec<Value>, Failure>>()?;
+        show(call, &cards)?;
+        let chosen = self.choose(|| Ok(call.get("/api/v1/people")?.body))?;
+        self.agree(task, &chosen)?;
+        let (decision, key) = (task.decision, &chosen.key.credential);
+        let wish = match task.holds {
+            [hold] => json!({ "hold": hold, "decision": decision, "key": key }),
+            several => json!({ "holds": several, "decision": decision, "key": key }),
+        };
         let prepared = call.post("/api/v1/ssh/statements", &wish)?.body;
-        let statement = statement(&prepared, (&shown, decision))?;
-        let signature = self.sign(&chosen.file, &statement.canonical())?;
-        let body = json!({ "nonce": statement.nonce, "signature": signature, "comment": comment });
+        let statement = statement(&prepared, (&cards, task.decision))?;
+        let body = self.signed(task, &chosen, &statement)?;
         call.post("/api/v1/ssh/decisions", &body)?;
-        self.tell(call, decision, (&statement, &chosen.key))
+        let state = |hold: &String| {
+            // Approved and used meanwhile is as good.
+            let hold = call.get(&format!("/api/v1/holds/{hold}")).ok();
+            hold.map(|hold| at(&hold.body, "/state"))
+        };
+        let states: Vec<Option<String>> = task.holds.iter().map(state).collect();
+        tell(call, task, (&statement, &chosen.key), &states)
     }
 
-    fn tell(
-        &self,
-        call: &Call,
-        decision: &str,
-        (statement, key): (&Statement, &PublicKey),
-    ) -> Result<Exit, Failure> {
-        let hold = call.get(&format!("/api/v1/holds/{}", self.hold)).map(|answer| answer.body);
-        // Approved and used meanwhile is as good.
-        let state = hold.map_or_else(|_| "-".to_owned(), |hold| at(&hold, "/state"));
-        let (person, fingerprint) = (&statement.person, &key.credential);
-        if call.json {
-            print::json(&json!({
-                "hold": self.hold, "decision": decision, "person": person, "key": fingerprint, "state": state,
-            }))?;
-        } else {
-            let done = if decision == "approve" { "approved" } else { "rejected" };
-            print::line(format!("{done} {} as {person}; it is {state} now", self.hold))?;
+    /// Over the console's address, where the key signs that it looks at the cards, and then the answer.
+    fn elsewhere(&self, call: &Call, task: &Task<'_>, afar: &Afar) -> Result<Exit, Failure> {
+        let chosen = self.choose(|| Ok(Value::Null))?;
+        let look = afar.look(task.holds)?;
+        let signature = self.sign(&chosen.file, &look.canonical())?;
+        let (cards, prepared) = afar.cards(&look, &signature, task.decision)?;
+        show(call, &cards)?;
+        self.agree(task, &chosen)?;
+        let statement = statement(&prepared, (&cards, task.decision))?;
+        afar.own(&statement)?;
+        let body = self.signed(task, &chosen, &statement)?;
+        afar.post("/api/v1/ssh/decisions", &body)?;
+        let states = vec![None; task.holds.len()];
+        tell(call, task, (&statement, &chosen.key), &states)
+    }
+
+    fn agree(&self, task: &Task<'_>, chosen: &Chosen) -> Result<(), Failure> {
+        if self.yes || agreed(task, &chosen.key)? {
+            return Ok(());
         }
-        Ok(Exit::Done)
+        Err(Failure::told(Exit::Refused, "cancelled", "nothing was signed", ""))
     }
 
-    fn choose(&self, call: &Call) -> Result<Chosen, Failure> {
+    /// The answer as it is handed in.
+    fn signed(
+        &self,
+        task: &Task<'_>,
+        chosen: &Chosen,
+        statement: &Statement,
+    ) -> Result<Value, Failure> {
+        let signature = self.sign(&chosen.file, &statement.canonical())?;
+        Ok(json!({ "nonce": statement.nonce, "signature": signature, "comment": task.comment }))
+    }
+
+    /// `people` says who is known here; nothing if that is not known.
+    fn choose(&self, people: impl FnOnce() -> Result<Value, Failure>) -> Result<Chosen, Failure> {
         if let Some(file) = &self.ssh_key {
             return Ok(Chosen { key: public_of(file)?, file: file.clone(), _written: None });
         }
@@ -145,8 +202,7 @@ impl Answer {
                 "name one with `--ssh-key`",
             ));
         };
-        let people = call.get("/api/v1/people")?.body;
-        let key = one_of(&agent_keys(socket)?, &people)?;
+        let key = one_of(&agent_keys(socket)?, &people()?)?;
         let mut written = tempfile::Builder::new().prefix("tyer-").suffix(".pub").tempfile()?;
         writeln!(written, "{}", key.ssh)?;
         Ok(Chosen { key, file: written.path().to_owned(), _written: Some(written) })
@@ -175,26 +231,75 @@ impl Answer {
     }
 }
 
-/// The statement that came, if it is about the card that was shown; nothing else is ever signed.
-fn statement(prepared: &Value, (shown, decision): (&Value, &str)) -> Result<Statement, Failure> {
+/// The cards one after the other, whole.
+fn show(call: &Call, cards: &[Value]) -> Result<(), Failure> {
+    if call.json {
+        return Ok(());
+    }
+    for (before, shown) in cards.iter().enumerate() {
+        if cards.len() > 1 {
+            print::line(format!("----- {} of {} -----", before.saturating_add(1), cards.len()))?;
+        }
+        card(shown)?;
+    }
+    Ok(())
+}
+
+fn tell(
+    call: &Call,
+    task: &Task<'_>,
+    (statement, key): (&Statement, &PublicKey),
+    states: &[Option<String>],
+) -> Result<Exit, Failure> {
+    let (person, fingerprint, decision) = (&statement.person, &key.credential, task.decision);
+    if call.json {
+        print::json(&match (task.holds, states) {
+            ([hold], [state]) => json!({
+                "hold": hold, "decision": decision, "person": person, "key": fingerprint, "state": state,
+            }),
+            (holds, _) => json!({
+                "holds": holds, "decision": decision, "person": person, "key": fingerprint, "states": states,
+            }),
+        })?;
+        return Ok(Exit::Done);
+    }
+    let done = if decision == "approve" { "approved" } else { "rejected" };
+    for (hold, state) in task.holds.iter().zip(states) {
+        let now = state.as_ref().map(|state| format!("; it is {state} now")).unwrap_or_default();
+        print::line(format!("{done} {hold} as {person}{now}"))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The statement that came, if it is about the cards that were shown, all of them; nothing else is ever signed.
+fn statement(prepared: &Value, (shown, decision): (&[Value], &str)) -> Result<Statement, Failure> {
     let changed = || Failure::failed("the card has changed", "read it again");
     let statement = prepared.get("statement").cloned().unwrap_or_default();
     let statement: Statement = serde_json::from_value(statement).map_err(|_| changed())?;
-    let subject = match &statement.what {
-        Decision::Approve(subject) if decision == "approve" => subject,
-        Decision::Reject(subject) if decision == "reject" => subject,
+    let subjects = match (&statement.what, decision, shown) {
+        (Decision::Approve(subject), "approve", [_]) | (Decision::Reject(subject), "reject", [_]) => {
+            std::slice::from_ref(subject)
+        }
+        (Decision::ApproveAll { subjects }, "approve", _) => subjects.as_slice(),
         _ => return Err(changed()),
     };
-    let same = subject.hold.as_str() == at(shown, "/hold")
-        && subject.card.to_string() == at(shown, "/card_digest")
-        && subject.request.to_string() == at(shown, "/request_digest")
-        && subject.policy_set.to_string() == at(shown, "/policy_set");
-    if same { Ok(statement) } else { Err(changed()) }
+    let is_shown = |subject: &Subject| shown.iter().any(|card| is_of(subject, card));
+    let is_named = |card: &Value| subjects.iter().any(|subject| is_of(subject, card));
+    let all =
+        subjects.len() == shown.len() && subjects.iter().all(is_shown) && shown.iter().all(is_named);
+    if all { Ok(statement) } else { Err(changed()) }
 }
 
-fn agreed(decision: &str, hold: &str, key: &PublicKey) -> Result<bool, Failure> {
+fn is_of(subject: &Subject, card: &Value) -> bool {
+    subject.hold.as_str() == at(card, "/hold")
+        && subject.card.to_string() == at(card, "/card_digest")
+        && subject.request.to_string() == at(card, "/request_digest")
+        && subject.policy_set.to_string() == at(card, "/policy_set")
+}
+
+fn agreed(task: &Task<'_>, key: &PublicKey) -> Result<bool, Failure> {
     let mut asked = std::io::stderr().lock();
-    write!(asked, "{decision} {hold} with {}? [y/N] ", key.credential)?;
+    write!(asked, "{} {} with {}? [y/N] ", task.decision, task.holds.join(" "), key.credential)?;
     asked.flush()?;
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
@@ -225,15 +330,15 @@ fn agent_keys(socket: &Path) -> Result<Vec<PublicKey>, Failure> {
     Ok(text.lines().filter_map(|line| sshsig::read_key(line).ok()).collect())
 }
 
-/// The only key of these that counts here.
+/// The only key of these that counts here, or the only one if that is not known.
 fn one_of(keys: &[PublicKey], people: &Value) -> Result<PublicKey, Failure> {
     let all = print::list(people, "people").iter().flat_map(|person| print::list(person, "ssh_keys"));
     let counting: Vec<&str> = all
         .filter(|key| key.get("counts") == Some(&Value::Bool(true)))
         .filter_map(|key| key.get("fingerprint").and_then(Value::as_str))
         .collect();
-    let known: Vec<&PublicKey> =
-        keys.iter().filter(|key| counting.contains(&key.credential.as_str())).collect();
+    let may_count = |key: &&PublicKey| people.is_null() || counting.contains(&key.credential.as_str());
+    let known: Vec<&PublicKey> = keys.iter().filter(may_count).collect();
     match known.as_slice() {
         [one] => Ok((*one).clone()),
         [] => Err(Failure::failed(
@@ -283,6 +388,9 @@ mod tests {
         check(std::slice::from_ref(&key), &people(false), None);
         check(&[], &people(true), None);
         check(&[key.clone(), key.clone()], &people(true), None);
+        // From afar nobody says which count.
+        check(std::slice::from_ref(&key), &Value::Null, Some(ED25519));
+        check(&[key.clone(), key.clone()], &Value::Null, None);
     }
 
     #[test]
@@ -299,7 +407,7 @@ mod tests {
                 "origin": "https://tyer.example.com", "what": what, "person": "bob", "root": digest(0),
                 "size": 1, "nonce": "n", "expires": 1,
             } });
-            let found = statement(&prepared, (&shown, "approve"));
+            let found = statement(&prepared, (std::slice::from_ref(&shown), "approve"));
             assert_eq!(found.is_ok(), expect, "{prepared}");
         };
         let [card, request, set, other] = [digest(1), digest(2), digest(3), digest(9)];
@@ -309,6 +417,32 @@ mod tests {
         check("approve", ["H-1", &other, &request, &set], false);
         check("approve", ["H-1", &card, &other, &set], false);
         check("approve", ["H-1", &card, &request, &other], false);
-        assert!(statement(&json!({}), (&shown, "approve")).is_err());
+        assert!(statement(&json!({}), (std::slice::from_ref(&shown), "approve")).is_err());
+    }
+
+    #[test]
+    fn the_whole_list_that_was_shown_is_signed_for_and_no_other() {
+        let digest = |byte: u8| tyer_core::intent::Digest([byte; 32]).to_string();
+        let shown = |hold: &str| {
+            json!({
+                "hold": hold, "card_digest": digest(1), "request_digest": digest(2), "policy_set": digest(3),
+            })
+        };
+        let subject = |hold: &str, card: u8| json!({ "hold": hold, "card": digest(card), "request": digest(2), "policy_set": digest(3) });
+        let check = |decision: &str, subjects: &[Value], expect: bool| {
+            let prepared = json!({ "statement": {
+                "origin": "https://tyer.example.com", "person": "bob", "root": digest(0), "size": 1, "nonce": "n",
+                "expires": 1, "what": { "decision": "approve_all", "subjects": subjects },
+            } });
+            let found = statement(&prepared, (&[shown("H-2"), shown("H-1")], decision));
+            assert_eq!(found.is_ok(), expect, "{prepared}");
+        };
+        check("approve", &[subject("H-1", 1), subject("H-2", 1)], true);
+        check("reject", &[subject("H-1", 1), subject("H-2", 1)], false);
+        check("approve", &[subject("H-1", 1), subject("H-2", 9)], false);
+        check("approve", &[subject("H-1", 1)], false);
+        check("approve", &[subject("H-1", 1), subject("H-1", 1)], false);
+        check("approve", &[subject("H-1", 1), subject("H-2", 1), subject("H-3", 1)], false);
+        check("approve", &[], false);
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Verify {
     /// The ledger's verifier key, or a file with it [default: the one that lies beside the copy]
     #[arg(long, value_name = "VKEY")]
     pub(super) key: Option<String>,
-    /// Root certificates, PEM, of makers down to whom attestations of passkeys are checked
+    /// Root certificates, PEM, of makers down to whom attestations of keys are checked
     #[arg(long, value_name = "FILE")]
     pub(super) attestation_roots: Option<PathBuf>,
 }
@@ -120,6 +120,7 @@ fn document(report: &Report) -> serde_json::Value {
         "kinds": report.kinds,
         "signatures": report.signatures,
         "unchecked_attestations": report.unchecked,
+        "unproven_keys": report.unproven,
         "unsettled": report.unsettled,
         "unreviewed": report.unreviewed,
     })
@@ -131,8 +132,12 @@ fn tell(report: &Report) -> Result<(), Failure> {
     if !report.unchecked.is_empty() {
         let leaves = report.unchecked.len();
         print::note(format!(
-            "{leaves} attestations of passkeys were not checked; `--attestation-roots` names whom you trust"
+            "{leaves} attestations of keys were not checked; `--attestation-roots` names whom you trust"
         ));
+    }
+    if !report.unproven.is_empty() {
+        let keys = report.unproven.len();
+        print::note(format!("{keys} SSH keys were added before keys had to sign that themselves"));
     }
     for (kind, count) in &report.kinds {
         print::line(format!("  {count:>8} {kind}"))?;

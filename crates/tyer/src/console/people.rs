@@ -62,12 +62,36 @@ fn forms(people: &[PersonBody]) -> Markup {
             p.quiet {
                 "With it you answer holds from a terminal: " code { "tyer approve" } " and " code { "tyer reject" }
                 ". It counts after somebody other than you has confirmed it, and only where a policy takes "
-                "people by any key. Nobody else can ever add it."
+                "people by any key, unless its maker attests to it. Nobody else can ever add it."
             }
+            (making())
             form #key-form {
                 label for="key" { "Public key" span.quiet { " (the line of the .pub file)" } }
                 textarea #key name="key" required rows="3" maxlength="4096" autocomplete="off" spellcheck="false" {}
-                div.buttons { button #add-key.primary type="submit" { "Add with passkey" } }
+                div.buttons { button #add-key.primary type="submit" { "Have the key sign that it is yours" } }
+            }
+            output #proving hidden {
+                span { "Sign this with it, within five minutes:" }
+                code #proving-command {}
+                label for="proof" { "What it said" span.quiet { " (from BEGIN SSH SIGNATURE to END)" } }
+                textarea #proof rows="4" maxlength="16384" autocomplete="off" spellcheck="false" {}
+                button #prove.primary type="button" { "Add with passkey" }
+            }
+        }
+    }
+}
+
+/// A key whose maker attests to it is made over a statement.
+fn making() -> Markup {
+    html! {
+        details #hardware {
+            summary { "It is to be in a security key, and to count as hardware" }
+            p.quiet { "Its maker has to attest to it, and the operator to trust that maker. Make it here, then add it." }
+            div.buttons { button #make-key type="button" { "Say how to make it" } }
+            output #making hidden {
+                span { "Make it so, and add it within five minutes:" }
+                code #making-command {}
+                label { "The file " code { "attestation" } " " input type="file" name="attestation"; }
             }
         }
     }
@@ -175,8 +199,11 @@ fn passkey(key: &PasskeyBody, person: &PersonBody, me: &str, decides: bool) -> M
 }
 
 fn ssh_key(key: &SshKeyBody, person: &PersonBody, me: &str, decides: bool) -> Markup {
-    let kind =
-        if key.assurance == "unattested" { "Security key, not attested" } else { "Software key" };
+    let kind = match key.assurance {
+        "hardware" => "Security key, attested by its maker",
+        "unattested" => "Security key, not attested",
+        _ => "Software key",
+    };
     html! {
         div data-key=(key.fingerprint) {
             p {

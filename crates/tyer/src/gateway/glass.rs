@@ -91,7 +91,7 @@ impl Gateway {
         word: Word,
         (subject, reason): (&Subject, String),
     ) -> Result<(), GlassError> {
-        let Word { signed, by: person, comment: _, now } = word;
+        let Word { signed, by: person, now, .. } = word;
         let hold = self.answerable(world, &subject.hold, &person)?;
         self.may_break(world, &person)?;
         let key = self.key_of(world, &person, &signed.credential);
@@ -174,7 +174,7 @@ impl Gateway {
         word: Word,
         (hold, broken, finding): (HoldId, Digest, String),
     ) -> Result<(), GlassError> {
-        let Word { signed, by, comment: _, now } = word;
+        let Word { signed, by, now, .. } = word;
         let key = self.key_of(world, &by, &signed.credential);
         let key = key.ok_or_else(|| AnswerError::DoesNotCount(by.clone()))?;
         let review = world.reviews.get(&hold).filter(|review| review.broken == broken).cloned();

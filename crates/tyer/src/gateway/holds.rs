@@ -222,7 +222,7 @@ impl Gateway {
         word: Word,
         id: &HoldId,
     ) -> Result<(Hold, Option<ApprovalRecord>), AnswerError> {
-        let Word { signed, by: person, comment, now } = word;
+        let Word { signed, by: person, comment, now, .. } = word;
         let hold = self.answerable(world, id, &person)?;
         let standing = self.standing_for(world, &hold, &person)?;
         let key = self.key_of(world, &person, &signed.credential);
@@ -249,7 +249,7 @@ impl Gateway {
         word: Word,
         subject: &Subject,
     ) -> Result<(), AnswerError> {
-        let Word { signed, by: person, comment: reason, now } = word;
+        let Word { signed, by: person, comment: reason, now, .. } = word;
         if reason.trim().is_empty() {
             return Err(AnswerError::NoReason);
         }

@@ -1,9 +1,10 @@
 //! SSH keys of people: adding one's own, confirming somebody else's, removing any.
 //!
-//! A person adds a key by a statement that their passkey signs. It counts once another person has confirmed it
+//! A person adds a key by a statement that their passkey signs, and the key itself, so that nobody adds another's. It counts once another person has confirmed it
 //! the same way, and belongs to that one person for ever. Anybody who counts can remove it: that takes power away
 //! and gives none.
 
+use tyer_core::assertion::attestation::AttestationError;
 use tyer_core::assurance;
 use tyer_core::hold::Hold;
 use tyer_core::intent::{Digest, PersonId};
@@ -24,6 +25,20 @@ pub(crate) enum KeyError {
     /// It is none that can be used.
     #[error("{0}")]
     Unusable(#[from] SshError),
+    /// Nothing shows that the person has it.
+    #[error("adding a key takes its own signature over the statement, too; it shows that you have it")]
+    NoProof,
+    /// What it was made over is used or too old, or another's.
+    #[error(
+        "the statement that the key was made over is not valid any more, or not yours; make the key anew"
+    )]
+    MadeBefore,
+    /// Nobody is trusted to attest to keys.
+    #[error("the operator trusts no makers of security keys here; add the key without an attestation")]
+    NoMakers,
+    /// Nobody who is trusted attests to it.
+    #[error("the key's attestation does not hold: {0}")]
+    Attestation(#[from] AttestationError),
     /// It is somebody's already.
     #[error("this key is somebody's already; a key belongs to one person for ever")]
     Taken,
@@ -66,14 +81,22 @@ impl Gateway {
         word: Word,
         text: &str,
     ) -> Result<(), KeyError> {
-        let Word { signed, by, now, .. } = word;
+        let Word { signed, by, now, key: shown, .. } = word;
         Self::adding(world, Some(&by), text)?;
         let mut person = counting(world, &by)?;
-        let key = sshsig::read_key(text)?;
+        let shown = shown.ok_or(KeyError::NoProof)?;
+        let mut key = sshsig::read_key(text)?;
+        let attested = self.key_attested(world, (&by, &key), shown.attestation, now)?;
+        let mut change = Change::default();
+        if let Some((root, what)) = attested {
+            key.attested = Some(root);
+            change = change.leaf(&Record::new(now, what));
+        }
+        let (proof, _) = sshsig::take_armored(&shown.signature)?;
+        sshsig::verify_proof(&signed.statement, &proof, &key)?;
         person.ssh.push(SshKey { key: key.clone(), confirmed_by: None, removed_by: None });
-        let what = What::KeyAdded { person: by, key, signed };
-        let change = Change::default().leaf(&Record::new(now, what));
-        Ok(self.keep_person(world, &person, change).await?)
+        let what = What::KeyAdded { person: by, key, signed, proof: Some(proof) };
+        Ok(self.keep_person(world, &person, change.leaf(&Record::new(now, what))).await?)
     }
 
     /// What a person signs to confirm the key of that fingerprint.

@@ -80,7 +80,7 @@ impl Gateway {
         let best = |person: &PersonId| {
             let names = among.human(person);
             let counting = world.counting().filter(|known| names.contains(&known.id));
-            counting.flat_map(Person::passkeys).map(|key| self.assurance(key)).max()
+            counting.flat_map(Person::counting_keys).map(|key| self.assurance(key)).max()
         };
         let with = |possible: Approvals, (person, standing): (&PersonId, Standing)| {
             possible.with(standing, best(person).unwrap_or_default())
@@ -116,7 +116,7 @@ impl Gateway {
         let able = |person: &Person| Able {
             person: person.id.clone(),
             standing: self.standing(&person.id, &hold.card().intent),
-            assurance: person.passkeys().map(|key| self.assurance(key)).max().unwrap_or_default(),
+            assurance: person.counting_keys().map(|key| self.assurance(key)).max().unwrap_or_default(),
         };
         hold.still(&world.among(), &world.counting().map(able).collect::<Vec<_>>(), now)
     }
@@ -125,7 +125,8 @@ impl Gateway {
     pub(super) fn assurance(&self, key: &PublicKey) -> Assurance {
         match (assurance::of_key(key), key.attested) {
             (Assurance::Hardware, Some(root)) if self.config.roots.has(root) => Assurance::Hardware,
-            (Assurance::Hardware, _) => Assurance::Passkey,
+            (Assurance::Hardware, _) if key.ssh.is_empty() => Assurance::Passkey,
+            (Assurance::Hardware, _) => Assurance::Unattested,
             (less, _) => less,
         }
     }

@@ -23,6 +23,7 @@ use crate::gateway::keys::KeyError;
 use crate::gateway::kill::{Kill, Target};
 use crate::gateway::passkeys::PasskeyError;
 use crate::gateway::people::{PeopleError, counting};
+use crate::gateway::proofs::KeyProof;
 use crate::gateway::sessions::SessionError;
 use crate::gateway::world::World;
 use crate::secret::{self, NoRandomness};
@@ -47,6 +48,8 @@ pub(crate) enum Wish {
     Kill(Target),
     Configure(String),
     SignIn,
+    /// A new SSH key of one's own in a security key.
+    MakeKey,
     /// An SSH key of one's own, as OpenSSH writes it.
     AddKey(String),
     /// Somebody's SSH key, by its fingerprint.
@@ -64,13 +67,14 @@ pub(crate) enum Wish {
 }
 
 /// A passkey's answer to a statement; byte strings are base64url.
-#[derive(Clone, Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub(crate) struct Assertion {
     pub(crate) credential: String,
     pub(crate) authenticator_data: String,
     pub(crate) client_data: String,
     pub(crate) signature: String,
+    /// What comes with an SSH key that is added.
+    pub(crate) key: Option<KeyProof>,
 }
 
 /// A person's word: a statement whose signature was verified against that person's enrolled key.
@@ -81,6 +85,8 @@ pub(super) struct Word {
     /// Their own words beside it.
     pub(super) comment: String,
     pub(super) now: Timestamp,
+    /// What comes with an SSH key that is added.
+    pub(super) key: Option<KeyProof>,
 }
 
 /// Why a decision is not accepted. Texts are for the person who made it.
@@ -160,6 +166,7 @@ impl Gateway {
             Wish::Kill(target) => Decision::Kill { what: target.in_words() },
             Wish::Configure(part) => Self::configuring(&world, &part)?,
             Wish::SignIn => Decision::SignIn,
+            Wish::MakeKey => Decision::MakeKey,
             Wish::AddKey(key) => Self::adding(&world, person, &key)?,
             Wish::ConfirmKey(fingerprint) => Self::confirming(&world, &fingerprint)?,
             Wish::RemoveKey(fingerprint) => Self::removing(&world, &fingerprint)?,
@@ -173,12 +180,13 @@ impl Gateway {
         Ok(statement)
     }
 
-    /// A statement about a hold for whoever has the SSH key of that fingerprint to sign. `caller` is the person who
-    /// asks, if it is one; nobody has one made for another's key, nor anything remembered for it.
+    /// A statement about holds for whoever has the SSH key of that fingerprint to sign: several are approved together.
+    /// `caller` is the person who asks, if it is one; nobody has one made for another's key, nor anything remembered
+    /// for it.
     pub(crate) async fn prepare_for_key(
         &self,
         fingerprint: &str,
-        (hold, approve): (&HoldId, bool),
+        (holds, approve): (&[HoldId], bool),
         caller: Option<&PersonId>,
     ) -> Result<Statement, DecisionError> {
         let mut world = self.world().await;
@@ -188,7 +196,10 @@ impl Gateway {
         if caller.is_some_and(|caller| *caller != person) {
             return Err(DecisionError::NotYours);
         }
-        let what = Self::hold_decision(&world, hold, approve)?;
+        let what = match holds {
+            [hold] => Self::hold_decision(&world, hold, approve)?,
+            several => Self::approving_all(&world, several)?,
+        };
         let statement = self.statement(Some(&person), what)?;
         remember(&mut world, statement.clone());
         Ok(statement)
@@ -230,6 +241,7 @@ impl Gateway {
             client_data: assertion.client_data,
             signature: assertion.signature,
         };
+        let key = assertion.key;
         if let Decision::Kill { what } = &signed.statement.what {
             let by = self.signer(&world, &signed)?;
             counting(&world, &by)?;
@@ -239,7 +251,7 @@ impl Gateway {
             let kill = self.kill(&target, by.as_str(), Some(signed)).await?;
             return Ok(Effected::Killed(Box::new(kill)));
         }
-        self.carry_out(&mut world, signed, (comment, now)).await
+        self.carry_out(&mut world, signed, (comment, key, now)).await
     }
 
     /// As [`Gateway::decide_signed`], for a statement that an SSH key signed as a file; `armored` is what
@@ -258,14 +270,14 @@ impl Gateway {
         let statement = take(&mut world, nonce, now)?;
         let (authenticator_data, client_data) = (String::new(), String::new());
         let signed = Signed { statement, credential, authenticator_data, client_data, signature };
-        self.carry_out(&mut world, signed, (comment, now)).await
+        self.carry_out(&mut world, signed, (comment, None, now)).await
     }
 
     async fn carry_out(
         &self,
         world: &mut World,
         signed: Signed,
-        (comment, now): (String, Timestamp),
+        (comment, key, now): (String, Option<KeyProof>, Timestamp),
     ) -> Result<Effected, DecisionError> {
         let by = self.signer(world, &signed)?;
         let role = world.people.get(&by).map_or(Role::Auditor, |person| person.role);
@@ -273,7 +285,7 @@ impl Gateway {
             return Err(DecisionError::Role(by, role));
         }
         let what = signed.statement.what.clone();
-        let word = Word { signed, by, comment, now };
+        let word = Word { signed, by, comment, now, key };
         Ok(match what {
             Decision::SignIn => Effected::SignedIn(word.by),
             Decision::Invite { person: guest } => {
@@ -337,6 +349,8 @@ impl Gateway {
             Decision::Enrol { .. }
             | Decision::Thaw { .. }
             | Decision::SignIn
+            | Decision::Look { .. }
+            | Decision::MakeKey
             | Decision::Kill { .. }
             | Decision::Invite { .. }
             | Decision::AddPasskey
@@ -348,14 +362,15 @@ impl Gateway {
     }
 
     /// The person whose enrolled key signed; must be the person the statement was made for.
-    fn signer(&self, world: &World, signed: &Signed) -> Result<PersonId, DecisionError> {
+    pub(super) fn signer(&self, world: &World, signed: &Signed) -> Result<PersonId, DecisionError> {
         let enrolled = world.people.values().find_map(|person| {
             let key = person.key(&signed.credential)?;
             Some((person.id.clone(), key.clone()))
         });
         let (person, key) = enrolled.ok_or(DecisionError::UnknownKey)?;
         let named = &signed.statement.person;
-        let anonymous = signed.statement.what == Decision::SignIn && named.is_empty();
+        let names_nobody = matches!(signed.statement.what, Decision::SignIn | Decision::Look { .. });
+        let anonymous = names_nobody && named.is_empty();
         if !anonymous && named != person.as_str() {
             return Err(DecisionError::UnknownKey);
         }

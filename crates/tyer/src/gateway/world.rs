@@ -150,11 +150,15 @@ impl Person {
         passkeys.chain(self.ssh.iter().map(|ssh| &ssh.key))
     }
 
-    /// The key of theirs with that id, if its signatures may count: a passkey, or an SSH key that was confirmed.
-    pub(crate) fn key(&self, credential: &str) -> Option<&PublicKey> {
+    /// Those of their keys whose signatures may count: passkeys, and SSH keys that were confirmed.
+    pub(crate) fn counting_keys(&self) -> impl Iterator<Item = &PublicKey> {
         let confirmed = self.ssh.iter().filter(|ssh| ssh.counts());
-        let mut keys = self.passkeys().chain(confirmed.map(|ssh| &ssh.key));
-        keys.find(|key| key.credential == credential)
+        self.passkeys().chain(confirmed.map(|ssh| &ssh.key))
+    }
+
+    /// The one of these with that id.
+    pub(crate) fn key(&self, credential: &str) -> Option<&PublicKey> {
+        self.counting_keys().find(|key| key.credential == credential)
     }
 
     /// Whether their word counts: with a passkey that does, a founder or confirmed by somebody independent, and no

@@ -10,7 +10,7 @@ use xtask::instance::Shape;
 
 use crate::bed::{Bed, ask};
 
-const POLICIES: &str = r#"
+pub(crate) const POLICIES: &str = r#"
 @id("own/read")
 permit (principal, action == Action::"read", resource);
 @id("own/local")

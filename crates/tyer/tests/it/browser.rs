@@ -15,6 +15,7 @@ use xtask::instance::{Instance, Shape};
 
 use self::driver::{Browser, Driver};
 use crate::bed::{ask, connect, program};
+use crate::ssh::Keys;
 
 const DELETE: &str = "DELETE FROM payments";
 /// Takes the payments of these orders along.
@@ -342,13 +343,25 @@ async fn two_people_confirm_a_changed_configuration() {
 
 #[tokio::test]
 async fn an_ssh_key_is_added_confirmed_and_removed() {
-    const KEY: &str =
-        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOzBtYcn8/ErMZSIGp7LneCyjOeyByMNjpMP4bznXiVs bob@home";
+    let keys = Keys::new();
+    let file = keys.make("bob", "ed25519");
+    let public = std::fs::read_to_string(file.with_extension("pub")).expect("a key");
     let desk = Desk::new().await;
     let Desk { alice, bob, .. } = &desk;
     tokio::join!(alice.open("/people"), bob.open("/people"));
-    bob.fill("#key", KEY).await;
+    bob.click("#hardware summary").await;
+    bob.click("#make-key").await;
+    bob.sees("#making-command", "-O verify-required -O challenge=challenge").await;
+    bob.fill("#key", public.trim()).await;
     bob.click("#add-key").await;
+    bob.sees("#message", "Sign it with the key").await;
+    bob.picture("ssh-key-proof").await;
+    // The command as it stands there, with the key's file.
+    let command = bob.text("#proving-command").await;
+    let command = command.replace("-f KEY", &format!("-q -f {}", file.display()));
+    let signed = std::process::Command::new("sh").args(["-c", &command]).output().expect("sh");
+    bob.fill("#proof", String::from_utf8_lossy(&signed.stdout).trim()).await;
+    bob.click("#prove").await;
     bob.sees("#message", "Added. Somebody other than you has to confirm it").await;
     let (row, confirm) = ("li[data-person=bob] [data-key]", "li[data-person=bob] [data-confirm-key]");
     alice.sees(row, "Software key, waits to be confirmed and does not count").await;

@@ -1,5 +1,10 @@
 //! Approvals by SSH keys, with the real ssh-keygen, ssh-agent and a terminal.
 
+mod afar;
+mod hardware;
+mod lists;
+mod proofs;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -100,7 +105,26 @@ fn fingerprint(file: &Path) -> String {
 }
 
 async fn add(owner: &mut Approver, file: &Path) {
-    owner.decide(&json!({ "add_key": line(file) }), "").await.expect("a key is added");
+    let statement = adding(owner, &line(file)).await;
+    let proof = json!({ "signature": sign(file, "tyer", &[], message(&statement)) });
+    add_with(owner, &statement, proof).await.expect("a key is added");
+}
+
+/// What somebody signs to add that key.
+async fn adding(owner: &mut Approver, line: &str) -> Value {
+    owner.statement(&json!({ "add_key": line })).await.expect("a statement")
+}
+
+/// The file that a statement is.
+fn message(statement: &Value) -> &str {
+    statement["message"].as_str().expect("a message")
+}
+
+/// Adds a key by the statement about it, with what shows that it is one's own; or what is wrong.
+async fn add_with(owner: &mut Approver, statement: &Value, proof: Value) -> Result<(), String> {
+    let mut decision = owner.signed(statement, "").expect("a signature");
+    decision["key"] = proof;
+    owner.send(&decision).await.map(drop).map_err(|refused| refused.to_string())
 }
 
 /// Adds the key, which somebody else confirms.
@@ -199,29 +223,34 @@ fn verified_by_ssh_keygen(bed: &Bed) {
     let approved = bed.leaves_of("approved");
     assert_eq!(approved.len(), 3);
     for leaf in approved {
-        let index = leaf["index"].to_string();
-        let out = tempfile::tempdir().expect("a directory");
-        let said = bed.tyer.run(&["ledger", "signature", &index, &out.path().to_string_lossy()]);
-        let command = said.expect("a signature");
-        let verify = |command: &str| {
-            let mut shell = Command::new("sh");
-            shell.arg("-c").arg(command).current_dir(out.path()).output().expect("sh")
-        };
-        let good = verify(&command);
-        assert!(
-            good.status.success() && text(&good.stdout).contains("Good \"tyer\" signature for bob"),
-            "{good:?}"
-        );
-        assert!(!verify(&command.replace("-I bob", "-I alice")).status.success());
-        assert!(!verify(&command.replace("-n tyer", "-n git")).status.success());
-        let message = fs::read_to_string(out.path().join("message")).expect("the message");
-        let statement: Value = serde_json::from_str(&message).expect("JSON");
-        assert_eq!(statement["statement"]["what"]["decision"], "approve");
-        fs::write(out.path().join("message"), message.replace("approve", "reject")).expect("another");
-        assert!(!verify(&command).status.success());
+        good_by_ssh_keygen(bed, &leaf, "approve");
     }
     let passkey = bed.leaves_of("confirmed")[0]["index"].to_string();
     assert!(bed.tyer.run(&["ledger", "signature", &passkey, "/nowhere"]).is_err());
+}
+
+/// OpenSSH says that the leaf's signature is bob's over that decision, and over nothing else.
+fn good_by_ssh_keygen(bed: &Bed, leaf: &Value, decision: &str) {
+    let index = leaf["index"].to_string();
+    let out = tempfile::tempdir().expect("a directory");
+    let said = bed.tyer.run(&["ledger", "signature", &index, &out.path().to_string_lossy()]);
+    let command = said.expect("a signature");
+    let verify = |command: &str| {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(command).current_dir(out.path()).output().expect("sh")
+    };
+    let good = verify(&command);
+    assert!(
+        good.status.success() && text(&good.stdout).contains("Good \"tyer\" signature for bob"),
+        "{good:?}"
+    );
+    assert!(!verify(&command.replace("-I bob", "-I alice")).status.success());
+    assert!(!verify(&command.replace("-n tyer", "-n git")).status.success());
+    let message = fs::read_to_string(out.path().join("message")).expect("the message");
+    let statement: Value = serde_json::from_str(&message).expect("JSON");
+    assert_eq!(statement["statement"]["what"]["decision"], decision);
+    fs::write(out.path().join("message"), message.replace(decision, "reject")).expect("another");
+    assert!(!verify(&command).status.success());
 }
 
 #[tokio::test]
@@ -456,6 +485,14 @@ async fn a_tampered_ssh_signature_is_found_and_its_leaf_named() {
     let signature =
         record(&leaf)["approval"]["signed"]["signature"].as_str().expect("a signature").to_owned();
     drop(agent);
+    let said = tampered(&mut bed, &signature);
+    let expect =
+        format!("leaf {}: the signature of bob: the SSH signature does not verify", leaf["index"]);
+    assert!(said.contains(&expect), "{said}");
+}
+
+/// What the audit finds once a letter near the end of that signature is another.
+fn tampered(bed: &mut Bed, signature: &str) -> String {
     bed.tyer.kill();
     let copy = tempfile::tempdir().expect("a directory");
     for entry in fs::read_dir(bed.tyer.directory()).expect("the data").filter_map(Result::ok) {
@@ -471,10 +508,7 @@ async fn a_tampered_ssh_signature_is_found_and_its_leaf_named() {
     let path = copy.path().to_string_lossy().into_owned();
     let found = bed.tyer.output(&["ledger", "verify", "--store", &path]).expect("verify");
     assert_eq!(found.status.code(), Some(5));
-    let said = text(&found.stdout);
-    let expect =
-        format!("leaf {}: the signature of bob: the SSH signature does not verify", leaf["index"]);
-    assert!(said.contains(&expect), "{said}");
+    text(&found.stdout)
 }
 
 #[tokio::test]

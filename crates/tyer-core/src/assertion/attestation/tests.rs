@@ -10,9 +10,9 @@ use crate::assertion::authenticator::{Authenticator, to_cbor};
 use crate::intent::PersonId;
 use crate::statement::Decision;
 
-const MODEL_BYTES: [u8; 16] = *b"a model of a key";
+pub(super) const MODEL_BYTES: [u8; 16] = *b"a model of a key";
 /// 2026-01-01.
-const NOW: Timestamp = Timestamp(1_767_225_600_000);
+pub(super) const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
 /// A maker, its authenticator and what it says, each of which a test can change.
 struct Forge {
@@ -42,14 +42,14 @@ fn params(names: &[(DnType, &str)], is_ca: IsCa) -> CertificateParams {
     params
 }
 
-fn authority(name: &str) -> CertificateParams {
+pub(super) fn authority(name: &str) -> CertificateParams {
     let is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let mut params = params(&[(DnType::CommonName, name)], is_ca);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     params
 }
 
-fn leaf() -> CertificateParams {
+pub(super) fn leaf() -> CertificateParams {
     let names = [
         (DnType::CountryName, "SE"),
         (DnType::OrganizationName, "Maker"),
@@ -170,7 +170,7 @@ fn a_trusted_maker_attests() {
 
 #[test]
 fn what_is_not_signed_by_the_leaf_is_no_attestation() {
-    let not_over = "the attestation is not over this passkey";
+    let not_over = "the attestation is not over this key";
     check(|forge| forge.other_key = true, not_over);
     // The counter.
     check(|forge| forge.exchange = |data, _| data[36] = 9, not_over);
@@ -214,7 +214,7 @@ fn the_leaf_is_an_attestation_certificate_of_that_model() {
     let other = "the attestation is for another model of authenticator";
     check(|forge| forge.model[2] ^= 1, other);
     check(|forge| forge.model.push(0), other);
-    let exchanged = "the attestation is not over this passkey";
+    let exchanged = "the attestation is not over this key";
     check(|forge| forge.exchange = |data, _| data[37..53].copy_from_slice(&[0; 16]), exchanged);
 }
 

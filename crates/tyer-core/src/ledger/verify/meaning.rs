@@ -8,6 +8,7 @@ mod kills;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::keys::Proofs;
 use super::Tree;
 use super::freezes::Freezes;
 use super::glass::Reviews;
@@ -45,12 +46,13 @@ pub(super) struct Meaning {
     /// Where people sign, from the first statement.
     party: Option<RelyingParty>,
     pub(super) people: People,
-    /// Which makers attest to which passkeys, by their digests.
+    /// Which makers attest to which keys, by their digests.
     attested: BTreeMap<Digest, Digest>,
     /// Makers whom the auditor trusts, if attestations are to be checked down to them.
     roots: Option<Roots>,
     /// Leaves whose attestation was not, since nobody said whom to trust.
     unchecked: Vec<u64>,
+    proofs: Proofs,
     pub(super) holds: Holds,
     /// Cleared and not settled.
     running: BTreeMap<u64, Option<HoldId>>,
@@ -87,6 +89,7 @@ impl Meaning {
             | What::Invited { .. }
             | What::Confirmed { .. }
             | What::Linked { .. }
+            | What::KeyAttested { .. }
             | What::KeyAdded { .. }
             | What::KeyConfirmed { .. }
             | What::KeyRemoved { .. }

@@ -136,7 +136,8 @@ impl Story {
         let key = signer.public();
         self.keys.insert(name.to_owned(), signer);
         let signed = self.sign(name, Decision::AddKey { key: key.ssh.clone() });
-        self.write(What::KeyAdded { person: person(name), key, signed });
+        let proof = Some(self.keys[name].sign(&signed.statement).signature);
+        self.write(What::KeyAdded { person: person(name), key, signed, proof });
     }
 
     pub(super) fn confirm_key(&mut self, name: &str, by: &str) {

@@ -3,6 +3,7 @@
 mod allowances;
 mod roles;
 mod rosters;
+mod ssh;
 mod together;
 
 use expect_test::{Expect, expect};
@@ -971,12 +972,13 @@ fn ssh_keys_enter_by_the_rules() {
     let signed_by_another = |story: &mut Story| {
         let key = bob().public();
         let signed = story.sign("carol", Decision::AddKey { key: key.ssh.clone() });
-        story.write(What::KeyAdded { person: person("bob"), key, signed });
+        story.write(What::KeyAdded { person: person("bob"), key, signed, proof: None });
     };
     check(signed_by_another, &expect!["leaf 6: bob signed with a passkey that they did not enrol"]);
     let another_key_than_signed = |story: &mut Story| {
         let signed = story.sign("bob", Decision::AddKey { key: Signer::p256().public().ssh });
-        story.write(What::KeyAdded { person: person("bob"), key: bob().public(), signed });
+        let key = bob().public();
+        story.write(What::KeyAdded { person: person("bob"), key, signed, proof: None });
     };
     check(another_key_than_signed, &expect!["leaf 6: bob signed another decision"]);
     let twice = |story: &mut Story| {

@@ -77,7 +77,7 @@ pub(crate) struct SshKeyBody {
     pub(crate) fingerprint: String,
     /// The key itself, as OpenSSH writes it.
     pub(crate) key: String,
-    /// `software` or `unattested`.
+    /// `software`, `unattested` or, where a maker whom the operator trusted then attests to it, `hardware`.
     pub(crate) assurance: &'static str,
     /// Whether its signatures count: somebody other than its owner has confirmed it, and nobody removed it.
     pub(crate) counts: bool,

@@ -64,6 +64,11 @@ async function act(button, work) {
 async function sign(wish, comment, check) {
   const prepared = await call("/api/v1/statements", wish);
   if (check) check(prepared.statement);
+  return handIn(prepared, comment);
+}
+
+// `key` shows that an SSH key is its owner's.
+async function handIn(prepared, comment, key) {
   say("Waiting for your passkey.");
   const credential = await navigator.credentials.get({
     publicKey: {
@@ -78,6 +83,7 @@ async function sign(wish, comment, check) {
   return call("/api/v1/decisions", {
     nonce: prepared.statement.nonce,
     comment: comment || "",
+    key: key || null,
     assertion: {
       credential: text(credential.rawId),
       authenticator_data: text(response.authenticatorData),
@@ -347,9 +353,33 @@ async function recover(form) {
   say("Hand over the link yourself; it works once, for 15 minutes. Somebody other than you confirms what is enrolled.");
 }
 
+// An SSH key is added by two signatures over one statement, its own and a passkey's; one that is to count as hardware was
+// made over another statement. Nothing in a statement of either kind needs quoting in a shell.
+let [adding, making] = [null, null];
+async function makeKey() {
+  making = await call("/api/v1/statements", { make_key: true });
+  $("making-command").textContent = "printf %s '" + making.message + "' > challenge && ssh-keygen -t ed25519-sk"
+    + " -O verify-required -O challenge=challenge -O write-attestation=attestation -f tyer_sk";
+  $("making").hidden = false;
+  say("Then paste tyer_sk.pub below.");
+}
+
 async function addKey(form) {
-  await sign({ add_key: new FormData(form).get("key") });
-  form.reset();
+  adding = await call("/api/v1/statements", { add_key: new FormData(form).get("key") });
+  $("proving-command").textContent = "printf %s '" + adding.message + "' | ssh-keygen -Y sign -n tyer -f KEY";
+  $("proving").hidden = false;
+  say("Sign it with the key, and paste what comes out.");
+}
+
+async function prove() {
+  if (!adding) throw new Refused("Begin with the public key.");
+  const key = { signature: $("proof").value };
+  const file = document.querySelector("#making input").files[0];
+  if (making && file) key.attestation = { nonce: making.statement.nonce, file: text(await file.arrayBuffer()) };
+  await handIn(adding, "", key);
+  [adding, making] = [null, null];
+  for (const id of ["key", "proof"]) $(id).value = "";
+  for (const id of ["proving", "making"]) $(id).hidden = true;
   await refresh();
   say("Added. Somebody other than you has to confirm it before it counts.");
 }
@@ -394,6 +424,8 @@ const buttons = [
     await refresh();
     say("You removed a key of " + owner + ".");
   }],
+  ["#make-key", () => makeKey()],
+  ["#prove", () => prove()],
   ["#add-passkey", () => addPasskey()],
   ["[data-confirm-passkey]", async (button) => {
     const { confirmPasskey, owner } = button.dataset;

@@ -1,13 +1,30 @@
 //! Leaves about people and their keys: who may count, and by which key.
 
 use super::{Claim, Meaning, Place, in_time};
-use crate::assertion::{self, attestation};
+use crate::assertion::{
+    self,
+    attestation::{self, sk},
+};
 use crate::intent::{Digest, PersonId};
 use crate::record::What;
 use crate::sshsig;
-use crate::statement::{Decision, Signed};
+use crate::statement::{Decision, Signed, Statement};
+
+/// Whether those who added SSH keys have shown that they have their secrets.
+#[derive(Debug, Default)]
+pub(super) struct Proofs {
+    /// Some did. Whoever came later had to.
+    seen: bool,
+    /// Leaves before that which show nothing.
+    missing: Vec<u64>,
+}
 
 impl Meaning {
+    /// Leaves that added an SSH key before a proof was asked for that its secret is there.
+    pub(in super::super) fn unproven(&self) -> &[u64] {
+        &self.proofs.missing
+    }
+
     pub(super) fn person(&mut self, place: &Place<'_>, what: &What) -> Result<(), String> {
         match what {
             What::Attested { person, key, .. } => {
@@ -46,6 +63,11 @@ impl Meaning {
                 self.people.link(person, other);
                 Ok(())
             }
+            What::KeyAttested { person, key, .. } => {
+                let root = self.key_attested(place, what)?;
+                let what = || format!("the SSH key of {person} was attested to before");
+                self.attested.insert(key.digest(), root).map_or(Ok(()), |_| Err(what()))
+            }
             What::KeyAdded { .. } | What::KeyConfirmed { .. } | What::KeyRemoved { .. } => {
                 self.ssh_key(place, what)
             }
@@ -67,10 +89,7 @@ impl Meaning {
         if statement.what != (Decision::Enrol { person: person.clone() }) || made.digest() != *key {
             return Err(wrong(&"it is for another passkey"));
         }
-        in_time(place.at, statement.expires, || wrong(&"it was made after its statement had expired"))?;
-        if statement.size > place.index || place.tree.root(statement.size) != Some(statement.root) {
-            return Err(wrong(&"it was made on top of another ledger than this one"));
-        }
+        timely(place, statement).map_err(|why| wrong(&why))?;
         let Some(roots) = &self.roots else {
             self.unchecked.push(place.index);
             return Ok(*root);
@@ -83,12 +102,57 @@ impl Meaning {
         }
     }
 
+    /// The same of an SSH key's.
+    fn key_attested(&mut self, place: &Place<'_>, what: &What) -> Result<Digest, String> {
+        let What::KeyAttested { person, key, root, statement, attestation } = what else {
+            return Err("it attests to nothing".to_owned());
+        };
+        let wrong = |why: &dyn std::fmt::Display| format!("the attestation of {person}: {why}");
+        self.party(&statement.origin)?;
+        if statement.person != person.as_str() {
+            return Err(wrong(&"it was made for somebody else"));
+        }
+        timely(place, statement).map_err(|why| wrong(&why))?;
+        let made = sk::Made { statement, attestation, key };
+        let Some(roots) = &self.roots else {
+            made.check().map_err(|why| wrong(&why))?;
+            self.unchecked.push(place.index);
+            return Ok(*root);
+        };
+        match made.attest(roots, place.at) {
+            Ok(led) if led == *root => Ok(led),
+            Ok(_) => Err(wrong(&"it leads to another root than it names")),
+            Err(why) => Err(wrong(&why)),
+        }
+    }
+
+    /// Whether the person has shown that the key which they add is theirs.
+    fn proven(&mut self, place: &Place<'_>, what: &What) -> Result<(), String> {
+        let What::KeyAdded { person, key, signed, proof } = what else { return Ok(()) };
+        match proof {
+            Some(proof) => {
+                sshsig::verify_proof(&signed.statement, proof, key)
+                    .map_err(|why| format!("the proof of the SSH key of {person}: {why}"))?;
+                self.proofs.seen = true;
+            }
+            None if self.proofs.seen => {
+                return Err(format!("{person} has not shown that the SSH key is theirs"));
+            }
+            None => self.proofs.missing.push(place.index),
+        }
+        Ok(())
+    }
+
     fn ssh_key(&mut self, place: &Place<'_>, what: &What) -> Result<(), String> {
         match what {
-            What::KeyAdded { person, key, signed } => {
+            What::KeyAdded { person, key, signed, .. } => {
                 sshsig::check_key(key).map_err(|why| format!("the SSH key of {person}: {why}"))?;
                 let decision = Decision::AddKey { key: key.ssh.clone() };
                 self.counted(place, &Claim { person, signed, decision, by: place.at })?;
+                self.proven(place, what)?;
+                if key.attested.is_some() && self.attested.get(&key.digest()).copied() != key.attested {
+                    return Err(format!("no leaf shows who attests to the SSH key of {person}"));
+                }
                 self.people.add_key(person, key)
             }
             What::KeyConfirmed { person, by, signed } => {
@@ -203,4 +267,13 @@ impl Meaning {
         self.people.confirm(person, by, credential);
         Ok(())
     }
+}
+
+/// Whether what was made over a statement was made in time, and on top of this ledger.
+fn timely(place: &Place<'_>, statement: &Statement) -> Result<(), String> {
+    in_time(place.at, statement.expires, || "it was made after its statement had expired".to_owned())?;
+    if statement.size > place.index || place.tree.root(statement.size) != Some(statement.root) {
+        return Err("it was made on top of another ledger than this one".to_owned());
+    }
+    Ok(())
 }

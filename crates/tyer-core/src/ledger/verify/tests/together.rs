@@ -5,7 +5,7 @@ use crate::allowance::{Terms, Whose};
 use crate::record::{ApprovalRecord, CardRecord, RequestRecord};
 use crate::statement::Subject;
 
-fn parks(story: &mut Story, hold: &str, alter: impl FnOnce(&mut CardRecord)) {
+pub(super) fn parks(story: &mut Story, hold: &str, alter: impl FnOnce(&mut CardRecord)) {
     let mut card = CardRecord {
         hold: HoldId::new(hold),
         card: Digest::of(hold.as_bytes()),
