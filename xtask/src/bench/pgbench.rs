@@ -76,7 +76,7 @@ impl Work {
         let (alone, together) = match self.script {
             Script::Read => (2_000, 16_000),
             Script::TpcB => (150, 1_200),
-            Script::Insert => (400, 6_400),
+            Script::Insert => (2_000, 16_000),
         };
         if self.clients == 1 { alone } else { together / self.clients }
     }
