@@ -17,6 +17,8 @@ const ROOT: &str = "-----BEGIN CERTIFICATE-----\nMIIBcjCCARigAwIBAgIUP/MCCaIY2av
 const FILE: &str = "AAAAEXNzaC1zay1hdHRlc3QtdjAxAAABxjCCAcIwggFpoAMCAQICFCMjZRGrAxEBIPZbk2MkFbbTTIsjMAoGCCqGSM49BAMCMBcxFTATBgNVBAMMDE1ha2VyJ3Mgcm9vdDAeFw0yNTAxMDEwMDAwMDBaFw0zMDAxMDEwMDAwMDBaMFgxFTATBgNVBAMMDE1ha2VyJ3Mga2V5czELMAkGA1UEBgwCU0UxDjAMBgNVBAoMBU1ha2VyMSIwIAYDVQQLDBlBdXRoZW50aWNhdG9yIEF0dGVzdGF0aW9uMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEHPOLr1fmt4nSTCE2dBTt2UGyoKYtCT8KT76gkc1bHAJRqdYkVdziPBM5euKI7m5H1l3QFLjv5bqS0ygSogoiDaNSMFAwHQYDVR0OBBYEFBrXuU8JoYH1PYSsCxDqs4nP2E6YMAwGA1UdEwEB_wQCMAAwIQYLKwYBBAGC5RwBAQQEEgQQYSBtb2RlbCBvZiBhIGtleTAKBggqhkjOPQQDAgNHADBEAiAJUs2BydK7lV_S0wiJUXd0twEipWBqAgMZFLdwDRG-9QIgBAsI-yz6Bj_m3_GMyck-klEcWuX1opf-AAdFT5PMGqsAAABHMEUCIA8vlOmIb_OkZKhI8z_cx1N_rBwsn-4Io-1HavSqZPIzAiEA30oqcHTyA0YSMpVkOqmabM5kdJfxPgx5qBs9GzL7r-YAAABmWGTjBhDooWIRWWD-HsIj5lKcn0tugCANy15cMhyK8eKxv0UAAAAAYSBtb2RlbCBvZiBhIGtleQADYm9ipAEBAycgBiFYIDTvOv7tDcoPzRu0QVHJqkVRTYVztreFmFD4dgRlFP90AAAAAAAAAAA";
 /// Where the leaf certificate says once more how it was signed, which no signature covers and nothing hangs on.
 const UNSIGNED: std::ops::Range<usize> = 394..409;
+/// The first byte of the leaf certificate, the tag around all of it: no signature covers it either.
+const TAG: usize = 25;
 /// What the file begins with.
 const HEAD: &[u8] = b"\0\0\0\x11ssh-sk-attest-v01";
 
@@ -58,8 +60,8 @@ pub(crate) fn changed(attests: Attests, change: &Change) {
 }
 
 /// All but the unsigned.
-fn signed(file: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
-    (file.get(..UNSIGNED.start), file.get(UNSIGNED.end..))
+fn signed(file: &[u8]) -> [Option<&[u8]>; 3] {
+    [file.get(..TAG), file.get(TAG + 1..UNSIGNED.start), file.get(UNSIGNED.end..)]
 }
 
 /// Whatever has the right length will do.
