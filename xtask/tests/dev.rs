@@ -15,7 +15,7 @@ fn every_command_is_told_of_and_every_one_told_of_is_there() {
     let text = std::fs::read_to_string(root.join("dev")).expect("the script");
     let (_, cases) = text.rsplit_once("case \"$command\" in\n").expect("the commands");
     let names = cases.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(')'));
-    let is_name = |name: &&str| name.chars().all(|letter| letter.is_ascii_lowercase());
+    let is_name = |name: &&str| name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-');
     let mut there: Vec<&str> = names.map(|(name, _)| name).filter(is_name).collect();
     told.sort_unstable();
     there.sort_unstable();

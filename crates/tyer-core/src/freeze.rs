@@ -154,10 +154,10 @@ impl Freeze {
     }
 }
 
-/// How many different people must sign to end a freeze early, of so many who count.
+/// How many different people must sign to end a freeze early, of so many whom others have confirmed.
 #[must_use]
-pub fn enders(counting: usize) -> usize {
-    counting.clamp(1, ENDERS)
+pub fn enders(confirmed: usize) -> usize {
+    confirmed.clamp(1, ENDERS)
 }
 
 #[cfg(test)]

@@ -40,6 +40,15 @@ impl Caller {
         }
     }
 
+    /// Whether what a person of that name signed may come from here: from themselves, or over the socket.
+    pub(crate) fn hands_in_of(&self, name: &str) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Person { id, .. } => id.as_str() == name,
+            Self::Operator => true,
+        }
+    }
+
     /// The person, if it is one.
     pub(crate) fn person(&self) -> Option<&PersonId> {
         match self {

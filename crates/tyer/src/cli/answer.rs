@@ -17,7 +17,7 @@ use tyer_core::sshsig::{self, NAMESPACE};
 use tyer_core::statement::{Decision, Statement, Subject};
 
 use self::afar::Afar;
-use super::call::{Call, id};
+use super::call::{Authorities, Call, id};
 use super::failure::{Exit, Failure};
 use super::holds::card;
 use super::plain::one_line;
@@ -66,14 +66,8 @@ struct Answer {
     /// [default: the socket of the data directory]
     #[arg(long, env = "TYER_URL", value_name = "URL")]
     url: Option<String>,
-    /// The PEM file of the authorities to check an https console with
-    #[arg(
-        long,
-        env = "SSL_CERT_FILE",
-        value_name = "FILE",
-        default_value = "/etc/ssl/certs/ca-certificates.crt"
-    )]
-    authorities: PathBuf,
+    #[command(flatten)]
+    authorities: Authorities,
     /// Do not ask; needed where there is no terminal, and with --json
     #[arg(long)]
     yes: bool,
@@ -128,7 +122,7 @@ impl Answer {
         }
         match &self.url {
             None => self.here(call, task),
-            Some(url) => self.elsewhere(call, task, &Afar::new(url, &self.authorities)?),
+            Some(url) => self.elsewhere(call, task, &Afar::new(url, &self.authorities.file)?),
         }
     }
 

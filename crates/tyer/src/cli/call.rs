@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::Args;
 use serde_json::Value;
 
 use super::failure::{Exit, Failure};
@@ -13,6 +14,20 @@ use crate::local::{Answer, Client, LocalError};
 pub(super) struct Call {
     pub(super) data: PathBuf,
     pub(super) json: bool,
+}
+
+/// Whom to believe a console elsewhere.
+#[derive(Debug, Args)]
+pub(super) struct Authorities {
+    /// The PEM file of the authorities to check an https console with
+    #[arg(
+        id = "authorities",
+        long = "authorities",
+        env = "SSL_CERT_FILE",
+        value_name = "FILE",
+        default_value = "/etc/ssl/certs/ca-certificates.crt"
+    )]
+    pub(super) file: PathBuf,
 }
 
 impl Call {

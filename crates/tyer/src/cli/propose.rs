@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tyer_core::limits::REQUEST_BYTES_MAX;
 
-use super::call::{Call, accepted, waiting};
+use super::call::{Authorities, Call, accepted, waiting};
 use super::duration;
 use super::failure::{Exit, Failure};
 use super::plain::one_line;
@@ -53,14 +53,8 @@ struct Sql {
     /// The console's address [default: the socket of the data directory]
     #[arg(long, env = "TYER_URL", value_name = "URL")]
     url: Option<String>,
-    /// The PEM file of the authorities to check an https console with
-    #[arg(
-        long,
-        env = "SSL_CERT_FILE",
-        value_name = "FILE",
-        default_value = "/etc/ssl/certs/ca-certificates.crt"
-    )]
-    authorities: PathBuf,
+    #[command(flatten)]
+    authorities: Authorities,
 }
 
 /// Where a proposal stands.
@@ -123,7 +117,7 @@ impl Sql {
 
     fn client(&self, call: &Call) -> Result<Client, Failure> {
         let client = match &self.url {
-            Some(url) => Client::of_address(url, &self.authorities).map_err(|error| {
+            Some(url) => Client::of_address(url, &self.authorities.file).map_err(|error| {
                 Failure::usage(error.to_string(), "take TYER_URL from `tyer session new`")
             })?,
             None => Client::of_socket(&call.data),

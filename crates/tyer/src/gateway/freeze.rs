@@ -5,7 +5,7 @@
 
 use std::sync::PoisonError;
 
-use tyer_core::freeze::{Freeze, LocalTime, Scope, Zone, enders};
+use tyer_core::freeze::{Freeze, LocalTime, Scope, Zone};
 use tyer_core::intent::{Digest, Environment, FreezeId, Intent, PersonId, Timestamp, Upstream};
 use tyer_core::limits::{FREEZES_MAX, FREEZES_SHOWN_MS};
 use tyer_core::record::{Record, What};
@@ -198,7 +198,7 @@ impl Gateway {
 
     /// The freezes that hold or will within the next days, those that hold first.
     pub(crate) fn freezes(&self, world: &World, now: Timestamp) -> Vec<Shown> {
-        let enders = enders(world.people.values().filter(|person| person.reads()).count());
+        let enders = world.enders();
         let signer = |signed: &tyer_core::statement::Signed| signed.statement.person.clone();
         let started = world.freezes.holding(now).map(|it| Shown {
             freeze: it.freeze.clone(),
@@ -282,7 +282,7 @@ impl Gateway {
         let signers = started.signed.iter().map(|it| PersonId::new(it.statement.person.clone()));
         let humans = among.humans(&signers.collect::<Vec<_>>());
         // Names that are one human are one, and make no fewer that are needed.
-        if humans >= enders(world.people.values().filter(|person| person.reads()).count()) {
+        if humans >= world.enders() {
             started.is_ended = true;
             let what = What::FreezeEnded { freeze: id, signed: started.signed.clone() };
             change = change.leaf(&Record::new(now, what));

@@ -1,8 +1,8 @@
 //! SSH keys of people: adding one's own, confirming somebody else's, removing any.
 //!
-//! A person adds a key by a statement that their passkey signs, and the key itself, so that nobody adds another's. It counts once another person has confirmed it
-//! the same way, and belongs to that one person for ever. Anybody who counts can remove it: that takes power away
-//! and gives none.
+//! A person adds a key by a statement that their passkey signs, and the key itself, so that nobody adds another's. It
+//! counts once another person has confirmed it with their passkey, and belongs to that one person for ever. Anybody who
+//! counts can remove it: that takes power away and gives none.
 
 use tyer_core::assertion::attestation::AttestationError;
 use tyer_core::assurance;

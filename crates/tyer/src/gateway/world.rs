@@ -9,6 +9,7 @@ pub(crate) mod paces;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use tyer_core::freeze::enders;
 use tyer_core::glass::Review;
 use tyer_core::hold::Hold;
 use tyer_core::intent::{
@@ -291,6 +292,11 @@ impl World {
     /// The people whose word counts.
     pub(crate) fn counting(&self) -> impl Iterator<Item = &Person> {
         self.people.values().filter(|person| person.counts())
+    }
+
+    /// How many different people must sign to end a freeze early. Auditors decide nothing, and make it no fewer.
+    pub(crate) fn enders(&self) -> usize {
+        enders(self.people.values().filter(|person| person.reads()).count())
     }
 }
 

@@ -80,6 +80,25 @@ impl Keys {
     }
 }
 
+/// A hold that bob can answer by an SSH key of his.
+struct Asked {
+    bed: Bed,
+    keys: Keys,
+    file: PathBuf,
+    agent: tokio_postgres::Client,
+    hold: String,
+}
+
+async fn asked() -> Asked {
+    let mut bed = Bed::new(shape()).await;
+    let keys = Keys::new();
+    let file = keys.make("bob", "ed25519");
+    register(&mut bed.bob, &mut bed.alice, &file).await;
+    let agent = bed.agent().await;
+    let hold = ask(&agent, CHANGE).await.unwrap_err().hold();
+    Asked { bed, keys, file, agent, hold }
+}
+
 struct Agent {
     child: Child,
     socket: PathBuf,
@@ -370,12 +389,7 @@ async fn a_removed_key_and_what_it_approved_count_no_more() {
 
 #[tokio::test]
 async fn a_grant_that_comes_back_is_not_used_without_its_keys() {
-    let mut bed = Bed::new(shape()).await;
-    let keys = Keys::new();
-    let file = keys.make("bob", "ed25519");
-    register(&mut bed.bob, &mut bed.alice, &file).await;
-    let agent = bed.agent().await;
-    let hold = ask(&agent, CHANGE).await.unwrap_err().hold();
+    let Asked { mut bed, keys: _keys, file, agent, hold } = asked().await;
     assert!(bed.approve_by(&file, &hold).status.success());
     for sql in ["BEGIN", CHANGE] {
         assert!(ask(&agent, sql).await.is_ok(), "{sql}");
@@ -556,12 +570,7 @@ async fn the_agents_key_signs_and_rejections_have_reasons() {
 
 #[tokio::test]
 async fn at_a_terminal_the_card_is_shown_and_the_question_asked() {
-    let mut bed = Bed::new(shape()).await;
-    let keys = Keys::new();
-    let file = keys.make("bob", "ed25519");
-    register(&mut bed.bob, &mut bed.alice, &file).await;
-    let agent = bed.agent().await;
-    let hold = ask(&agent, CHANGE).await.unwrap_err().hold();
+    let Asked { bed, keys: _keys, file, agent, hold } = asked().await;
     let data = bed.tyer.directory().to_string_lossy().into_owned();
     let command = format!("{} --data {data} approve {hold} --ssh-key {}", program(), file.display());
     let answer = |word: &str| {

@@ -8,7 +8,7 @@ use xtask::instance::Shape;
 use crate::bed::{Bed, ask, record};
 
 /// A bed with notes, which carol's agent changes only if another person agrees.
-async fn noted(shape: Shape) -> Bed {
+pub(crate) async fn noted(shape: Shape) -> Bed {
     let bed = Bed::new(shape).await;
     bed.truth("CREATE TABLE notes (id int PRIMARY KEY, n int)");
     bed.truth("INSERT INTO notes SELECT g, 0 FROM generate_series(1, 100) g");
@@ -17,7 +17,7 @@ async fn noted(shape: Shape) -> Bed {
     bed
 }
 
-fn one(id: usize) -> String {
+pub(crate) fn one(id: usize) -> String {
     format!("UPDATE notes SET n = {id} WHERE id = {id}")
 }
 
@@ -25,7 +25,7 @@ fn changed(bed: &Bed) -> String {
     bed.truth("SELECT count(*) FROM notes WHERE n > 0")
 }
 
-async fn held(agent: &Client, sql: &str) -> String {
+pub(crate) async fn held(agent: &Client, sql: &str) -> String {
     ask(agent, sql).await.expect_err(sql).hold()
 }
 

@@ -31,12 +31,7 @@ impl Elsewhere {
 
 #[tokio::test]
 async fn an_ssh_key_answers_from_another_machine() {
-    let mut bed = Bed::new(shape()).await;
-    let keys = Keys::new();
-    let file = keys.make("bob", "ed25519");
-    register(&mut bed.bob, &mut bed.alice, &file).await;
-    let agent = bed.agent().await;
-    let hold = ask(&agent, CHANGE).await.unwrap_err().hold();
+    let Asked { bed, keys: _keys, file, agent, hold } = asked().await;
     let elsewhere = Elsewhere::of(&bed);
     assert_eq!(elsewhere.run(&["show", &hold]).status.code(), Some(6), "no server is here");
     let approved = elsewhere.answer(&["approve", &hold], &file);
@@ -104,12 +99,7 @@ async fn whoever_has_no_key_that_counts_sees_nothing_from_afar() {
 
 #[tokio::test]
 async fn a_look_is_good_once_for_its_cards_and_decides_nothing() {
-    let mut bed = Bed::new(shape()).await;
-    let keys = Keys::new();
-    let file = keys.make("bob", "ed25519");
-    register(&mut bed.bob, &mut bed.alice, &file).await;
-    let agent = bed.agent().await;
-    let hold = ask(&agent, CHANGE).await.unwrap_err().hold();
+    let Asked { mut bed, keys: _keys, file, agent: _agent, hold } = asked().await;
     let mut stranger = xtask::http::Http::new(bed.tyer.console);
     let mut look = async || {
         let named = json!({ "holds": [hold] });
@@ -147,12 +137,7 @@ async fn a_look_is_good_once_for_its_cards_and_decides_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_signed_for_another_console_than_was_named() {
-    let mut bed = Bed::new(shape()).await;
-    let keys = Keys::new();
-    let file = keys.make("bob", "ed25519");
-    register(&mut bed.bob, &mut bed.alice, &file).await;
-    let agent = bed.agent().await;
-    let hold = ask(&agent, CHANGE).await.unwrap_err().hold();
+    let Asked { mut bed, keys: _keys, file, agent: _agent, hold } = asked().await;
     let elsewhere = Elsewhere::of(&bed);
     let name = file.to_str().expect("a name");
     for (url, code) in [
@@ -193,12 +178,7 @@ async fn relay(console: u16) -> u16 {
 
 #[tokio::test]
 async fn it_goes_by_https_whose_certificate_is_checked() {
-    let mut bed = Bed::new(shape()).await;
-    let keys = Keys::new();
-    let file = keys.make("bob", "ed25519");
-    register(&mut bed.bob, &mut bed.alice, &file).await;
-    let agent = bed.agent().await;
-    let hold = ask(&agent, CHANGE).await.unwrap_err().hold();
+    let Asked { mut bed, keys: _keys, file, agent, hold } = asked().await;
     drop(agent);
     // The same console, by TLS from now on.
     bed.tyer.kill();

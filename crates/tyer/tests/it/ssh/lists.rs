@@ -1,24 +1,7 @@
 //! Lists of holds of one shape, which an SSH key approves by one signature.
 
 use super::*;
-
-/// With notes, which carol's agent changes only if another person agrees.
-async fn noted(shape: Shape) -> Bed {
-    let bed = Bed::new(shape).await;
-    bed.truth("CREATE TABLE notes (id int PRIMARY KEY, n int)");
-    bed.truth("INSERT INTO notes SELECT g, 0 FROM generate_series(1, 100) g");
-    bed.truth("ALTER TABLE notes OWNER TO tyer");
-    bed.truth("ANALYZE notes");
-    bed
-}
-
-fn one(id: usize) -> String {
-    format!("UPDATE notes SET n = {id} WHERE id = {id}")
-}
-
-async fn held(agent: &tokio_postgres::Client, sql: &str) -> String {
-    ask(agent, sql).await.expect_err(sql).hold()
-}
+use crate::together::{held, noted, one};
 
 fn answered(bed: &Bed, file: &Path, holds: &[&str]) -> Output {
     let file = file.to_str().expect("a name");

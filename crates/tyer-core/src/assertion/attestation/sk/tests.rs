@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rcgen::{CertificateParams, CustomExtension, IsCa, Issuer, KeyPair, SigningKey as _};
 
-use super::super::tests::{MODEL_BYTES, NOW, authority, leaf};
+use super::super::tests::{MODEL_BYTES, NOW, authority, in_words, leaf};
 use super::*;
 use crate::assertion::authenticator::{ATTESTED, Authenticator, PRESENT, VERIFIED, header, to_cbor};
 use crate::sshsig::signer::Signer;
@@ -113,12 +113,7 @@ impl Forge {
 fn check(change: impl Fn(&mut Forge), expect: &str) {
     let mut forge = Forge::new();
     change(&mut forge);
-    let said = match forge.attest() {
-        Ok(true) => "trusted".to_owned(),
-        Ok(false) => "by no root".to_owned(),
-        Err(why) => why.to_string(),
-    };
-    assert_eq!(said, expect);
+    assert_eq!(in_words(forge.attest()), expect);
 }
 
 #[test]
