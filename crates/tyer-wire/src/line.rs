@@ -15,10 +15,11 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// Zero-width and bidirectional controls, line and paragraph separators.
-fn is_disguise(c: char) -> bool {
+/// Zero-width and bidirectional controls, line and paragraph separators, selectors of variations, tags.
+pub(crate) fn is_disguise(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -27,6 +28,9 @@ mod tests {
 
     #[test]
     fn nothing_breaks_or_disguises_a_line() {
-        assert_eq!(one_line("a\nb\tc\r\u{202e}\0é"), "a\\nb\\tc\\u{d}\\u{202e}\\u{0}é");
+        assert_eq!(
+            one_line("a\nb\tc\r\u{202e}\0é\u{fe0f}"),
+            "a\\nb\\tc\\u{d}\\u{202e}\\u{0}é\\u{fe0f}"
+        );
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::{Call, Decoded};
+use crate::line::is_disguise;
 
 /// What stands for a value that is left out.
 const LEFT_OUT: &str = "…";
@@ -97,15 +98,11 @@ pub(in crate::aws) fn is_identifying(name: &str) -> bool {
     is_known && !NEVER.contains(&name)
 }
 
-/// Text in which every character shows as what it is.
+/// Text in which every character shows as what it is; still JSON, so escaped as JSON has it.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        let is_hidden = c.is_control() && c != '\n'
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
-            || matches!(c, '\u{e0000}'..='\u{e0fff}');
-        if is_hidden {
+        if c.is_control() && c != '\n' || is_disguise(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 // Writing to a string cannot fail.
                 let _written = write!(out, "\\u{unit:04x}");
