@@ -147,7 +147,7 @@ impl Gateway {
         (from, until): (Timestamp, Timestamp),
     ) -> Vec<Freeze> {
         let begun =
-            |it: &Freeze| from < it.since && it.since <= until && it.scope.covers(place.0, place.1);
+            |it: &Freeze| from <= it.since && it.since <= until && it.scope.covers(place.0, place.1);
         let mut all: Vec<Freeze> = world.freezes.ever().filter(|it| begun(it)).cloned().collect();
         // While nothing ran none was recorded.
         let of_calendar = self.config.calendar.within(from, until.plus(1)).into_iter().filter(begun);

@@ -302,12 +302,29 @@ async fn a_freeze_between_approval_and_release_binds_and_makes_people_look_again
     world.freezes.find_mut(freeze, clock::now()).unwrap().is_ended = true;
     world.freezes.forget_past(clock::now());
     drop(world);
+    // What is opened within its millisecond counts as opened before it.
+    tokio::time::sleep(Duration::from_millis(2)).await;
     let refusal = bed.submit(1).await.unwrap_err();
     assert_eq!(refusal.hold, Some(HoldId::new("H-2")), "{refusal:?}");
     assert_eq!(bed.state("H-1").await, "abandoned");
     bed.approve("H-2").await;
     assert!(bed.submit(1).await.is_ok());
     assert_eq!(bed.state("H-2").await, "taken");
+}
+
+#[tokio::test]
+async fn a_freeze_within_the_millisecond_of_a_hold_has_begun_since() {
+    let bed = bed("127.0.0.1:1").await;
+    bed.submit(1).await.unwrap_err();
+    bed.approve("H-1").await;
+    let mut world = bed.gateway.world().await;
+    let opened = world.holds.get(&HoldId::new("H-1")).unwrap().opened();
+    let until = Some(opened.plus(1));
+    world.freezes.start(Freeze { until, ..Freeze::of_everything(opened, "bob", "the launch") });
+    drop(world);
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    let refusal = bed.submit(1).await.unwrap_err();
+    assert_eq!(refusal.hold, Some(HoldId::new("H-2")), "{refusal:?}");
 }
 
 #[tokio::test]

@@ -104,9 +104,9 @@ impl Freezes {
         self.all.iter().map(|it| &it.freeze).chain(self.over.iter().map(|it| &it.freeze))
     }
 
-    /// Whether one that began after `from` may have been dropped, because they were too many.
+    /// Whether one that began at `from` or later may have been dropped, because they were too many.
     pub(crate) fn has_forgotten(&self, from: Timestamp) -> bool {
-        self.forgotten.is_some_and(|began| from < began)
+        self.forgotten.is_some_and(|began| from <= began)
     }
 
     /// Puts aside those whose end has come, and those that were ended and would have none. Returns whether there were
@@ -157,7 +157,7 @@ mod tests {
         }
         freezes.forget_past(Timestamp(long + most + 1));
         assert_eq!(freezes.ever().count(), FREEZES_OVER_MAX);
-        // Only the first was dropped, and only what was opened before it may miss it.
-        assert!(freezes.has_forgotten(Timestamp(long - 1)) && !freezes.has_forgotten(Timestamp(long)));
+        // Only the first was dropped, and what was opened after it misses nothing.
+        assert!(freezes.has_forgotten(Timestamp(long)) && !freezes.has_forgotten(Timestamp(long + 1)));
     }
 }
