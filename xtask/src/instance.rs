@@ -1,5 +1,7 @@
 //! A Tyer of one's own: a data directory, a configuration and the built program before a cluster.
 
+mod aws;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,8 @@ use tempfile::TempDir;
 use crate::approver::{Approver, ApproverError};
 use crate::cluster::{Cluster, DATABASE, ROLE, free_port};
 use crate::http::Http;
+
+pub use aws::{ACCOUNT, AwsLogin, Real};
 
 /// How long the program may take to serve.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -110,6 +114,15 @@ impl Instance {
     /// # Errors
     /// When the program refuses.
     pub fn start(program: &Path, cluster: &Cluster, shape: &Shape) -> Result<Self, InstanceError> {
+        let mut instance = Self::found(program, shape)?;
+        instance.put("orders.password", cluster.password())?;
+        instance.configure(cluster, shape)?;
+        instance.resume()?;
+        Ok(instance)
+    }
+
+    /// Makes a data directory for alice and bob with the files of the shape.
+    fn found(program: &Path, shape: &Shape) -> Result<Self, InstanceError> {
         let system = |what| move |error| InstanceError::System(what, error);
         let within = shape.within.clone().unwrap_or_else(std::env::temp_dir);
         let data = tempfile::Builder::new()
@@ -129,16 +142,18 @@ impl Instance {
         let said =
             instance.run(&["init", "--people", "alice,bob", "--demo", "--console-origin", &origin])?;
         instance.links = links(&said);
-        let directory = instance.directory().to_owned();
-        let password = ("orders.password", cluster.password().to_owned());
-        for (name, text) in shape.files.iter().chain([&password]) {
-            let path = directory.join(name);
-            fs::write(&path, text).map_err(system("file of the data directory"))?;
-            private(&path).map_err(system("file of the data directory"))?;
+        for (name, text) in &shape.files {
+            instance.put(name, text)?;
         }
-        instance.configure(cluster, shape)?;
-        instance.resume()?;
         Ok(instance)
+    }
+
+    /// Puts a private file into the data directory.
+    fn put(&self, name: &str, text: &str) -> Result<(), InstanceError> {
+        let path = self.directory().join(name);
+        let system = |error| InstanceError::System("file of the data directory", error);
+        fs::write(&path, text).map_err(system)?;
+        private(&path).map_err(system)
     }
 
     /// Writes the configuration anew.
@@ -154,6 +169,24 @@ impl Instance {
     /// # Errors
     /// When the file cannot be written.
     pub fn behind(&self, shape: &Shape, port: u16) -> Result<(), InstanceError> {
+        let section = format!(
+            r#"[upstream.orders]
+protocol = "postgres"
+listen = "127.0.0.1:{door}"
+address = "127.0.0.1:{port}"
+database = "{DATABASE}"
+user = "{ROLE}"
+password = {{ file = "orders.password" }}
+tls = "{tls}"
+"#,
+            door = self.door,
+            tls = shape.tls,
+        );
+        self.write(shape, &section)
+    }
+
+    /// Writes the configuration anew; `section` begins the one of the upstream.
+    fn write(&self, shape: &Shape, section: &str) -> Result<(), InstanceError> {
         let owners: Vec<String> = shape.owners.iter().map(|owner| format!("\"{owner}\"")).collect();
         let text = format!(
             r#"[console]
@@ -169,21 +202,13 @@ preset = "{preset}"
 wait_seconds = {wait}
 {holds}
 
-[upstream.orders]
-protocol = "postgres"
-listen = "127.0.0.1:{door}"
-address = "127.0.0.1:{port}"
-database = "{DATABASE}"
-user = "{ROLE}"
-password = {{ file = "orders.password" }}
-tls = "{tls}"
+{section}
 environment = "{environment}"
 owners = [{owners}]
 {upstream}
 
 {sections}
 "#,
-            tls = shape.tls,
             upstream = shape.upstream,
             sections = shape.sections,
             console = self.console,
@@ -191,7 +216,6 @@ owners = [{owners}]
             policy = shape.policy,
             wait = shape.wait_seconds,
             holds = shape.holds,
-            door = self.door,
             environment = shape.environment,
             owners = owners.join(", "),
         );

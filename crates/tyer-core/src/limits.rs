@@ -122,6 +122,12 @@ pub const UNDERSTOOD_BYTES_MAX: usize = 64 * 1024;
 pub const SIGNED_SKEW_MS_MAX: i64 = 5 * 60 * 1000;
 /// How many seconds a presigned request to AWS may be good for, as AWS has it: 7 days.
 pub const PRESIGNED_S_MAX: u32 = 7 * 24 * 60 * 60;
+/// Bytes of a request to AWS that is read whole, because what it asks is in its body.
+pub const AWS_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes above which a body that is a stream is not read whole.
+pub const AWS_STREAM_BYTES_MIN: u64 = 64 * 1024;
+/// How long an AWS door waits for people, less than the minute for which SDKs wait for an answer.
+pub const AWS_WAIT_MS_MAX: u64 = 45_000;
 /// Bytes of a signed chunk of a body, which is held until its signature was verified.
 pub const CHUNK_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of a line in a body that comes in chunks.

@@ -4,14 +4,20 @@
 //! Reading order: a door reads a [`request`]'s head; [`sigv4`] verifies who signed it and signs it anew; [`chunked`]
 //! takes bodies apart that come in signed chunks; [`decode`] says which operation of the [`table`] is asked for, in which
 //! [`protocol`] and with which parameters, and [`resources`] what that is about; [`refuse`] words a refusal. A [`line`] is a
-//! request as people write it.
+//! request as people write it; an [`asked::Asked`] is what a door has decided about and sends, and [`assume`] is how Tyer gets
+//! credentials that say for whom it acts.
 
+pub mod asked;
+pub mod assume;
 pub mod chunked;
 pub mod decode;
+pub mod identity;
 pub mod line;
+pub mod outcome;
 pub mod protocol;
 pub mod refuse;
 pub mod request;
 pub mod resources;
 pub mod sigv4;
 pub mod table;
+mod xml;

@@ -6,6 +6,7 @@
 
 mod agents;
 pub(crate) mod attestation;
+pub(crate) mod aws;
 mod freezes;
 pub(crate) mod glass;
 mod hours;
@@ -13,11 +14,11 @@ mod limits;
 mod policy;
 mod power;
 pub(crate) mod teams;
+mod upstream;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,7 @@ use tyer_core::assertion::RelyingParty;
 use tyer_core::assertion::attestation::Roots;
 use tyer_core::freeze::Calendar;
 use tyer_core::hold::Lifetimes;
-use tyer_core::intent::{Digest, Environment, PersonId, Upstream};
+use tyer_core::intent::{Digest, PersonId, Upstream};
 use tyer_core::policy::Policies;
 use tyer_core::record::canonical;
 use tyer_core::roles::Role;
@@ -42,6 +43,8 @@ use self::limits::RawLimits;
 use self::policy::{RawPolicy, load_policies};
 pub(crate) use self::power::Power;
 use self::teams::RawTeam;
+pub(crate) use self::upstream::{Mode, PostgresConfig, TargetConfig, UpstreamConfig, UpstreamTls};
+use self::upstream::{RawUpstream, upstream_config};
 use crate::secret::Secret;
 
 /// The file's name inside the data directory.
@@ -65,6 +68,8 @@ pub(crate) struct Config {
     pub(crate) roles: BTreeMap<PersonId, Role>,
     /// The makers of authenticators whose attestations count.
     pub(crate) roots: Roots,
+    /// What the secrets of minted access keys follow from.
+    pub(crate) session_key: Option<Secret>,
     /// How many reviews of one human's may be open when they break glass; nobody can if there is none.
     pub(crate) open_reviews: Option<u32>,
     pub(crate) calendar: Calendar,
@@ -107,43 +112,6 @@ pub(crate) struct Holds {
     /// How long a door waits for people before it says "come again".
     pub(crate) wait: Duration,
     pub(crate) lifetimes: Lifetimes,
-}
-
-/// One upstream and the door before it.
-#[derive(Clone, Debug)]
-pub(crate) struct UpstreamConfig {
-    pub(crate) name: Upstream,
-    /// Where agents connect.
-    pub(crate) listen: SocketAddr,
-    /// Host and port of the real database.
-    pub(crate) address: String,
-    pub(crate) database: String,
-    pub(crate) user: String,
-    pub(crate) password: Secret,
-    pub(crate) tls: UpstreamTls,
-    pub(crate) environment: Environment,
-    pub(crate) owners: BTreeSet<PersonId>,
-    pub(crate) mode: Mode,
-    /// What Tyer's role there may be able to do beyond an ordinary role.
-    pub(crate) allow_role_powers: BTreeSet<Power>,
-    /// Functions that are taken for reads, `schema.name`.
-    pub(crate) reads: Arc<BTreeSet<String>>,
-    /// The question whose answer is when the last backup was made.
-    pub(crate) backup: Option<String>,
-}
-
-/// How the real database is reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum UpstreamTls {
-    /// In clear; only sensible on the same machine or a private network.
-    Disable,
-    /// By TLS, the server's certificate checked against these authorities, or the system's, and its
-    /// host name.
-    VerifyFull {
-        authorities: Option<PathBuf>,
-        /// What Tyer shows of itself, if the server asks for a certificate.
-        client: Option<TlsFiles>,
-    },
 }
 
 /// Why the configuration is refused.
@@ -205,65 +173,29 @@ struct RawHolds {
     lapse_seconds: Option<u32>,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct RawUpstream {
-    protocol: String,
-    listen: SocketAddr,
-    address: String,
-    database: String,
-    user: String,
-    password: Reference,
-    tls: String,
-    authorities: Option<PathBuf>,
-    // Not written when they are missing, for the same reason as the mode.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_certificate: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_key: Option<PathBuf>,
-    environment: String,
-    #[serde(default)]
-    owners: BTreeSet<String>,
-    // Not written when it is the usual one, so that the part's digest stays what it was confirmed as.
-    #[serde(default, skip_serializing_if = "Mode::is_enforce")]
-    mode: Mode,
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    allow_role_powers: BTreeSet<Power>,
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    reads: BTreeSet<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    backup: Option<RawBackup>,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct RawBackup {
-    query: String,
-}
-
-/// Whether the policies bind at an upstream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Mode {
-    /// They do.
-    #[default]
-    Enforce,
-    /// Everything runs, and leaves say what the policies would have said; for trying Tyer out.
-    Observe,
-}
-
-impl Mode {
-    fn is_enforce(&self) -> bool {
-        *self == Self::Enforce
-    }
-}
-
 /// Where a secret is; never the secret itself.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 enum Reference {
     Env(String),
     File(PathBuf),
+}
+
+impl Reference {
+    /// The secret, or why there is none.
+    fn load(&self, data: &Path) -> Result<Secret, String> {
+        match self {
+            Self::Env(variable) => std::env::var(variable)
+                .map(Secret::new)
+                .map_err(|_| format!("the environment variable {variable} is not set")),
+            Self::File(file) => {
+                let path = data.join(file);
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+                Ok(Secret::new(text.trim_end_matches('\n').to_owned()))
+            }
+        }
+    }
 }
 
 impl Config {
@@ -320,6 +252,7 @@ impl Config {
             roster: Roster { teams, hours },
             roles,
             roots,
+            session_key: None,
             open_reviews,
             parts,
         })
@@ -405,81 +338,6 @@ fn holds(raw: &RawHolds) -> Holds {
     }
 }
 
-/// How the database is reached, or the key that is wrong and why.
-fn upstream_tls(data: &Path, raw: &RawUpstream) -> Result<UpstreamTls, (&'static str, String)> {
-    let client = match (&raw.client_certificate, &raw.client_key) {
-        (Some(certificate), Some(key)) => {
-            Some(TlsFiles { certificate: data.join(certificate), key: data.join(key) })
-        }
-        (None, None) => None,
-        (Some(_), None) => return Err(("client_key", "name the certificate's key too".to_owned())),
-        (None, Some(_)) => {
-            return Err(("client_certificate", "name the key's certificate too".to_owned()));
-        }
-    };
-    match (raw.tls.as_str(), &raw.authorities, client) {
-        ("disable", None, None) => Ok(UpstreamTls::Disable),
-        ("disable", _, Some(_)) => {
-            Err(("client_certificate", "it needs tls = `verify-full`".to_owned()))
-        }
-        ("disable", Some(_), None) => Err(("authorities", "they need tls = `verify-full`".to_owned())),
-        ("verify-full", file, client) => {
-            let authorities = file.as_ref().map(|file| data.join(file));
-            Ok(UpstreamTls::VerifyFull { authorities, client })
-        }
-        (other, ..) => Err(("tls", format!("`{other}` is not `verify-full` or `disable`"))),
-    }
-}
-
-fn upstream_config(
-    data: &Path,
-    path: &Path,
-    name: &str,
-    raw: RawUpstream,
-) -> Result<UpstreamConfig, ConfigError> {
-    let refuse = |key: &str, message: String| ConfigError::Value {
-        path: path.to_owned(),
-        key: format!("upstream.{name}.{key}"),
-        message,
-    };
-    if raw.protocol != "postgres" {
-        return Err(refuse(
-            "protocol",
-            format!("`{}` is not known; there is `postgres`", raw.protocol),
-        ));
-    }
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
-    if name.is_empty() || name.len() > tyer_core::limits::NAME_CHARS_MAX || !name.chars().all(plain) {
-        return Err(refuse("", "names are letters, digits, `-` and `_`".to_owned()));
-    }
-    let is_whole = |function: &&String| matches!(function.split('.').collect::<Vec<_>>().as_slice(), [schema, name] if !schema.is_empty() && !name.is_empty());
-    if let Some(function) = raw.reads.iter().find(|function| !is_whole(function)) {
-        return Err(refuse("reads", format!("`{function}` is not of the form schema.name")));
-    }
-    let tls = upstream_tls(data, &raw).map_err(|(key, message)| refuse(key, message))?;
-    let password = match raw.password {
-        Reference::Env(variable) => std::env::var(&variable).map_err(|_| {
-            refuse("password", format!("the environment variable {variable} is not set"))
-        })?,
-        Reference::File(file) => read(&data.join(file))?.trim_end_matches('\n').to_owned(),
-    };
-    Ok(UpstreamConfig {
-        name: Upstream::new(name),
-        listen: raw.listen,
-        address: raw.address,
-        database: raw.database,
-        user: raw.user,
-        password: Secret::new(password),
-        tls,
-        environment: Environment::new(raw.environment),
-        owners: raw.owners.into_iter().map(PersonId::new).collect(),
-        mode: raw.mode,
-        allow_role_powers: raw.allow_role_powers,
-        reads: Arc::new(raw.reads),
-        backup: raw.backup.map(|backup| backup.query),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use tyer_core::intent::Timestamp;
@@ -514,7 +372,7 @@ owners = ["alice"]
     fn a_good_file_is_read_and_shows_no_secret() {
         let config = parse(GOOD).expect("a good file");
         let orders = config.upstreams.get(&Upstream::new("orders")).expect("the upstream");
-        assert_eq!(orders.password.reveal(), "s3cret");
+        assert_eq!(orders.postgres().expect("a database").password.reveal(), "s3cret");
         assert!(!format!("{config:?}").contains("s3cret"));
         assert_eq!(config.console.relying_party.id(), "localhost");
         assert_eq!(config.parts.keys().collect::<Vec<_>>(), ["console", "policy", "upstream orders"]);

@@ -24,6 +24,8 @@ use crate::store::{Change, StoreError, Table};
 pub(crate) const VERIFIER_KEY: &str = "ledger.vkey";
 /// The door's certificate, which drivers are to trust.
 pub(crate) const DOOR_CERTIFICATE: &str = "door.crt";
+/// What the secrets of minted access keys follow from: 64 hexadecimal digits.
+pub(crate) const SESSION_KEY: &str = "sessions.key";
 /// The door's private key.
 pub(crate) const DOOR_KEY: &str = "door.key";
 
@@ -186,6 +188,25 @@ fn write_private(path: &Path, text: &str) -> Result<(), FoundingError> {
     let mut file: File = opened.map_err(failed())?;
     file.write_all(text.as_bytes()).map_err(failed())?;
     file.sync_all().map_err(failed())
+}
+
+/// What the secrets of minted access keys follow from; made when it is first needed.
+pub(crate) fn session_key(data: &Path) -> Result<Secret, ServeError> {
+    let path = data.join(SESSION_KEY);
+    let refuse = |why: String| ServeError::SessionKey(format!("{}: {why}", path.display()));
+    if !path.exists() {
+        let key = secret::random::<32>().map_err(|error| refuse(error.to_string()))?;
+        let hex = Secret::new(format!("{}\n", Digest(key)));
+        write_private(&path, hex.reveal()).map_err(|error| refuse(error.to_string()))?;
+    }
+    let mode = path.metadata().map_err(|error| refuse(error.to_string()))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(ServeError::Exposed(path));
+    }
+    let text = std::fs::read_to_string(&path).map_err(|error| refuse(error.to_string()))?;
+    Digest::try_from(text.trim().to_owned())
+        .map_err(|_| refuse("it is not 64 hexadecimal digits".to_owned()))?;
+    Ok(Secret::new(text.trim().to_owned()))
 }
 
 fn make_certificate(data: &Path, plan: &Plan) -> Result<(), FoundingError> {

@@ -6,6 +6,7 @@
 //! and only then applied to the [`World`]. INVARIANT: `Clearance::assertion` is called in this file,
 //! once, after the leaf is durable.
 
+pub(crate) mod access_keys;
 pub(crate) mod afar;
 pub(crate) mod allowances;
 mod answers;
@@ -260,7 +261,7 @@ impl Gateway {
         Ok(Intent {
             principal: session.principal.clone(),
             upstream: session.upstream.clone(),
-            environment: upstream.environment.clone(),
+            environment: request.environment.clone().unwrap_or_else(|| upstream.environment.clone()),
             acts: request.acts.clone(),
             digest: request.digest,
             shape: request.shape,

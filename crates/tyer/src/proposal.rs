@@ -18,7 +18,8 @@ use tyer_wire::postgres::decode::{Complaint, Decoder, Side};
 use tyer_wire::postgres::session::{Excess, Owning, Pass, Session, Turn};
 
 use self::asked::question;
-use crate::door::postgres::{otherwise, raised, request};
+use crate::door::accept::raised;
+use crate::door::postgres::{otherwise, request};
 use crate::gateway::exceeded::EXCEEDED;
 use crate::gateway::{Gateway, Here, Patience, Request};
 use crate::upstream::Connected;

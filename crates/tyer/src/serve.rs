@@ -15,7 +15,8 @@ use tyer_core::record::{Record, What};
 use tyer_core::sequence::History;
 use tyer_core::verdict::LeafIndex;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, TargetConfig};
+use crate::founding;
 use crate::gateway::Gateway;
 use crate::gateway::roles::{LastTwo, leave_two};
 use crate::gateway::world::{World, notes};
@@ -58,6 +59,8 @@ pub(crate) enum ServeError {
     Exposed(PathBuf),
     #[error("{path} is not a data directory; make one with `tyer init`", path = .0.display())]
     NotInitialised(PathBuf),
+    #[error("the key of minted access keys cannot be used: {0}")]
+    SessionKey(String),
     #[error(transparent)]
     Roles(#[from] LastTwo),
     #[error("another server runs on this data directory")]
@@ -82,7 +85,10 @@ pub(crate) async fn run(data: &Path) -> Result<(), ServeError> {
     let _lock = lock(data)?;
     let _beyond_limit =
         signal(SignalKind::from_raw(SIGXFSZ)).map_err(ServeError::io("cannot listen for signals"))?;
-    let config = Config::load(data)?;
+    let mut config = Config::load(data)?;
+    if config.upstreams.values().any(|upstream| upstream.aws().is_some()) {
+        config.session_key = Some(founding::session_key(data)?);
+    }
     raise_open_files(config.upstreams.len(), config.limits.connections);
     let upstreams = Upstreams::new(&config.upstreams)?;
     let gateway = gateway(data, config, upstreams).await?;
@@ -91,9 +97,17 @@ pub(crate) async fn run(data: &Path) -> Result<(), ServeError> {
     let threads = threads.map_err(ServeError::io("cannot start threads for connections".to_owned()))?;
     let mut tasks = JoinSet::new();
     for upstream in gateway.config.upstreams.values() {
-        let listener = door::postgres::bind(upstream, data).await?;
-        let threads = Arc::clone(&threads);
-        tasks.spawn(door::postgres::serve(Arc::clone(&gateway), listener, threads, stopping.clone()));
+        let (gateway, stop) = (Arc::clone(&gateway), stopping.clone());
+        match &upstream.target {
+            TargetConfig::Postgres(_) => {
+                let listener = door::postgres::bind(upstream, data).await?;
+                tasks.spawn(door::postgres::serve(gateway, listener, Arc::clone(&threads), stop));
+            }
+            TargetConfig::Aws(_) => {
+                let listener = door::aws::bind(upstream, data).await?;
+                tasks.spawn(door::aws::serve(gateway, listener, stop));
+            }
+        }
     }
     let looking = Arc::clone(&gateway);
     tokio::spawn(async move { looking.upstreams.look_at_roles().await });

@@ -1,12 +1,38 @@
-//! What both sides of a TLS connection can tell of it: the end point that logins are bound to.
+//! TLS of the doors: their certificate, and what both sides of a connection can tell of it, which logins are bound to.
+
+use std::path::Path;
 
 use ring::digest::{self, SHA256, SHA384, SHA512};
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::oid_registry::{
     OID_PKCS1_SHA384WITHRSA, OID_PKCS1_SHA512WITHRSA, OID_SIG_ECDSA_WITH_SHA384,
     OID_SIG_ECDSA_WITH_SHA512,
 };
 use x509_parser::prelude::FromDer as _;
+
+use crate::founding::{DOOR_CERTIFICATE, DOOR_KEY};
+use crate::serve::ServeError;
+
+/// How every door shows itself, with its certificate of the data directory.
+pub(crate) fn of_doors(data: &Path) -> Result<(ServerConfig, CertificateDer<'static>), ServeError> {
+    let chain = data.join(DOOR_CERTIFICATE);
+    let bad = |error: &dyn std::fmt::Display| std::io::Error::other(error.to_string());
+    let certificates = CertificateDer::pem_file_iter(&chain)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| ServeError::io(format!("cannot read {}", chain.display()))(bad(&error)))?;
+    let key = PrivateKeyDer::from_pem_file(data.join(DOOR_KEY))
+        .map_err(|error| ServeError::io("cannot read the door's key")(bad(&error)))?;
+    let unusable = || ServeError::io("the door's certificate cannot be used");
+    let leaf = certificates.first().cloned().ok_or_else(|| unusable()(bad(&"it is empty")))?;
+    let tls = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)
+        .map_err(|error| unusable()(bad(&error)))?;
+    Ok((tls, leaf))
+}
 
 /// A certificate that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

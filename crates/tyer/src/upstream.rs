@@ -6,6 +6,7 @@
 //! about consequences go over side connections that the server keeps read-only. No connection is handed out
 //! before the server has been asked over it what Tyer's role could do.
 
+pub(crate) mod aws;
 mod dial;
 mod facts;
 mod login;
@@ -24,7 +25,7 @@ use tyer_wire::postgres::identity::Parameters;
 use tyer_wire::postgres::session::{Chore, Run};
 use tyer_wire::postgres::understand::{Lock, On};
 
-use crate::config::{UpstreamConfig, UpstreamTls};
+use crate::config::{PostgresConfig, TargetConfig, UpstreamConfig, UpstreamTls};
 use crate::gateway::About;
 
 pub(crate) use dial::DialError;
@@ -43,11 +44,13 @@ pub(crate) type Stream = Box<dyn Wire>;
 #[derive(Debug)]
 pub(crate) struct Upstreams {
     targets: BTreeMap<Upstream, Arc<Target>>,
+    clouds: BTreeMap<Upstream, Arc<aws::Cloud>>,
 }
 
 #[derive(Debug)]
 struct Target {
-    config: UpstreamConfig,
+    name: Upstream,
+    config: PostgresConfig,
     tls: Option<Arc<ClientConfig>>,
     seen: powers::Seen,
 }
@@ -234,20 +237,33 @@ impl UpstreamWriter {
 impl Upstreams {
     /// Prepares every upstream; reads their authorities' certificates.
     pub(crate) fn new(configs: &BTreeMap<Upstream, UpstreamConfig>) -> Result<Self, BadUpstream> {
-        let mut targets = BTreeMap::new();
+        let (mut targets, mut clouds) = (BTreeMap::new(), BTreeMap::new());
         for (name, config) in configs {
+            let bad = |message| BadUpstream { upstream: name.clone(), message };
+            let config = match &config.target {
+                TargetConfig::Postgres(config) => PostgresConfig::clone(config),
+                TargetConfig::Aws(config) => {
+                    let cloud = aws::Cloud::new(config).map_err(bad)?;
+                    clouds.insert(name.clone(), Arc::new(cloud));
+                    continue;
+                }
+            };
             let tls = match &config.tls {
                 UpstreamTls::Disable => None,
                 UpstreamTls::VerifyFull { authorities, client } => {
-                    let tls = dial::client_tls(authorities.as_deref(), client.as_ref())
-                        .map_err(|message| BadUpstream { upstream: name.clone(), message })?;
+                    let tls = dial::client_tls(authorities.as_deref(), client.as_ref()).map_err(bad)?;
                     Some(tls)
                 }
             };
-            let target = Target { config: config.clone(), tls, seen: powers::Seen::default() };
+            let target = Target { name: name.clone(), config, tls, seen: powers::Seen::default() };
             targets.insert(name.clone(), Arc::new(target));
         }
-        Ok(Self { targets })
+        Ok(Self { targets, clouds })
+    }
+
+    /// The accounts of AWS behind that name.
+    pub(crate) fn cloud(&self, upstream: &Upstream) -> Option<&Arc<aws::Cloud>> {
+        self.clouds.get(upstream)
     }
 
     /// Logs in to an upstream with its real credentials, passing on the agent's harmless settings. Refused

@@ -183,6 +183,12 @@ fn the_proof_chain_has_its_callers_and_no_others() {
         "0 times",
     );
     check("crates/tyer/src/door.rs", once, "Clearance::assertion is for crates/tyer/src/gateway alone");
+    check(
+        "crates/tyer/src/door.rs",
+        "use hyper_util::client::legacy::Client;",
+        "client::legacy is for",
+    );
+    check("crates/tyer/src/upstream/aws.rs", "fn f() { }", "self.client.request( is called 0 times");
     check("crates/tyer/src/door.rs", "use tyer_core::verdict::Clearance as Key;", "never renamed");
     check("crates/tyer/src/door.rs", "type Key = Clearance;", "no alias");
     check("crates/tyer-core/src/verdict.rs", "fn f() { Self::assertion(a, b) }", "hides a call");

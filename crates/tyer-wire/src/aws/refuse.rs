@@ -40,6 +40,8 @@ pub enum Kind {
     TooLarge,
     /// It cannot be passed on, now or later.
     NotImplemented,
+    /// It was sent, and nobody knows what came of it; to be looked at before it is sent again.
+    Lost,
     /// Something needed for it is missing just now; SDKs try again.
     Unavailable,
 }
@@ -150,7 +152,7 @@ fn status(kind: Kind) -> u16 {
         | Kind::Ended
         | Kind::Expired
         | Kind::Skewed => 403,
-        Kind::Malformed | Kind::Body => 400,
+        Kind::Malformed | Kind::Body | Kind::Lost => 400,
         Kind::NoLength => 411,
         Kind::TooLarge => 413,
         Kind::NotImplemented => 501,
@@ -171,6 +173,7 @@ fn s3_code(kind: Kind) -> &'static str {
         Kind::NoLength => "MissingContentLength",
         Kind::TooLarge => "EntityTooLarge",
         Kind::NotImplemented => "NotImplemented",
+        Kind::Lost => "OutcomeUnknown",
         Kind::Unavailable => "ServiceUnavailable",
     }
 }
@@ -190,6 +193,7 @@ fn query_code(kind: Kind) -> &'static str {
         Kind::NoLength => "MissingContentLength",
         Kind::TooLarge => "RequestEntityTooLarge",
         Kind::NotImplemented => "NotImplemented",
+        Kind::Lost => "OutcomeUnknown",
         Kind::Unavailable => "ServiceUnavailable",
     }
 }
@@ -207,6 +211,7 @@ fn ec2_code(kind: Kind) -> &'static str {
         Kind::NoLength => "MissingContentLength",
         Kind::TooLarge => "RequestEntityTooLarge",
         Kind::NotImplemented => "Unsupported",
+        Kind::Lost => "OutcomeUnknown",
         Kind::Unavailable => "ServiceUnavailable",
     }
 }
@@ -226,6 +231,7 @@ fn json_code(kind: Kind) -> &'static str {
         Kind::NoLength => "MissingContentLengthException",
         Kind::TooLarge => "RequestEntityTooLargeException",
         Kind::NotImplemented => "NotImplementedException",
+        Kind::Lost => "OutcomeUnknown",
         Kind::Unavailable => "ServiceUnavailableException",
     }
 }

@@ -153,9 +153,23 @@ pub(crate) struct MintedBody {
     pub(crate) password: String,
     pub(crate) host: String,
     pub(crate) port: u16,
-    pub(crate) database: String,
+    /// Before a database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) database: Option<String>,
+    /// The whole of it for a driver; before AWS, what `AWS_ENDPOINT_URL` is to be.
     pub(crate) url: String,
+    /// Before AWS, an access key for each account.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) aws: Vec<AccessKeyBody>,
     pub(crate) expires: Moment,
+}
+
+/// An access key that was minted for a session. The secret is shown once.
+#[derive(Clone, Serialize)]
+pub(crate) struct AccessKeyBody {
+    pub(crate) account: String,
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: String,
 }
 
 /// How to end a session: `ended` or `killed`.

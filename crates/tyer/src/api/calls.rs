@@ -13,9 +13,9 @@ use tyer_core::intent::{HoldId, Narrowing, PersonId, SessionId, Upstream};
 use tyer_core::limits::COMMENT_CHARS_MAX;
 
 use super::bodies::{
-    CardBody, EndBody, EndingBody, FreezeBody, FreezeRequestBody, HoldBody, How, KillBody,
-    KillRequestBody, MintedBody, Moment, NewSessionBody, PartBody, PersonBody, ReviewBody, SessionBody,
-    StatusBody,
+    AccessKeyBody, CardBody, EndBody, EndingBody, FreezeBody, FreezeRequestBody, HoldBody, How,
+    KillBody, KillRequestBody, MintedBody, Moment, NewSessionBody, PartBody, PersonBody, ReviewBody,
+    SessionBody, StatusBody,
 };
 use super::error::ApiError;
 use super::guard::Caller;
@@ -191,11 +191,24 @@ fn minted_body(site: &Site, minted: &Minted) -> Result<MintedBody, ApiError> {
     };
     let (user, password) = (session.principal.session.to_string(), minted.password.reveal().to_owned());
     let port = upstream.listen.port();
-    let database = upstream.database.clone();
-    let url = format!("postgresql://{user}:{password}@{host}:{port}/{}", percent_encoded(&database));
+    let database = upstream.postgres().map(|database| database.database.clone());
+    let url = match &database {
+        Some(database) => {
+            format!("postgresql://{user}:{password}@{host}:{port}/{}", percent_encoded(database))
+        }
+        None if upstream.listen.ip().is_loopback() => format!("http://{host}:{port}"),
+        None => format!("https://{host}:{port}"),
+    };
+    let keys = site.gateway.access_keys(session).into_iter();
+    let aws = keys.map(|key| AccessKeyBody {
+        account: key.account,
+        access_key_id: key.id,
+        secret_access_key: key.secret.reveal().to_owned(),
+    });
     let host = host.trim_matches(['[', ']']).to_owned();
     let expires = Moment(session.until);
-    Ok(MintedBody { session: user.clone(), user, password, host, port, database, url, expires })
+    let (session, aws) = (user.clone(), aws.collect());
+    Ok(MintedBody { session, user, password, host, port, database, url, aws, expires })
 }
 
 /// Text as one segment of a URL's path.

@@ -137,7 +137,7 @@ impl Site {
 
     fn has_production(&self) -> bool {
         let mut upstreams = self.gateway.config.upstreams.values();
-        upstreams.any(|upstream| counts_as_production(&upstream.environment))
+        upstreams.any(|upstream| upstream.environments().any(counts_as_production))
     }
 
     /// Whether this console, being beside the agent, cannot answer for production.

@@ -15,7 +15,9 @@ use super::failure::{Exit, Failure};
 use super::plain::one_line;
 use super::print;
 use crate::clock;
-use crate::config::{self, Config, Mode, Power, UpstreamConfig, UpstreamTls};
+use crate::config::{
+    self, Config, Mode, PostgresConfig, Power, TargetConfig, UpstreamConfig, UpstreamTls,
+};
 use crate::founding::{self, DOOR_CERTIFICATE, DOOR_KEY};
 use crate::gateway::roles::leave_two;
 use crate::gateway::world::World;
@@ -147,7 +149,8 @@ fn time(lines: &mut Lines, data: &Path) {
 }
 
 fn console(lines: &mut Lines, config: &Config) {
-    let has_production = config.upstreams.values().any(|one| counts_as_production(&one.environment));
+    let mut environments = config.upstreams.values().flat_map(UpstreamConfig::environments);
+    let has_production = environments.any(counts_as_production);
     let console = &config.console;
     match (console.is_loopback() && has_production, console.allow_loopback_approvals) {
         (true, true) => lines.warn(
@@ -172,15 +175,21 @@ async fn upstreams(lines: &mut Lines, config: &Config) {
     match Upstreams::new(&config.upstreams) {
         Ok(upstreams) => {
             for (name, one) in &config.upstreams {
-                transport(lines, name, one);
-                role(lines, &upstreams, (name, one)).await;
+                posture(lines, name, one);
+                match &one.target {
+                    TargetConfig::Postgres(database) => {
+                        transport(lines, name, database);
+                        role(lines, &upstreams, (name, database)).await;
+                    }
+                    TargetConfig::Aws(_) => accounts(lines, &upstreams, name).await,
+                }
             }
         }
         Err(error) => lines.fail(error.to_string()),
     }
 }
 
-fn transport(lines: &mut Lines, name: &Upstream, one: &UpstreamConfig) {
+fn transport(lines: &mut Lines, name: &Upstream, one: &PostgresConfig) {
     let host = one.address.rsplit_once(':').map_or(one.address.as_str(), |(host, _)| host);
     let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
     let is_local = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
@@ -189,6 +198,9 @@ fn transport(lines: &mut Lines, name: &Upstream, one: &UpstreamConfig) {
             "upstream {name}: the real password travels in clear to {host}; use verify-full"
         ));
     }
+}
+
+fn posture(lines: &mut Lines, name: &Upstream, one: &UpstreamConfig) {
     if one.mode == Mode::Observe {
         lines.warn(format!("upstream {name}: policies only observe; everything that is asked runs"));
     }
@@ -200,7 +212,7 @@ fn transport(lines: &mut Lines, name: &Upstream, one: &UpstreamConfig) {
 }
 
 /// What Tyer's own role could do there, and whether that is allowed.
-async fn role(lines: &mut Lines, upstreams: &Upstreams, (name, one): (&Upstream, &UpstreamConfig)) {
+async fn role(lines: &mut Lines, upstreams: &Upstreams, (name, one): (&Upstream, &PostgresConfig)) {
     let role = match upstreams.role(name).await {
         Ok(role) => role,
         Err(error) => return lines.fail(format!("upstream {name}: {error}")),
@@ -230,6 +242,23 @@ async fn role(lines: &mut Lines, upstreams: &Upstreams, (name, one): (&Upstream,
         lines.warn(format!(
             "upstream {name}: allow_role_powers names {unused} without need; take it out"
         ));
+    }
+}
+
+/// Whether each account is the one that Tyer's credentials are of.
+async fn accounts(lines: &mut Lines, upstreams: &Upstreams, name: &Upstream) {
+    let Some(cloud) = upstreams.cloud(name) else { return };
+    for (alias, account) in &cloud.config().accounts {
+        match cloud.identity(alias).await {
+            Ok((id, who)) if id == account.id => {
+                lines.ok(format!("upstream {name}: account {alias} reached as {who}"));
+            }
+            Ok((id, _)) => lines.fail(format!(
+                "upstream {name}: the credentials of account {alias} are of {id}, not of {}",
+                account.id
+            )),
+            Err(why) => lines.fail(format!("upstream {name}: account {alias}: {why}")),
+        }
     }
 }
 

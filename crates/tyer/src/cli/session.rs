@@ -116,9 +116,57 @@ impl New {
     }
 }
 
-/// Shell lines that set what libpq and `tyer propose` read.
+/// Shell lines that set what clients of the upstream and `tyer propose` read.
 fn exports(call: &Call, minted: &Value) -> Result<(), Failure> {
+    print::note(format!(
+        "session {} until {}; what is secret is shown only now",
+        one_line(&at(minted, "/session")),
+        one_line(&at(minted, "/expires"))
+    ));
     let certificate = std::path::absolute(call.data.join(DOOR_CERTIFICATE))?.display().to_string();
+    match print::list(minted, "aws") {
+        [] => of_postgres(call, minted, &certificate),
+        [first, others @ ..] => {
+            of_aws(call, minted, (first, certificate))?;
+            others.iter().try_for_each(other_account)
+        }
+    }
+}
+
+fn set(variables: &[(&str, String)]) -> Result<(), Failure> {
+    variables
+        .iter()
+        .try_for_each(|(name, value)| print::line(format!("export {name}={}", quoted(value))))
+}
+
+fn of_aws(call: &Call, minted: &Value, (key, certificate): (&Value, String)) -> Result<(), Failure> {
+    let endpoint = at(minted, "/url");
+    print::line(format!("# account {}", one_line(&at(key, "/account"))))?;
+    print::line("unset AWS_SESSION_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE")?;
+    set(&[
+        ("AWS_ACCESS_KEY_ID", at(key, "/access_key_id")),
+        ("AWS_SECRET_ACCESS_KEY", at(key, "/secret_access_key")),
+        ("AWS_ENDPOINT_URL", endpoint.clone()),
+        ("TYER_SESSION", at(minted, "/user")),
+        ("TYER_PASSWORD", at(minted, "/password")),
+        ("TYER_URL", call.page("")?),
+    ])?;
+    if endpoint.starts_with("https://") { set(&[("AWS_CA_BUNDLE", certificate)]) } else { Ok(()) }
+}
+
+/// The key of another account, which is not the one that is set.
+fn other_account(key: &Value) -> Result<(), Failure> {
+    let [account, id, secret] =
+        ["/account", "/access_key_id", "/secret_access_key"].map(|it| at(key, it));
+    print::line(format!(
+        "# account {}: AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}",
+        one_line(&account),
+        quoted(&id),
+        quoted(&secret)
+    ))
+}
+
+fn of_postgres(call: &Call, minted: &Value, certificate: &str) -> Result<(), Failure> {
     let variables = [
         ("PGHOST", at(minted, "/host")),
         ("PGPORT", at(minted, "/port")),
@@ -126,20 +174,13 @@ fn exports(call: &Call, minted: &Value) -> Result<(), Failure> {
         ("PGPASSWORD", at(minted, "/password")),
         ("PGDATABASE", at(minted, "/database")),
         ("PGSSLMODE", "verify-full".to_owned()),
-        ("PGSSLROOTCERT", certificate.clone()),
+        ("PGSSLROOTCERT", certificate.to_owned()),
         ("TYER_URL", call.page("")?),
     ];
-    print::note(format!(
-        "session {} until {}; the password is shown only now",
-        one_line(&at(minted, "/session")),
-        one_line(&at(minted, "/expires"))
-    ));
-    for (name, value) in variables {
-        print::line(format!("export {name}={}", quoted(&value)))?;
-    }
+    set(&variables)?;
     let url = at(minted, "/url");
     let joint = if url.contains('?') { '&' } else { '?' };
-    let certificate = percent_encoded(&certificate);
+    let certificate = percent_encoded(certificate);
     print::line(format!("# {}{joint}sslmode=verify-full&sslrootcert={certificate}", one_line(&url)))
 }
 

@@ -242,7 +242,7 @@ fn init_writes_the_first_upstream() {
     assert_eq!(config.console.listen.to_string(), "127.0.0.1:7999");
     assert!(config.console.allow_loopback_approvals);
     let orders = config.upstreams.values().next().expect("the upstream");
-    assert_eq!(orders.password.reveal(), "s3cret");
+    assert_eq!(orders.postgres().expect("a database").password.reveal(), "s3cret");
     assert_eq!((orders.environment.as_str(), orders.owners.len()), ("staging", 2));
     assert_eq!(orders.listen.to_string(), "127.0.0.1:6444");
 }

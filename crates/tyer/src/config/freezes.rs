@@ -93,7 +93,9 @@ pub(crate) fn scope(
         }
         (Some(environment), None) => {
             let scope = Scope::Environment(Environment::new(environment.clone()));
-            let is_covered = |up: &UpstreamConfig| scope.covers(&up.environment, &up.name);
+            let is_covered = |up: &UpstreamConfig| {
+                up.environments().any(|environment| scope.covers(environment, &up.name))
+            };
             if upstreams.values().any(is_covered) {
                 Ok(scope)
             } else {

@@ -13,10 +13,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tyer_core::intent::Upstream;
 
+use super::accept::{Accepts, accept};
 use super::threads::Threads;
 use crate::config::UpstreamConfig;
 use crate::gateway::Gateway;
@@ -25,15 +24,7 @@ use crate::serve::ServeError;
 use crate::tls;
 use crate::upstream::CancelKey;
 
-pub(crate) use self::relay::{otherwise, raised, request};
-
-/// The door's certificate in the data directory.
-pub(crate) const CERTIFICATE: &str = "door.crt";
-/// Its key.
-pub(crate) const KEY: &str = "door.key";
-
-/// Clients that are being told that there is no room; more are not told.
-const TURNED_AWAY_MAX: usize = 64;
+pub(crate) use self::relay::{otherwise, request};
 
 /// A bound door.
 #[derive(Debug)]
@@ -59,21 +50,9 @@ pub(crate) struct Door {
 /// Binds the door of an upstream, with the certificate of the data directory.
 pub(crate) async fn bind(upstream: &UpstreamConfig, data: &Path) -> Result<Listener, ServeError> {
     let io = |what: String| ServeError::io(what);
-    let chain = data.join(CERTIFICATE);
-    let bad = |error: &dyn std::fmt::Display| std::io::Error::other(error.to_string());
-    let certificates = CertificateDer::pem_file_iter(&chain)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| io(format!("cannot read {}", chain.display()))(bad(&error)))?;
-    let key = PrivateKeyDer::from_pem_file(data.join(KEY))
-        .map_err(|error| io("cannot read the door's key".to_owned())(bad(&error)))?;
-    let leaf = certificates.first().ok_or_else(|| bad(&"it is empty"));
-    let end_point = leaf
-        .and_then(|leaf| tls::end_point(leaf).map_err(|error| bad(&error)))
-        .map_err(io("the door's certificate cannot be used".to_owned()))?;
-    let mut tls = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(certificates, key)
-        .map_err(|error| io("the door's certificate cannot be used".to_owned())(bad(&error)))?;
+    let (mut tls, leaf) = tls::of_doors(data)?;
+    let end_point = tls::end_point(&leaf).map_err(|error| std::io::Error::other(error.to_string()));
+    let end_point = end_point.map_err(io("the door's certificate cannot be used".to_owned()))?;
     tls.alpn_protocols = vec![b"postgresql".to_vec()];
     let tcp = TcpListener::bind(upstream.listen)
         .await
@@ -86,7 +65,7 @@ pub(crate) async fn serve(
     gateway: Arc<Gateway>,
     listener: Listener,
     threads: Arc<Threads>,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
     let mock = match secret::random::<32>() {
         Ok(mock) => mock,
@@ -101,29 +80,25 @@ pub(crate) async fn serve(
         cancels: Cancels::default(),
     });
     let most = door.gateway.config.limits.connections;
-    let (mut connections, mut turned_away) = (JoinSet::new(), JoinSet::new());
-    let stopping = stop.clone();
-    loop {
-        tokio::select! {
-            () = raised(&mut stop) => break,
-            Some(_) = connections.join_next() => {}
-            Some(_) = turned_away.join_next() => {}
-            accepted = listener.tcp.accept() => match accepted {
-                Ok((tcp, _)) if connections.len() >= most => {
-                    if turned_away.len() < TURNED_AWAY_MAX {
-                        turned_away.spawn(login::turn_away(Arc::clone(&door), tcp));
-                    }
-                }
-                Ok((tcp, _)) => start(&mut connections, &threads, (&door, tcp, stopping.clone())),
-                Err(error) => {
-                    // Usually no file descriptors: give connections time to end.
-                    tracing::warn!(%error, "a connection was not accepted");
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                }
-            }
-        }
+    let accepting = Accepting { door, threads, stop: stop.clone() };
+    accept(&listener.tcp, most, stop, &accepting).await;
+}
+
+/// What starting a connection needs.
+struct Accepting {
+    door: Arc<Door>,
+    threads: Arc<Threads>,
+    stop: watch::Receiver<bool>,
+}
+
+impl Accepts for Accepting {
+    fn start(&self, connections: &mut JoinSet<()>, tcp: TcpStream) {
+        start(connections, &self.threads, (&self.door, tcp, self.stop.clone()));
     }
-    while connections.join_next().await.is_some() {}
+
+    fn turn_away(&self, turned_away: &mut JoinSet<()>, tcp: TcpStream) {
+        turned_away.spawn(login::turn_away(Arc::clone(&self.door), tcp));
+    }
 }
 
 /// Starts a connection on the thread where it will stay.

@@ -2,7 +2,7 @@
 //! for. Whatever is in the way of that sends a request the long way, through [`Gateway::submit`].
 
 use tyer_core::facts::Facts;
-use tyer_core::intent::{Acts, Digest, Effect, Intent, SessionId, Timestamp};
+use tyer_core::intent::{Acts, Digest, Effect, Environment, Intent, SessionId, Timestamp};
 use tyer_core::limits::{LEASE_MS, LEASE_USES_MAX};
 use tyer_core::policy::{Asks, Situation};
 use tyer_core::record::{Record, What};
@@ -18,6 +18,8 @@ use crate::store::{Change, Table};
 pub(crate) struct Read<'a> {
     pub(crate) session: &'a SessionId,
     pub(crate) acts: &'a Acts,
+    /// Where what it is about stands, if that isn't the same for all of the upstream.
+    pub(crate) environment: Option<&'a Environment>,
     pub(crate) digest: Digest,
     pub(crate) shape: Digest,
     pub(crate) redacted: &'a str,
@@ -48,7 +50,8 @@ impl Gateway {
         if world.holds.concern(read.digest) {
             return None;
         }
-        let environment = &self.config.upstreams.get(&session.upstream)?.environment;
+        let upstream = self.config.upstreams.get(&session.upstream)?;
+        let environment = read.environment.unwrap_or(&upstream.environment);
         let asks = Asks {
             principal: &session.principal,
             upstream: &session.upstream,

@@ -171,6 +171,14 @@ impl Gateway {
         parts.get(&format!("{AGENT_PART}{agent}")).is_some_and(|part| part.pending.is_some())
     }
 
+    /// What an agent is told before a door that these keep closed, and what to do.
+    pub(crate) fn closed_in_words(&self, closed: &[String]) -> (String, String) {
+        (
+            format!("this door is closed: a change of {} waits for two people", closed.join(" and ")),
+            format!("people confirm it at {}/configuration", self.config.console.origin),
+        )
+    }
+
     /// The parts whose change keeps this upstream's door closed.
     pub(crate) fn closed_by(parts: &BTreeMap<String, Part>, upstream: &Upstream) -> Vec<String> {
         let own = format!("upstream {upstream}");

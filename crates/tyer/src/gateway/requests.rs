@@ -8,7 +8,7 @@ use crate::secret;
 use crate::upstream::Statement;
 use tokio::sync::{mpsc, oneshot, watch};
 use tyer_core::facts::Facts;
-use tyer_core::intent::{Act, Acts, Digest, Intent, Kind, Resource, SessionId, Tie};
+use tyer_core::intent::{Act, Acts, Digest, Environment, Intent, Kind, Resource, SessionId, Tie};
 use tyer_core::names::{self, Meant};
 use tyer_core::record::{RequestRecord, commit};
 use tyer_core::verdict::{Basis, Refusal};
@@ -25,6 +25,8 @@ const WORDS_CHARS_MAX: usize = 120;
 pub(crate) struct Request {
     pub(crate) session: SessionId,
     pub(crate) acts: Acts,
+    /// Where what it is about stands, if that isn't the same for all of the upstream.
+    pub(crate) environment: Option<Environment>,
     /// The identity of the exact request.
     pub(crate) digest: Digest,
     /// The identity without literals.

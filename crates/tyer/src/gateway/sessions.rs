@@ -183,9 +183,9 @@ impl Gateway {
         if new.purpose.chars().count() > COMMENT_CHARS_MAX {
             return Err(SessionError::Purpose);
         }
-        if !self.config.upstreams.contains_key(&new.upstream) {
+        let Some(upstream) = self.config.upstreams.get(&new.upstream) else {
             return Err(SessionError::NoUpstream(new.upstream));
-        }
+        };
         let password = Secret::new(secret::token()?);
         let verifier = Verifier::from_password(password.reveal(), &secret::random::<16>()?, ROUNDS);
         let mut world = self.world().await;
@@ -205,6 +205,10 @@ impl Gateway {
         };
         let session = Session {
             principal,
+            accounts: upstream
+                .aws()
+                .map(|aws| aws.accounts.keys().cloned().collect())
+                .unwrap_or_default(),
             upstream: new.upstream,
             verifier: verifier.to_string(),
             narrowing: new.narrowing,
@@ -364,7 +368,7 @@ impl Gateway {
 }
 
 /// The running session of that id.
-fn running<'a>(world: &'a World, id: &str, now: Timestamp) -> Option<&'a Session> {
+pub(super) fn running<'a>(world: &'a World, id: &str, now: Timestamp) -> Option<&'a Session> {
     let session = world.sessions.get(&SessionId::new(id))?;
     (session.ended.is_none() && now < session.until).then_some(session)
 }

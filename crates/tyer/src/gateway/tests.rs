@@ -100,6 +100,7 @@ impl Bed {
             tie: None,
         };
         let request = Request {
+            environment: None,
             session: self.session.clone(),
             acts: Acts::new(act, []),
             digest: Digest::of(text.as_bytes()),

@@ -189,6 +189,9 @@ pub(crate) struct Session {
     pub(crate) opened: Timestamp,
     pub(crate) until: Timestamp,
     pub(crate) purpose: String,
+    /// The accounts for which it has access keys, in the order of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) accounts: Vec<String>,
     /// How it ended: `ended`, `killed` or `expired`.
     pub(crate) ended: Option<String>,
     /// Shapes of reads that people have let through for this session.

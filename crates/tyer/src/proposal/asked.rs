@@ -13,6 +13,7 @@ use tyer_wire::postgres::identity::Scope;
 use tyer_wire::postgres::session::{Chore, Question, Session, Step};
 
 use super::READ_BYTES;
+use crate::config::UpstreamConfig;
 use crate::gateway::Gateway;
 use crate::upstream::Connected;
 
@@ -59,7 +60,7 @@ fn refuse(message: String) -> Refusal {
 }
 
 fn relay(gateway: &Gateway, upstream: &Upstream, connected: &Connected) -> Session {
-    let config = gateway.config.upstreams.get(upstream);
+    let config = gateway.config.upstreams.get(upstream).and_then(UpstreamConfig::postgres);
     let mut relay = Session::new(Scope {
         database: config.map(|config| config.database.clone()).unwrap_or_default(),
         role: config.map(|config| config.user.clone()).unwrap_or_default(),

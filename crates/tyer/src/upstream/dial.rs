@@ -85,6 +85,12 @@ pub(super) fn client_tls(
         .map_err(|error| format!("{}: {error}", files.certificate.display()))
 }
 
+/// A TLS client for where there is no TLS.
+pub(super) fn trusting_nobody() -> Arc<ClientConfig> {
+    let tls = ClientConfig::builder().with_root_certificates(RootCertStore::empty());
+    Arc::new(tls.with_no_client_auth())
+}
+
 /// The authorities of a PEM file.
 fn named(file: &Path) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();

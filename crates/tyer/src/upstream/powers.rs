@@ -140,7 +140,7 @@ pub(super) fn admit(target: &Target, role: Role) -> Result<(), DialError> {
         return Ok(());
     }
     let refused = DialError::Powers { role: name, powers: in_words(&beyond) };
-    tracing::error!(upstream = %target.config.name, "{refused}");
+    tracing::error!(upstream = %target.name, "{refused}");
     Err(refused)
 }
 

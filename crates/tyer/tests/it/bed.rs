@@ -81,15 +81,7 @@ impl Bed {
 
     /// The leaves of the ledger as the command line shows them.
     pub(crate) fn leaves(&self) -> Vec<Value> {
-        let said = self.tyer.run(&["--json", "ledger", "tail", "-n", "10000"]).expect("the ledger");
-        let parsed: Value = serde_json::from_str(&said).unwrap_or(Value::Null);
-        match parsed {
-            Value::Array(leaves) => leaves,
-            Value::Object(_) => {
-                parsed.get("leaves").and_then(Value::as_array).cloned().unwrap_or_default()
-            }
-            _ => said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
-        }
+        leaves(&self.tyer)
     }
 
     /// The leaves of one kind.
@@ -130,7 +122,17 @@ impl Bed {
     }
 }
 
-/// The record inside whatever the command line wraps a leaf in.
+/// The leaves of a ledger as the command line shows them.
+pub(crate) fn leaves(tyer: &Instance) -> Vec<Value> {
+    let said = tyer.run(&["--json", "ledger", "tail", "-n", "10000"]).expect("the ledger");
+    let parsed: Value = serde_json::from_str(&said).unwrap_or(Value::Null);
+    match parsed {
+        Value::Array(leaves) => leaves,
+        Value::Object(_) => parsed.get("leaves").and_then(Value::as_array).cloned().unwrap_or_default(),
+        _ => said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
+    }
+}
+
 /// Somebody whom that person invites and nobody has confirmed yet.
 pub(crate) async fn invited(by: &mut Approver, name: &str, console: u16) -> Approver {
     let invited = by.decide(&json!({ "invite": name }), "").await.expect("an invitation");
@@ -150,6 +152,7 @@ pub(crate) fn needing(peers: u32) -> Shape {
     Shape { policy, files, ..Shape::default() }
 }
 
+/// The record inside whatever the command line wraps a leaf in.
 pub(crate) fn record(leaf: &Value) -> &Value {
     ["record", "leaf"].iter().find_map(|key| leaf.get(key).filter(|it| it.is_object())).unwrap_or(leaf)
 }

@@ -28,6 +28,12 @@ impl Decoded {
         Digest::of_parts(&[kind, service, region, name, parameters, sent])
     }
 
+    /// The same with a body that is a stream, which is known by this.
+    #[must_use]
+    pub(in crate::aws) fn over(self, content: Digest) -> Self {
+        Self { sent: Some(content), ..self }
+    }
+
     /// Equal for requests for one operation with the same members, whatever their values. One that is not understood
     /// is of a shape with itself alone.
     #[must_use]

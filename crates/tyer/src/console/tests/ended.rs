@@ -26,6 +26,7 @@ fn request(session: &SessionId, number: u64) -> Request {
         tie: None,
     };
     Request {
+        environment: None,
         session: session.clone(),
         acts: Acts::new(act, []),
         digest: Digest::of(text.as_bytes()),

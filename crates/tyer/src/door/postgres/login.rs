@@ -17,6 +17,7 @@ use tyer_wire::postgres::scram::{Challenge, Channel, MECHANISM, MECHANISM_PLUS, 
 use tyer_wire::postgres::startup::{First, NO, Start, YES, first};
 
 use super::Door;
+use crate::config::UpstreamConfig;
 use crate::gateway::Gateway;
 use crate::secret;
 use crate::upstream::Stream;
@@ -287,6 +288,7 @@ async fn password_message(stream: &mut Stream, decoder: &mut Decoder) -> Result<
 /// Whether the door may be used: the right database, and no unconfirmed change of what it rests on.
 async fn check_open(gateway: &Gateway, door: &Door, start: &Start) -> Result<(), Answer> {
     let config = gateway.config.upstreams.get(&door.upstream);
+    let config = config.and_then(UpstreamConfig::postgres);
     let database = config.map(|config| config.database.as_str()).unwrap_or_default();
     if start.database != database {
         let message = format!("database \"{}\" is not behind this door", start.database);
@@ -296,9 +298,7 @@ async fn check_open(gateway: &Gateway, door: &Door, start: &Start) -> Result<(),
     if closed.is_empty() {
         return Ok(());
     }
-    let message =
-        format!("this door is closed: a change of {} waits for two people", closed.join(" and "));
-    let hint = format!("people confirm it at {}/configuration", gateway.config.console.origin);
+    let (message, hint) = gateway.closed_in_words(&closed);
     Err(Answer::new("57P03", &message).hint(&hint))
 }
 

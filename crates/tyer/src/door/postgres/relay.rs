@@ -32,6 +32,8 @@ use self::ending::Ending;
 use self::looking::Looking;
 use super::login::Agent;
 use super::{Cancel, Door, Key};
+use crate::config::UpstreamConfig;
+use crate::door::accept::raised;
 use crate::gateway::Gateway;
 use crate::secret;
 use crate::upstream::{CancelKey, Connected, DialError, Outbox, Stream, UpstreamWriter};
@@ -132,6 +134,7 @@ struct Relay<'a> {
 impl<'a> Relay<'a> {
     fn new(door: &'a Door, agent: Agent, upstream: Connected, cancelled: watch::Receiver<u64>) -> Self {
         let config = door.gateway.config.upstreams.get(&door.upstream);
+        let config = config.and_then(UpstreamConfig::postgres);
         let mut session = Session::new(Scope {
             database: agent.start.database.clone(),
             role: config.map(|config| config.user.clone()).unwrap_or_default(),
@@ -338,13 +341,6 @@ async fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
 /// Whether an error's body says that the server ends the connection.
 fn is_fatal(body: &[u8]) -> bool {
     body.split(|byte| *byte == 0).any(|field| matches!(field, b"VFATAL" | b"VPANIC"))
-}
-
-/// Waits until the flag is raised, or for ever if nobody can raise it any more.
-pub(crate) async fn raised(flag: &mut watch::Receiver<bool>) {
-    if flag.wait_for(|raised| *raised).await.is_err() {
-        std::future::pending().await
-    }
 }
 
 /// Records an outcome. They come in the order in which they were seen.

@@ -13,7 +13,7 @@ use xtask::cluster::{Cluster, DATABASE, ROLE};
 
 use super::super::{Connected, Upstreams, facts};
 use super::*;
-use crate::config::{Mode, TlsFiles, UpstreamConfig, UpstreamTls};
+use crate::config::{Mode, PostgresConfig, TargetConfig, TlsFiles, UpstreamConfig, UpstreamTls};
 use crate::secret::Secret;
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
@@ -52,17 +52,19 @@ fn before(port: u16, password: &str, tls: UpstreamTls) -> Result<Upstreams, Stri
     let config = UpstreamConfig {
         name: name.clone(),
         listen: ([127, 0, 0, 1], 0).into(),
-        address: format!("127.0.0.1:{port}"),
-        database: DATABASE.to_owned(),
-        user: ROLE.to_owned(),
-        password: Secret::new(password.to_owned()),
-        tls,
         environment: Environment::new("test"),
         owners: BTreeSet::new(),
         mode: Mode::Enforce,
-        allow_role_powers: BTreeSet::new(),
-        reads: std::sync::Arc::default(),
-        backup: None,
+        target: TargetConfig::Postgres(Box::new(PostgresConfig {
+            address: format!("127.0.0.1:{port}"),
+            database: DATABASE.to_owned(),
+            user: ROLE.to_owned(),
+            password: Secret::new(password.to_owned()),
+            tls,
+            allow_role_powers: BTreeSet::new(),
+            reads: std::sync::Arc::default(),
+            backup: None,
+        })),
     };
     Upstreams::new(&BTreeMap::from([(name, config)])).map_err(|error| error.to_string())
 }

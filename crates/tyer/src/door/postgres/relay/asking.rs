@@ -83,6 +83,7 @@ fn read<'a>(session: &'a SessionId, question: &'a Question) -> Read<'a> {
     Read {
         session,
         acts: &understanding.acts,
+        environment: None,
         digest: question.digest,
         shape: understanding.shape,
         redacted: &understanding.redacted,
@@ -105,6 +106,7 @@ pub(crate) fn request(session: SessionId, relay: &Session, question: &Question) 
     Request {
         session,
         acts: understanding.acts.clone(),
+        environment: None,
         digest: question.digest,
         shape: understanding.shape,
         text: question.text(),

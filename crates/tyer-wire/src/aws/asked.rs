@@ -1,0 +1,221 @@
+//! A request from when it was verified to when it is sent: what people decided about is what goes out.
+//!
+//! INVARIANT: the head that is sent and the digest that was decided belong together, because neither can be changed.
+
+use tyer_core::intent::Digest;
+
+use super::decode::{Call, Decoded, Scope, decode};
+use super::request::Head;
+use super::table::{self, Trait};
+
+/// What is known of a body before it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// All of it, with its SHA-256.
+    Whole {
+        /// Without the chunks that it came in.
+        bytes: bytes::Bytes,
+        /// Of these bytes.
+        digest: Digest,
+    },
+    /// It is a stream, and the client has signed that it has this SHA-256.
+    Declared {
+        /// What was signed.
+        digest: Digest,
+        /// How long it is.
+        length: u64,
+    },
+    /// It is a stream of this length, and nobody knows what is in it.
+    Unseen {
+        /// How long it is.
+        length: u64,
+    },
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Destination<'a> {
+    /// The account, by its id.
+    pub account: &'a str,
+    /// What it is signed for, such as `s3`.
+    pub service: &'a str,
+    /// Such as `eu-west-1`.
+    pub region: &'a str,
+}
+
+/// A verified request.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    head: Head,
+    content: Content,
+    decoded: Decoded,
+    digest: Digest,
+}
+
+impl Asked {
+    /// Understands which operation that is. `head` is without the client's signature, with S3's buckets in the path.
+    #[must_use]
+    pub fn new(head: Head, content: Content, to: Destination<'_>) -> Self {
+        let Destination { account, service, region } = to;
+        let body: &[u8] = match &content {
+            Content::Whole { bytes, .. } => bytes,
+            Content::Declared { .. } | Content::Unseen { .. } => &[],
+        };
+        let mut decoded = decode(&head, body, &Scope { service, region });
+        match &content {
+            Content::Whole { .. } => {}
+            // As `decode` has it where the body is there, so that sending it either way is the same request.
+            Content::Declared { digest, .. } => decoded = decoded.over(*digest),
+            Content::Unseen { length } => {
+                decoded =
+                    decoded.over(Digest::of_parts(&[b"not seen, of length", &length.to_be_bytes()]));
+            }
+        }
+        let digest = Digest::of_parts(&[b"aws request", account.as_bytes(), &decoded.identity().0]);
+        Self { head, content, decoded, digest }
+    }
+
+    /// What is sent, but for the signature.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Its body, as far as it is known.
+    #[must_use]
+    pub fn content(&self) -> &Content {
+        &self.content
+    }
+
+    /// Which operation with which parameters.
+    #[must_use]
+    pub fn decoded(&self) -> &Decoded {
+        &self.decoded
+    }
+
+    /// The identity of the request: of its account and of everything that [`Decoded::identity`] covers.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The request as people are shown it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let text = self.decoded.text();
+        match &self.content {
+            Content::Whole { bytes, digest } if self.is_stream() && !bytes.is_empty() => {
+                format!("{text}\nbody: {} bytes with the SHA-256 {digest}", bytes.len())
+            }
+            Content::Whole { .. } => text,
+            Content::Declared { digest, length } => {
+                format!("{text}\nbody: {length} bytes with the SHA-256 {digest}")
+            }
+            Content::Unseen { length } => {
+                format!("{text}\nbody: {length} bytes that nobody has seen before they are sent")
+            }
+        }
+    }
+
+    fn is_stream(&self) -> bool {
+        match &self.decoded.call {
+            Call::Known(operation) => operation.is(Trait::Streams) || operation.is(Trait::EventsIn),
+            Call::Unknown { .. } => true,
+        }
+    }
+
+    /// The host that AWS has for it; `None` if the operation is not known, and so nothing says where it belongs.
+    #[must_use]
+    pub fn host(&self) -> Option<String> {
+        let Call::Known(operation) = &self.decoded.call else { return None };
+        table::host(operation.api(), &self.decoded.region)
+    }
+}
+
+/// Whether the body of a request with that head is a stream, which does not have to be seen whole to know what is asked.
+#[must_use]
+pub fn is_stream(head: &Head, service: &str, region: &str) -> bool {
+    match decode(head, &[], &Scope { service, region }).call {
+        Call::Known(operation) => operation.is(Trait::Streams),
+        Call::Unknown { .. } => false,
+    }
+}
+
+/// The same head with S3's bucket in the path, where the host has it: the bucket of an endpoint of AWS, or what stands
+/// before one of the door's own `names`.
+#[must_use]
+pub fn path_style(head: Head, service: &str, names: &[String]) -> Head {
+    if service != "s3" {
+        return head;
+    }
+    let Some(host) = head.header("host").map(str::to_ascii_lowercase) else { return head };
+    let name = host.rsplit_once(':').map_or(host.as_str(), |(name, port)| {
+        if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host.as_str() }
+    });
+    let below = |own: &String| name.strip_suffix(own.as_str())?.strip_suffix('.').map(str::to_owned);
+    let bucket = match table::endpoint(name) {
+        Some(endpoint) => endpoint.bucket,
+        None => names.iter().find_map(below),
+    };
+    let Some(bucket) = bucket.filter(|bucket| !bucket.is_empty()) else { return head };
+    let path = if head.path == "/" { format!("/{bucket}") } else { format!("/{bucket}{}", head.path) };
+    let mut head = Head { path, ..head };
+    // What decoding would find the bucket in once more.
+    head.headers.retain(|(name, _)| name != "host");
+    head.headers.push(("host".to_owned(), "s3".to_owned()));
+    head
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(host: &str, path: &str) -> Head {
+        Head {
+            method: "PUT".into(),
+            path: path.into(),
+            query: String::new(),
+            headers: vec![("host".into(), host.into())],
+        }
+    }
+
+    #[test]
+    fn buckets_of_hosts_stand_in_the_path() {
+        let check = |host: &str, path: &str, expect: &str| {
+            let names = ["localhost".to_owned()];
+            let styled = path_style(head(host, path), "s3", &names);
+            assert_eq!(styled.path, expect, "{host}");
+        };
+        check("orders.s3.eu-west-1.amazonaws.com", "/a/b", "/orders/a/b");
+        check("orders.s3.amazonaws.com:443", "/", "/orders");
+        check("s3.eu-west-1.amazonaws.com", "/orders/a", "/orders/a");
+        check("a.b.localhost:7443", "/k", "/a.b/k");
+        check("localhost:7443", "/k", "/k");
+        check("127.0.0.1:7443", "/b/k", "/b/k");
+        check("xlocalhost", "/b/k", "/b/k");
+    }
+
+    #[test]
+    fn a_stream_is_the_same_request_seen_or_declared() {
+        let to = Destination { account: "111122223333", service: "s3", region: "eu-west-1" };
+        let asked = |content| Asked::new(head("s3", "/orders/key"), content, to);
+        let bytes = bytes::Bytes::from_static(b"content");
+        let (digest, length) = (Digest::of(&bytes), 7);
+        let whole = asked(Content::Whole { bytes, digest });
+        let declared = asked(Content::Declared { digest, length });
+        assert_eq!(whole.decoded().name(), "s3:PutObject");
+        assert_eq!(whole.digest(), declared.digest());
+        assert!(whole.text().contains(&digest.to_string()), "{}", whole.text());
+        let other = asked(Content::Declared { digest: Digest::of(b"other"), length });
+        assert_ne!(whole.digest(), other.digest());
+        let unseen = |length| asked(Content::Unseen { length });
+        assert_ne!(unseen(7).digest(), declared.digest());
+        assert_ne!(unseen(7).digest(), unseen(8).digest());
+        let elsewhere = Destination { account: "444455556666", ..to };
+        let there = Asked::new(head("s3", "/orders/key"), Content::Unseen { length }, elsewhere);
+        assert_ne!(unseen(7).digest(), there.digest(), "another account is another request");
+        assert_eq!(whole.host().as_deref(), Some("s3.eu-west-1.amazonaws.com"));
+        assert!(is_stream(&head("s3", "/orders/key"), "s3", "eu-west-1"));
+        assert!(!is_stream(&head("s3", "/orders"), "s3", "eu-west-1"));
+    }
+}

@@ -1,0 +1,274 @@
+//! One request: decided by the gateway, sent if it may be, and recorded with what came of it.
+//!
+//! What follows the decision runs in a task of its own, so that a client that leaves neither stops what was sent nor
+//! leaves it without an outcome.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::{Request as HttpRequest, Response};
+use tokio::sync::watch;
+use tyer_core::intent::{Acts, SessionId};
+use tyer_core::limits::AWS_WAIT_MS_MAX;
+use tyer_core::verdict::{Clearance, LeafIndex, Outcome, Refusal};
+use tyer_wire::aws::asked::{Asked, Content, Destination};
+use tyer_wire::aws::protocol::Protocol;
+use tyer_wire::aws::refuse::Kind;
+use tyer_wire::aws::request::Head;
+use tyer_wire::aws::sigv4::Outgoing;
+
+use super::Door;
+use super::admit::{Claimed, claimed, head};
+use super::answer::{Refused, Reply};
+use super::body::{Seen, passing};
+use super::content::{Read, read};
+use super::reply;
+use crate::door::accept::raised;
+use crate::gateway::access_keys::Holder;
+use crate::gateway::carried::Read as Carried;
+use crate::gateway::{About, Patience, Request};
+use crate::upstream::aws::{self, SendError, Sending};
+
+/// The code of what was cleared and not sent.
+const NOT_SENT: &str = "not sent";
+
+/// Takes a request to its answer.
+pub(super) async fn ask(
+    door: &Arc<Door>,
+    request: HttpRequest<Incoming>,
+) -> Result<Response<Reply>, Refused> {
+    let (parts, body) = request.into_parts();
+    let claimed = claimed(door, head(&parts)?).await?;
+    let read = read(&claimed, body).await?;
+    let session = claimed.holder.principal.session.clone();
+    let most = door.gateway.config.limits.connections_per_session;
+    let Some((number, kill)) = door.gateway.connections.opened(&session, most) else {
+        let message = format!("Tyer: this session has {most} requests under way already");
+        return Err(claimed.refuse(Kind::Unavailable, message));
+    };
+    let open = Open { door: Arc::clone(door), session, number };
+    let (gone, leaves) = watch::channel(false);
+    // Told when this is no longer awaited.
+    let _gone = Gone(gone);
+    let lost = claimed.refuse(Kind::Unavailable, "Tyer: the request came to no end");
+    let task = tokio::spawn(Exchange::new(open, claimed, read)?.run(kill, leaves));
+    task.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a request came to no end");
+        Err(lost)
+    })
+}
+
+/// A request that counts as an open connection of its session.
+pub(super) struct Open {
+    pub(super) door: Arc<Door>,
+    session: SessionId,
+    number: u64,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.door.gateway.connections.closed(&self.session, self.number);
+    }
+}
+
+struct Gone(watch::Sender<bool>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// A verified request with its body.
+struct Exchange {
+    open: Open,
+    holder: Holder,
+    asked: Asked,
+    protocol: Protocol,
+    body: aws::Body,
+    outgoing: Outgoing,
+    seen: Option<Seen>,
+}
+
+impl Exchange {
+    fn new(open: Open, claimed: Claimed, read: Read) -> Result<Self, Refused> {
+        let content = read.content();
+        let mut plain = claimed.plain.clone();
+        let (body, outgoing, seen) = match read {
+            Read::Whole(bytes, digest, trailers) => {
+                with_trailers(&mut plain, trailers);
+                (aws::whole(bytes), Outgoing::Hash(digest), None)
+            }
+            Read::Streams(incoming, length, verified) => {
+                let (body, outgoing, seen) = passing(&claimed, (incoming, length, &verified))?;
+                (body, outgoing, Some(seen))
+            }
+        };
+        let scope = claimed.claim.scope();
+        let account = open.door.cloud.config().owner(&claimed.holder.account, &scope.region).account;
+        let to = Destination { account, service: &scope.service, region: &scope.region };
+        let asked = Asked::new(plain, content, to);
+        let protocol = asked.decoded().protocol.unwrap_or(Protocol::Query);
+        Ok(Self { holder: claimed.holder, asked, protocol, body, outgoing, seen, open })
+    }
+
+    async fn run(
+        self,
+        mut kill: watch::Receiver<bool>,
+        gone: watch::Receiver<bool>,
+    ) -> Result<Response<Reply>, Refused> {
+        let door = Arc::clone(&self.open.door);
+        let refuse = |kind, message: &str| Refused::new(self.protocol, kind, message);
+        let decided = decide(&door, (&self.asked, &self.holder), gone.clone()).await;
+        let (clearance, is_write) = decided.map_err(|refusal| Refused::of(self.protocol, &refusal))?;
+        let leaf = clearance.leaf();
+        if *gone.borrow() || *kill.borrow() {
+            not_sent(&door, leaf).await;
+            return Err(refuse(
+                Kind::Ended,
+                "Tyer: nothing was sent; this session was ended, or the client left",
+            ));
+        }
+        let Self { holder, asked, body, outgoing, protocol, seen, open } = self;
+        let (account, principal) = (holder.account.as_str(), &holder.principal);
+        let sending = Sending { asked: &asked, account, principal, body, outgoing };
+        let sent = tokio::select! {
+            sent = door.cloud.execute(clearance, sending) => sent,
+            () = raised(&mut kill) => {
+                let why = "the session was ended before the outcome was seen".to_owned();
+                settle(&door, leaf, Outcome::Unknown { why }).await;
+                return Err(Refused::new(protocol, Kind::Ended, "Tyer: this session was ended"));
+            }
+        };
+        match sent {
+            Ok(answered) => Ok(reply::reply(answered, leaf, (open, kill, seen)).await),
+            Err(error) => {
+                tracing::error!(%error, upstream = %door.upstream, "a request was not answered");
+                let message = unanswered(&door, leaf, &error).await;
+                // SDKs send again by themselves what was not answered.
+                let may_be_done = is_write && !error.is_unsent();
+                let kind = if may_be_done { Kind::Lost } else { Kind::Unavailable };
+                Err(Refused::new(protocol, kind, message))
+            }
+        }
+    }
+}
+
+/// Has the gateway decide. Says also whether it does more than read.
+async fn decide(
+    door: &Door,
+    (asked, holder): (&Asked, &Holder),
+    gone: watch::Receiver<bool>,
+) -> Result<(Clearance, bool), Refusal> {
+    let (decoded, digest) = (asked.decoded(), asked.digest());
+    let config = door.cloud.config();
+    let account = holder.account.as_str();
+    let owner = config.owner(account, &decoded.region);
+    let acts = understand(asked, owner);
+    if acts.worst().is_dangerous() && matches!(asked.content(), Content::Unseen { .. }) {
+        return Err(unseen());
+    }
+    let is_write = acts.worst().is_write();
+    let otherwise = door.gateway.config.upstreams.get(&door.upstream);
+    let otherwise = otherwise.map(|upstream| upstream.environment.clone());
+    let environment = otherwise.map(|otherwise| {
+        config.environment(&otherwise, (account, &decoded.region), &decoded.resources(owner))
+    });
+    let (shape, redacted) = (decoded.shape(), decoded.redacted());
+    let text = asked.text();
+    let session = &holder.principal.session;
+    let carried = Carried {
+        session,
+        acts: &acts,
+        environment: environment.as_ref(),
+        digest,
+        shape,
+        redacted: &redacted,
+        bytes: text.len(),
+    };
+    if let Some(clearance) = door.gateway.carry(&carried) {
+        return Ok((clearance, is_write));
+    }
+    let wait = door.gateway.config.holds.wait.min(Duration::from_millis(AWS_WAIT_MS_MAX));
+    let request = Request {
+        session: session.clone(),
+        acts,
+        environment,
+        digest,
+        shape,
+        text,
+        redacted,
+        transactional: false,
+        fits_block: false,
+        about: About::default(),
+    };
+    let clearance = door.gateway.submit(request, Patience { wait, gone }).await?;
+    Ok((clearance, is_write))
+}
+
+/// Puts what came behind a body before it, where it is as good.
+fn with_trailers(head: &mut Head, trailers: Vec<(String, String)>) {
+    for (name, value) in trailers {
+        if head.headers(&name).next().is_none() {
+            head.headers.push((name, value));
+        }
+    }
+}
+
+fn unseen() -> Refusal {
+    Refusal::new(
+        tyer_core::verdict::Reason::Unsupported,
+        "a body that nobody can see before it is sent is not part of something this dangerous",
+        "sign the body's SHA-256, or send it in one piece of at most 64 KiB",
+    )
+}
+
+/// Records that nothing was sent, and why that is said to the client.
+async fn unanswered(door: &Door, leaf: LeafIndex, error: &SendError) -> String {
+    if error.is_unsent() {
+        not_sent(door, leaf).await;
+        return "Tyer: AWS cannot be reached just now; nothing was sent, and the operator has been told".to_owned();
+    }
+    let why = "the connection to AWS was lost before the outcome was seen".to_owned();
+    let told = format!("Tyer: {why}; look before you ask for it again");
+    settle(door, leaf, Outcome::Unknown { why }).await;
+    told
+}
+
+async fn not_sent(door: &Door, leaf: LeafIndex) {
+    door.gateway.never_left(leaf);
+    settle(door, leaf, Outcome::Failed { code: NOT_SENT.to_owned() }).await;
+}
+
+/// Records an outcome.
+pub(super) async fn settle(door: &Door, leaf: LeafIndex, outcome: Outcome) {
+    if let Err(error) = door.gateway.settle_soon(leaf, outcome).await {
+        // The leaf stays unsettled; the next start records it as unknown.
+        tracing::error!(%error, leaf = leaf.0, "an outcome was not recorded");
+    }
+}
+
+fn understand(asked: &Asked, owner: tyer_wire::aws::resources::Owner<'_>) -> Acts {
+    use tyer_core::intent::{Act, Effect, Kind, Resource, Reversibility};
+    use tyer_wire::aws::decode::Call;
+    use tyer_wire::aws::table::Level;
+    let effect = match &asked.decoded().call {
+        Call::Known(operation) => match operation.level() {
+            Some(Level::List | Level::Read) => Effect::Read,
+            _ if operation.name().starts_with("Put") => Effect::Change,
+            _ => Effect::Opaque,
+        },
+        Call::Unknown { .. } => Effect::Opaque,
+    };
+    let act = |it: tyer_wire::aws::resources::Resource| Act {
+        effect,
+        resource: Resource::new(Kind::Object, it.arn),
+        reversibility: Reversibility::Irreversible,
+        local: false,
+        why: asked.decoded().name(),
+        tie: None,
+    };
+    let mut acts = asked.decoded().resources(owner).into_iter().map(act);
+    Acts::new(acts.next().unwrap_or_else(|| Act::opaque("?")), acts)
+}

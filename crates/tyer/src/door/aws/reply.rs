@@ -1,0 +1,161 @@
+//! AWS's answer on its way back, and what it says about the outcome. Tyer's own credentials never go with it.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use hyper::Response;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::http::response::Parts;
+use tokio::sync::watch;
+use tyer_core::verdict::{LeafIndex, Outcome};
+use tyer_wire::aws::outcome;
+
+use super::answer::{Reply, passed_on, whole};
+use super::ask::{Open, settle};
+use super::body::Seen;
+use crate::upstream::aws::{Answered, Credentials};
+
+/// Bytes of an answer that goes back in one piece.
+const WHOLE_BYTES_MAX: u64 = 64 * 1024;
+/// Bytes of an error that are passed on.
+const ERROR_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of an answer that are kept to find an error in them.
+const KEPT_BYTES_MAX: usize = 4 * 1024;
+
+/// The answer for the client. Its outcome is recorded when it has come to its end.
+pub(super) async fn reply(
+    answered: Answered,
+    leaf: LeafIndex,
+    (open, kill, seen): (Open, watch::Receiver<bool>, Option<Seen>),
+) -> Response<Reply> {
+    let Answered { response, secrets } = answered;
+    let (mut parts, mut body) = response.into_parts();
+    parts.headers = passed_on(&parts.headers);
+    let ending = Ending { open, leaf, status: parts.status.as_u16(), seen };
+    let is_error = parts.status.is_client_error() || parts.status.is_server_error();
+    let is_small = body.size_hint().exact().is_some_and(|bytes| bytes <= WHOLE_BYTES_MAX);
+    if !is_error && !is_small {
+        let kept = Vec::new();
+        let body = Passing { body, kill, ending: Some(ending), kept };
+        return Response::from_parts(parts, body.boxed_unsync());
+    }
+    let mut all = BytesMut::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        let Ok(bytes) = frame.into_data() else { continue };
+        all.extend_from_slice(&bytes);
+        if all.len() > ERROR_BYTES_MAX {
+            break;
+        }
+    }
+    let is_whole = body.is_end_stream();
+    let error_type = parts.headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok());
+    let error_type = error_type.map(str::to_owned);
+    ending.settle(error_type.as_deref(), &all, is_whole).await;
+    let all = if is_error { without(&secrets, &mut parts, all.freeze()) } else { all.freeze() };
+    Response::from_parts(parts, whole(all))
+}
+
+/// An error of AWS may say with what it was asked.
+fn without(secrets: &Credentials, parts: &mut Parts, body: Bytes) -> Bytes {
+    let stands_in_headers = |value: &hyper::header::HeaderValue| secrets.stand_in(value.as_bytes());
+    let named: Vec<_> = parts
+        .headers
+        .iter()
+        .filter(|(_, value)| stands_in_headers(value))
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in named {
+        parts.headers.remove(name);
+    }
+    if !secrets.stand_in(&body) {
+        return body;
+    }
+    parts.headers.remove("content-length");
+    Bytes::from(secrets.taken_out(&String::from_utf8_lossy(&body)))
+}
+
+/// What is recorded at the end.
+struct Ending {
+    open: Open,
+    leaf: LeafIndex,
+    status: u16,
+    seen: Option<Seen>,
+}
+
+impl Ending {
+    async fn settle(self, error_type: Option<&str>, body: &[u8], is_whole: bool) {
+        let outcome = match outcome::error(self.status, error_type, body) {
+            Some(code) => Outcome::Failed { code },
+            None => {
+                let seen = self.seen.as_ref().map(|seen| format!("; {}", seen.in_words()));
+                let cut = if is_whole { "" } else { "; the answer broke off" };
+                let tag = format!("{}{}{cut}", self.status, seen.unwrap_or_default());
+                Outcome::Done { tag, rows: None, did: Vec::new() }
+            }
+        };
+        settle(&self.open.door, self.leaf, outcome).await;
+    }
+}
+
+/// An answer that streams.
+struct Passing {
+    body: Incoming,
+    kill: watch::Receiver<bool>,
+    ending: Option<Ending>,
+    /// Its beginning and its end.
+    kept: Vec<u8>,
+}
+
+impl Body for Passing {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if *self.kill.borrow() {
+            self.end(false);
+            return Poll::Ready(None);
+        }
+        let next = ready!(Pin::new(&mut self.body).poll_frame(context));
+        match &next {
+            Some(Ok(frame)) => {
+                if let Some(bytes) = frame.data_ref() {
+                    let room = KEPT_BYTES_MAX.saturating_sub(self.kept.len());
+                    self.kept.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or(bytes));
+                }
+                if self.body.is_end_stream() {
+                    self.end(true);
+                }
+            }
+            Some(Err(_)) => self.end(false),
+            None => self.end(true),
+        }
+        Poll::Ready(next)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Passing {
+    fn end(&mut self, is_whole: bool) {
+        let Some(ending) = self.ending.take() else { return };
+        let kept = std::mem::take(&mut self.kept);
+        tokio::spawn(async move { ending.settle(None, &kept, is_whole).await });
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        self.end(false);
+    }
+}

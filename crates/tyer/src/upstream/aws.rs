@@ -1,0 +1,277 @@
+//! The accounts of AWS: Tyer's own credentials, and the only way to send a request with them.
+//!
+//! INVARIANT: what an agent asked for is sent only by [`Cloud::execute`], which takes a clearance by value and compares
+//! it with what is sent. The client that sends is private to this file and to what Tyer itself asks.
+
+mod credentials;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::{Request, Response, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tyer_core::intent::{Digest, Principal};
+use tyer_core::verdict::Clearance;
+use tyer_wire::aws::asked::Asked;
+use tyer_wire::aws::identity;
+use tyer_wire::aws::request::Head;
+use tyer_wire::aws::sigv4::{Outgoing, Scope, SignError, Signer, sign};
+use tyer_wire::aws::table;
+use tyer_wire::line::one_line;
+
+pub(crate) use self::credentials::Credentials;
+use self::credentials::Kept;
+use super::dial::client_tls;
+use crate::clock;
+use crate::config::aws::AwsConfig;
+
+/// How long a connection to AWS may take to be made.
+const CONNECT_WAIT: Duration = Duration::from_secs(10);
+/// How long Tyer waits for an answer to what it asks itself.
+const ASK_WAIT: Duration = Duration::from_secs(10);
+/// Bytes of such an answer.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// Characters of an error that the operator is told.
+const ERROR_CHARS_MAX: usize = 300;
+/// How long a connection that nobody uses is kept: less than AWS keeps it.
+const IDLE: Duration = Duration::from_secs(15);
+
+/// A body on its way to AWS; it fails where the client's fails.
+pub(crate) type Body = UnsyncBoxBody<Bytes, Cut>;
+
+/// The client's body is not what it declared, or did not come to its end.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Cut(pub(crate) String);
+
+/// The accounts behind one door.
+pub(crate) struct Cloud {
+    config: Arc<AwsConfig>,
+    client: Client<HttpsConnector<HttpConnector>, Body>,
+    credentials: BTreeMap<String, Kept>,
+}
+
+impl std::fmt::Debug for Cloud {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cloud").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// A cleared request with its body.
+pub(crate) struct Sending<'a> {
+    pub(crate) asked: &'a Asked,
+    /// The account, by the operator's name.
+    pub(crate) account: &'a str,
+    /// For whom, which a role's session says.
+    pub(crate) principal: &'a Principal,
+    pub(crate) body: Body,
+    pub(crate) outgoing: Outgoing,
+}
+
+/// What came of sending.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) response: Response<Incoming>,
+    /// What must not get back to the agent.
+    pub(crate) secrets: Credentials,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SendError {
+    /// The clearance is for another request, or bounds what cannot be bounded here; nothing was sent.
+    #[error("the clearance is not for what was about to be sent")]
+    OtherRequest,
+    /// Nothing was sent.
+    #[error("Tyer has no credentials for the account: {0}")]
+    Credentials(String),
+    /// Nothing was sent.
+    #[error("nothing says at which host of AWS this is asked for")]
+    NoHost,
+    /// Nothing was sent.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// Nothing was sent.
+    #[error("{0} cannot be reached: {1}")]
+    Unreachable(String, String),
+    /// It was sent, or some of it, and nobody knows what came of it.
+    #[error("the connection to {0} was lost: {1}")]
+    Lost(String, String),
+}
+
+impl SendError {
+    /// Whether certainly nothing has left.
+    pub(crate) fn is_unsent(&self) -> bool {
+        !matches!(self, Self::Lost(..))
+    }
+}
+
+impl Cloud {
+    /// Prepares the way to the accounts; reads the certificates of its authorities.
+    pub(crate) fn new(config: &Arc<AwsConfig>) -> Result<Self, String> {
+        let tls = client_tls(config.authorities.as_deref(), None)
+            .or_else(|message| {
+                // Without TLS there is nothing to trust.
+                let is_plain = config.endpoint.as_ref().is_some_and(|it| !it.is_tls);
+                if is_plain { Ok(super::dial::trusting_nobody()) } else { Err(message) }
+            })?
+            .as_ref()
+            .clone();
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        http.set_connect_timeout(Some(CONNECT_WAIT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(http);
+        let client = Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).build(connector);
+        let credentials = config.accounts.iter();
+        let credentials = credentials.map(|(name, it)| (name.clone(), Kept::new(it.clone()))).collect();
+        Ok(Self { config: Arc::clone(config), client, credentials })
+    }
+
+    /// What is configured.
+    pub(crate) fn config(&self) -> &AwsConfig {
+        &self.config
+    }
+
+    /// Sends exactly the cleared request, once, signed with Tyer's credentials.
+    pub(crate) async fn execute(
+        &self,
+        clearance: Clearance,
+        sending: Sending<'_>,
+    ) -> Result<Answered, SendError> {
+        let Sending { asked, account, principal, body, outgoing } = sending;
+        if clearance.digest() != asked.digest() || clearance.ceilings().is_some() {
+            return Err(SendError::OtherRequest);
+        }
+        // Used up.
+        drop(clearance);
+        let credentials = self.credentials(account, principal).await?;
+        let to = &asked.decoded().region;
+        let host = asked.host().or_else(|| self.config.endpoint.as_ref().map(|_| String::new()));
+        let host = host.ok_or(SendError::NoHost)?;
+        let at = (host.as_str(), asked.decoded().service.as_str(), to.as_str());
+        let response = self.send(asked.head(), (body, outgoing), at, &credentials).await?;
+        Ok(Answered { response, secrets: credentials })
+    }
+
+    /// Tyer's credentials for an account, on behalf of somebody.
+    async fn credentials(
+        &self,
+        account: &str,
+        principal: &Principal,
+    ) -> Result<Credentials, SendError> {
+        let kept = self.credentials.get(account);
+        let kept = kept.ok_or_else(|| SendError::Credentials("there is no such account".to_owned()))?;
+        kept.of(self, principal).await.map_err(SendError::Credentials)
+    }
+
+    /// Signs and sends. `host` is the one of AWS, used unless everything goes to one endpoint.
+    async fn send(
+        &self,
+        head: &Head,
+        (body, outgoing): (Body, Outgoing),
+        (host, service, region): (&str, &str, &str),
+        credentials: &Credentials,
+    ) -> Result<Response<Incoming>, SendError> {
+        let (scheme, host) = match &self.config.endpoint {
+            Some(own) => (if own.is_tls { "https" } else { "http" }, own.authority.as_str()),
+            None => ("https", host),
+        };
+        let now = clock::now();
+        let scope = Scope::on(now, region, service).ok_or(SignError::Day)?;
+        let key = credentials.key(&scope);
+        let (access_key, token) = (credentials.access_key(), credentials.token());
+        let signed = sign(head, host, outgoing, &Signer { access_key, token, key: &key }, now)?;
+        let request = request(&signed, scheme, host, body)
+            .map_err(|error| SendError::Unreachable(host.to_owned(), error.to_string()))?;
+        self.client.request(request).await.map_err(|error| {
+            let (said, is_unsent) = (chain(&error), error.is_connect());
+            let host = host.to_owned();
+            if is_unsent { SendError::Unreachable(host, said) } else { SendError::Lost(host, said) }
+        })
+    }
+
+    /// Which account Tyer's credentials are of, and as whom they act there.
+    pub(crate) async fn identity(&self, account: &str) -> Result<(String, String), String> {
+        let account = self.credentials.get(account).ok_or("there is no such account")?;
+        let credentials = account.source().await?;
+        let region = self.config.regions.first().map_or("us-east-1", String::as_str);
+        let answer = self.ask("sts", region, identity::request(), &credentials).await?;
+        identity::read(&answer).ok_or_else(|| "who Tyer is there was not said".to_owned())
+    }
+
+    /// Asks something on Tyer's own behalf, for a bounded time.
+    async fn ask(
+        &self,
+        service: &str,
+        region: &str,
+        (head, body): (Head, Vec<u8>),
+        credentials: &Credentials,
+    ) -> Result<Bytes, String> {
+        let api = table::signed_for(service).next();
+        let host = api.and_then(|api| table::host(api, region)).unwrap_or_default();
+        let outgoing = Outgoing::Hash(Digest::of(&body));
+        let (body, to) = ((whole(Bytes::from(body)), outgoing), (host.as_str(), service, region));
+        let asked = async {
+            let answer = self.send(&head, body, to, credentials).await.map_err(|it| it.to_string())?;
+            let status = answer.status();
+            let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+            let body = body.map_err(|error| error.to_string())?.to_bytes();
+            if status.is_success() { Ok(body) } else { Err(said(status, &body)) }
+        };
+        tokio::time::timeout(ASK_WAIT, asked).await.map_err(|_| "it took too long".to_owned())?
+    }
+}
+
+/// What an error of AWS says, short, for the operator.
+fn said(status: hyper::StatusCode, body: &[u8]) -> String {
+    let body: String = String::from_utf8_lossy(body).chars().take(ERROR_CHARS_MAX).collect();
+    format!("{status}, {}", one_line(&body))
+}
+
+/// An error with what is behind it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut next = error.source();
+    while let Some(inner) = next {
+        said = format!("{said}: {inner}");
+        next = inner.source();
+    }
+    said
+}
+
+fn request(
+    head: &Head,
+    scheme: &str,
+    host: &str,
+    body: Body,
+) -> Result<Request<Body>, hyper::http::Error> {
+    let mut target = head.path.clone();
+    if !head.query.is_empty() {
+        target.push('?');
+        target.push_str(&head.query);
+    }
+    let uri = Uri::builder().scheme(scheme).authority(host).path_and_query(target).build()?;
+    let mut request = Request::builder().method(head.method.as_str()).uri(uri);
+    for (name, value) in &head.headers {
+        request = request.header(name, value);
+    }
+    request.body(body)
+}
+
+/// A body that is all there.
+pub(crate) fn whole(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
