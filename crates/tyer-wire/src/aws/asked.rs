@@ -141,8 +141,11 @@ pub fn is_stream(head: &Head, service: &str, region: &str) -> bool {
     }
 }
 
+/// Any host that is S3's for whole accounts.
+const CONTROL: &str = "s3-control.us-east-1.amazonaws.com";
+
 /// The same head with S3's bucket in the path, where the host has it: the bucket of an endpoint of AWS, or what stands
-/// before one of the door's own `names`.
+/// before one of the door's own `names`. The account stands there where it is asked of, which says so itself.
 #[must_use]
 pub fn path_style(head: Head, service: &str, names: &[String]) -> Head {
     if service != "s3" {
@@ -158,11 +161,18 @@ pub fn path_style(head: Head, service: &str, names: &[String]) -> Head {
         None => names.iter().find_map(below),
     };
     let Some(bucket) = bucket.filter(|bucket| !bucket.is_empty()) else { return head };
+    if head.header("x-amz-account-id") == Some(bucket.as_str()) {
+        return at(head, CONTROL);
+    }
     let path = if head.path == "/" { format!("/{bucket}") } else { format!("/{bucket}{}", head.path) };
-    let mut head = Head { path, ..head };
-    // What decoding would find the bucket in once more.
+    // Decoding would find the bucket in the host once more.
+    at(Head { path, ..head }, "s3")
+}
+
+/// The same head for another host.
+fn at(mut head: Head, host: &str) -> Head {
     head.headers.retain(|(name, _)| name != "host");
-    head.headers.push(("host".to_owned(), "s3".to_owned()));
+    head.headers.push(("host".to_owned(), host.to_owned()));
     head
 }
 
@@ -193,6 +203,22 @@ mod tests {
         check("localhost:7443", "/k", "/k");
         check("127.0.0.1:7443", "/b/k", "/b/k");
         check("xlocalhost", "/b/k", "/b/k");
+    }
+
+    #[test]
+    fn an_account_before_the_name_is_no_bucket() {
+        let names = ["localhost".to_owned()];
+        let check = |account: &str, path: &str, expect: (&str, &str)| {
+            let mut head = head("111122223333.localhost:7443", path);
+            head.headers.push(("x-amz-account-id".into(), account.into()));
+            let styled = path_style(head, "s3", &names);
+            let decoded = decode(&styled, &[], &Scope { service: "s3", region: "eu-west-1" });
+            let Call::Known(operation) = &decoded.call else { panic!("{decoded:?}") };
+            assert_eq!((styled.path.as_str(), operation.api().folder()), expect, "{account}");
+        };
+        let policy = "/v20180820/bucket/b/policy";
+        check("111122223333", policy, (policy, "s3control"));
+        check("444455556666", "/k", ("/111122223333/k", "s3"));
     }
 
     #[test]
