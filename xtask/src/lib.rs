@@ -10,5 +10,6 @@ pub mod cluster;
 pub mod demo;
 pub mod http;
 pub mod instance;
+pub mod moto;
 pub mod security_key;
 pub mod tidy;

@@ -166,7 +166,7 @@ fn said(seat: &Seat, output: &Output) -> String {
 }
 
 /// Fails with the first lines that differ.
-fn same(expected: &str, came: &str) {
+pub(crate) fn same(expected: &str, came: &str) {
     let mut lines = expected.lines().zip(came.lines()).enumerate();
     if let Some((at, (expected, came))) = lines.find(|(_, (expected, came))| expected != came) {
         panic!("line {at} differs\ndirect: {expected}\ndoor:   {came}");

@@ -9,6 +9,8 @@ mod attacks;
 #[cfg(test)]
 mod attestation;
 #[cfg(test)]
+mod aws;
+#[cfg(test)]
 mod aws_door;
 #[cfg(test)]
 mod bed;
