@@ -4,11 +4,13 @@
 //! [`Effect::Opaque`] on the whole upstream, so there is no "no intent".
 
 mod narrowing;
+mod tie;
 
 use std::fmt;
 
 pub use narrowing::Narrowing;
 use serde::{Deserialize, Serialize};
+pub use tie::Tie;
 
 /// Declares a name as a type of its own, so that one kind of name cannot stand for another.
 macro_rules! name {
@@ -382,18 +384,6 @@ pub struct Act {
     /// What it says of another resource or of how much goes, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tie: Option<Tie>,
-}
-
-/// What an act says beyond its effect on its resource; what a request comes to with others depends on it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Tie {
-    /// The resource is made as a whole copy of this one.
-    CopyOf(Resource),
-    /// The resource is called this from now on.
-    Becomes(Resource),
-    /// Only some of what the resource holds goes.
-    Part,
 }
 
 impl Act {

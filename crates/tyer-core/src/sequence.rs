@@ -31,6 +31,8 @@ const WHY_CHARS_MAX: usize = 200;
 pub enum Pattern {
     /// A resource is destroyed and made anew or loaded again, in either order.
     Recreate,
+    /// A resource is destroyed and another of its kind is made, in either order.
+    Exchange,
     /// A protection of a resource is switched off and the resource is destroyed.
     DisarmThenDestroy,
     /// The last known backup of a resource is removed and the resource is destroyed.
@@ -41,14 +43,20 @@ pub enum Pattern {
 
 impl Pattern {
     /// Every one.
-    pub const ALL: [Self; 4] =
-        [Self::Recreate, Self::DisarmThenDestroy, Self::BackupThenDestroy, Self::Untold];
+    pub const ALL: [Self; 5] = [
+        Self::Recreate,
+        Self::Exchange,
+        Self::DisarmThenDestroy,
+        Self::BackupThenDestroy,
+        Self::Untold,
+    ];
 
     /// The word used in policies and records.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Recreate => "recreate",
+            Self::Exchange => "exchange",
             Self::DisarmThenDestroy => "disarm_then_destroy",
             Self::BackupThenDestroy => "backup_then_destroy",
             Self::Untold => "untold",
@@ -89,6 +97,11 @@ impl Sequence {
             Pattern::Recreate => {
                 format!(
                     "deletes and recreates {name}: its data, grants and dependents do not come back"
+                )
+            }
+            Pattern::Exchange => {
+                format!(
+                    "destroys {name} and makes another of its kind: what it held does not come along"
                 )
             }
             Pattern::DisarmThenDestroy => {
@@ -147,8 +160,12 @@ enum Verb {
     Create,
     /// Makes the resource as a copy of this one.
     Copy(Resource),
+    /// Makes one of its kind that has no name of its own yet.
+    Another,
     /// Calls the resource this from now on.
     Rename(Resource),
+    /// Removes all copies of this one that are kept with it.
+    Copies(Resource),
     Disarm,
     /// Some of what it holds goes.
     Lessen,
@@ -199,7 +216,8 @@ impl History {
         let earlier = self.noted(self.sessions.get(session)).map(|(_, note)| note);
         let mut sequences = past::completes(earlier, &steps);
         if self.untold.contains(session) {
-            let told = steps.iter().filter(|step| matches!(step.verb, Verb::Create | Verb::Destroy));
+            let told = |step: &&Step| matches!(step.verb, Verb::Create | Verb::Another | Verb::Destroy);
+            let told = steps.iter().filter(told);
             sequences.extend(told.map(|step| Sequence {
                 pattern: Pattern::Untold,
                 resource: step.resource.clone(),
@@ -365,8 +383,8 @@ impl Note {
     fn bytes(&self) -> usize {
         let of = |step: &Step| {
             let named = match &step.verb {
-                Verb::Copy(other) | Verb::Rename(other) => other.name.len(),
-                Verb::Create | Verb::Disarm | Verb::Lessen | Verb::Destroy => 0,
+                Verb::Copy(other) | Verb::Rename(other) | Verb::Copies(other) => other.name.len(),
+                Verb::Create | Verb::Another | Verb::Disarm | Verb::Lessen | Verb::Destroy => 0,
             };
             size_of::<Step>() + step.resource.name.len() + step.why.len() + named
         };
@@ -388,8 +406,10 @@ fn step(act: &Act) -> Vec<Step> {
     match (act.effect, &act.tie) {
         (_, Some(Tie::Becomes(name))) => vec![step(Verb::Rename(name.clone()))],
         (Effect::Create, Some(Tie::CopyOf(of))) => vec![step(Verb::Copy(of.clone()))],
+        (Effect::Create, Some(Tie::Unnamed)) => vec![step(Verb::Another)],
         (Effect::Create, _) => vec![step(Verb::Create)],
         (Effect::Disarm, _) => vec![step(Verb::Disarm)],
+        (Effect::Destroy, Some(Tie::CopiesOf(of))) => vec![step(Verb::Copies(of.clone()))],
         (Effect::Destroy, Some(Tie::Part)) => vec![step(Verb::Lessen)],
         (Effect::Destroy, _) => vec![step(Verb::Destroy)],
         // The effect itself says that it is made anew; what it was is gone.

@@ -3,9 +3,10 @@
 //!
 //! Reading order: a door reads a [`request`]'s head; [`sigv4`] verifies who signed it and signs it anew; [`chunked`]
 //! takes bodies apart that come in signed chunks; [`decode`] says which operation of the [`table`] is asked for, in which
-//! [`protocol`] and with which parameters, and [`resources`] what that is about; [`refuse`] words a refusal. A [`line`] is a
-//! request as people write it; an [`asked::Asked`] is what a door has decided about and sends, and [`assume`] is how Tyer gets
-//! credentials that say for whom it acts.
+//! [`protocol`] and with which parameters, and [`resources`] what that is about; [`understand`] says what it would do;
+//! [`refuse`] words a refusal. A [`line`] is a request as people write it, and what is [`written`] otherwise too; an
+//! [`asked::Asked`] is what a door has decided about and sends, and [`assume`] is how Tyer gets credentials that say for whom
+//! it acts.
 
 pub mod asked;
 pub mod assume;
@@ -20,4 +21,6 @@ pub mod request;
 pub mod resources;
 pub mod sigv4;
 pub mod table;
+pub mod understand;
+pub mod written;
 mod xml;

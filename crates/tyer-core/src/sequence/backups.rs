@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::identity::{Sure, covers, same};
+use super::identity::{Sure, covers, is_open, same};
 use super::{Before, Mark, Note, Pattern, Sequence, Step, Verb};
 use crate::intent::{PersonId, Resource, Timestamp};
 use crate::limits::BACKUP_MS;
@@ -80,8 +80,8 @@ pub(super) fn concerns<'a>(
     let mut copies = None;
     let mut earlier = Some(earlier);
     steps.iter().any(|step| match &step.verb {
-        Verb::Copy(_) => true,
-        Verb::Create | Verb::Disarm => false,
+        Verb::Copy(_) | Verb::Copies(_) => true,
+        Verb::Create | Verb::Another | Verb::Disarm => false,
         Verb::Rename(_) | Verb::Lessen | Verb::Destroy => {
             let copies = copies.get_or_insert_with(|| Copies::of(earlier.take().into_iter().flatten()));
             copies.concerns(step)
@@ -122,12 +122,14 @@ impl Copies {
             Verb::Rename(to) => self.renamed(&step.resource, to, mark),
             // Rows that go make a copy one that cannot be relied on.
             Verb::Destroy | Verb::Lessen => self.removed(&step.resource, mark, by),
-            Verb::Create | Verb::Disarm => {}
+            Verb::Copies(of) => self.kept_gone(of, &step.resource, (mark, by)),
+            Verb::Create | Verb::Another | Verb::Disarm => {}
         }
     }
 
     fn copied(&mut self, of: &Resource, copy: &Resource, mark: Option<Mark>) {
-        self.known.retain(|known| !same(&known.copy, copy));
+        // One that has no name yet is another than all that are known.
+        self.known.retain(|known| is_open(copy) || !same(&known.copy, copy));
         // A copy of a copy is one of what that is of.
         let further = self.known.iter().filter(|known| same(&known.copy, of)).map(|known| {
             let marks = known.marks.iter().copied().chain(mark).collect();
@@ -151,6 +153,13 @@ impl Copies {
         self.gone.iter_mut().map(|gone| &mut gone.copy).for_each(rename);
         // A copy that has taken the place of what it was of is no copy any more.
         self.known.retain(|known| !same(&known.of, &known.copy));
+    }
+
+    /// Copies that are kept with the resource go, whether or not they were heard of before.
+    fn kept_gone(&mut self, of: &Resource, kept: &Resource, (mark, by): (Option<Mark>, Option<&By>)) {
+        let (of, marks) = (of.clone(), mark.into_iter().collect());
+        let copy = Copy { of, copy: kept.clone(), marks };
+        self.gone.push(Gone { copy, sure: Sure::Yes, by: by.cloned() });
     }
 
     fn removed(&mut self, resource: &Resource, mark: Option<Mark>, by: Option<&By>) {

@@ -26,6 +26,8 @@ struct Fate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Made,
+    /// One of its kind was made that has no name of its own.
+    Another,
     /// Something that was not made here has come to be called so.
     Named,
     Destroyed,
@@ -55,10 +57,11 @@ pub(super) fn adds<'a>(earlier: impl Iterator<Item = &'a Note>, steps: &[Step]) 
     }
     steps.iter().any(|step| match &step.verb {
         Verb::Create | Verb::Copy(_) => !past.is_last(&step.resource, End::Made),
+        Verb::Another => !past.is_last(&step.resource, End::Another),
         Verb::Destroy => !past.is_last(&step.resource, End::Destroyed),
         Verb::Disarm => !past.disarmed.iter().any(|(guard, _)| *guard == step.resource),
         Verb::Rename(_) => true,
-        Verb::Lessen => false,
+        Verb::Lessen | Verb::Copies(_) => false,
     })
 }
 
@@ -95,6 +98,8 @@ impl Past {
     fn take(&mut self, step: &Step, before: Option<Before>) -> Vec<Sequence> {
         match &step.verb {
             Verb::Create | Verb::Copy(_) => self.created(&step.resource, before),
+            Verb::Another => self.exchanged(&step.resource, before),
+            Verb::Copies(_) => Vec::new(),
             Verb::Rename(name) => self.renamed(&step.resource, name, before),
             Verb::Disarm => {
                 self.disarmed.push((step.resource.clone(), before));
@@ -114,10 +119,23 @@ impl Past {
         found
     }
 
+    /// Something without a name is made; it may stand in for what was destroyed.
+    fn exchanged(&mut self, kind: &Resource, before: Option<Before>) -> Vec<Sequence> {
+        let gone = self.destroys(kind);
+        let found = gone.map(|fate| exchanges(&fate.resource, fate.before.clone()));
+        let found = found.into_iter().collect();
+        self.settle(kind, End::Another, before);
+        found
+    }
+
     fn destroyed(&mut self, resource: &Resource, before: Option<Before>) -> Vec<Sequence> {
         let mut found = self.unguarded(resource);
-        let made = self.last_of(resource).filter(|fate| fate.end == End::Made);
-        found.extend(made.map(|fate| recreates(resource, fate.before.clone())));
+        let made = self.last_of(resource).and_then(|fate| match fate.end {
+            End::Made => Some(recreates(resource, fate.before.clone())),
+            End::Another => Some(exchanges(resource, fate.before.clone())),
+            End::Named | End::Destroyed => None,
+        });
+        found.extend(made);
         // Something else has taken the name that it had before.
         for (_, name) in self.moved.iter().filter(|(now, _)| same(now, resource)) {
             let taken = self.last_of(name).filter(|fate| fate.end != End::Destroyed);
@@ -183,6 +201,10 @@ impl Past {
             .find(|fate| same(&fate.resource, resource) || covers(&fate.resource, resource) != Sure::No)
             .is_some_and(|fate| fate.end == end && fate.resource == *resource)
     }
+}
+
+fn exchanges(resource: &Resource, before: Option<Before>) -> Sequence {
+    Sequence { pattern: Pattern::Exchange, resource: resource.clone(), before }
 }
 
 fn recreates(resource: &Resource, before: Option<Before>) -> Sequence {

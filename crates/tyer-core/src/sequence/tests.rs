@@ -16,7 +16,7 @@ fn resource(name: &str) -> Resource {
     }
 }
 
-/// `create x`, `copy x of y`, `rename x to y`, `disarm x`, `some x` (rows go), `destroy x`, `replace x`, `read x`.
+/// `create x`, `another x` (without a name), `copy x of y`, `drop x of y` (all copies that are kept with y), `rename x to y`, `disarm x`, `some x` (rows go), `destroy x`, `replace x`, `read x`.
 fn act(text: &str) -> Act {
     let words: Vec<&str> = text.split(' ').collect();
     let (effect, tie) = match words.as_slice() {
@@ -25,6 +25,8 @@ fn act(text: &str) -> Act {
         ["rename", _, "to", name] => (Effect::Change, Some(Tie::Becomes(resource(name)))),
         ["disarm", _] => (Effect::Disarm, None),
         ["some", _] => (Effect::Destroy, Some(Tie::Part)),
+        ["another", _] => (Effect::Create, Some(Tie::Unnamed)),
+        ["drop", _, "of", of] => (Effect::Destroy, Some(Tie::CopiesOf(resource(of)))),
         ["destroy", _] => (Effect::Destroy, None),
         ["replace", _] => (Effect::Replace, None),
         ["read", _] => (Effect::Read, None),
@@ -174,6 +176,65 @@ fn what_goes_with_its_last_known_backup() {
     check(&["s: copy a.b of a.orders", "t: destroy schema:a"], "backup_then_destroy a.orders, refused");
     // Whether they are in that schema cannot be told.
     check(&[copied, "t: destroy schema:a"], "backup_then_destroy orders");
+}
+
+#[test]
+fn what_is_exchanged_for_another_of_its_kind() {
+    let exchange = "exchange machine/a";
+    check(&["s: destroy object:machine/a", "s: another object:machine/*"], exchange);
+    check(&["s: another object:machine/*", "s: destroy object:machine/a"], exchange);
+    check(&["s: destroy object:machine/a, another object:machine/*"], exchange);
+    check(&["s: destroy object:machine/a", "s: another object:volume/*"], "");
+    check(&["s: destroy object:machine/a", "t: another object:machine/*"], "");
+    // One more is nothing new.
+    check(
+        &["s: destroy object:machine/a", "s: another object:machine/*", "s: another object:machine/*"],
+        "",
+    );
+    check(
+        &["s: another object:machine/*", "s: another object:machine/*", "s: destroy object:machine/a"],
+        exchange,
+    );
+    // A name of which a part is not known is a name.
+    check(&["s: destroy object:stack/a/51af", "s: create object:stack/a/*"], "recreate stack/a/*");
+    check(&["s: create object:stack/a/*", "s: destroy object:stack/a/51af"], "recreate stack/a/51af");
+    check(&["s: destroy object:stack/b/51af", "s: create object:stack/a/*"], "");
+}
+
+#[test]
+fn what_goes_with_the_copies_that_are_kept_with_it() {
+    let refused = "backup_then_destroy orders, refused";
+    let gone = "t: drop object:auto/orders of orders";
+    check(&["t: destroy orders, drop object:auto/orders of orders"], refused);
+    check(&["t: drop object:auto/orders of orders, destroy orders"], refused);
+    check(&[gone, "u 6: destroy orders"], refused);
+    check(&[gone, "u 7: destroy orders"], "");
+    check(&["t/bob: drop object:auto/orders of orders", "u/alice: destroy orders"], "");
+    check(&[gone, "u: destroy items"], "");
+    check(&[gone, "u: some orders"], "backup_then_destroy orders");
+    check(&[gone], "");
+    // Another copy is known, made before or within the same request.
+    check(&["s: copy b of orders", "t: destroy orders, drop object:auto/orders of orders"], "");
+    check(&["t: copy b of orders, destroy orders, drop object:auto/orders of orders"], "");
+    check(
+        &[
+            "s: copy b of orders",
+            "t: destroy b",
+            "u: destroy orders, drop object:auto/orders of orders",
+        ],
+        refused,
+    );
+    check(&[gone, "t: rename orders to old", "t: destroy old"], "backup_then_destroy old, refused");
+}
+
+#[test]
+fn a_copy_without_a_name_may_be_any() {
+    let copied = "s: copy object:snapshot/* of object:volume/a";
+    let named = "backup_then_destroy volume/a";
+    check(&[copied, "t: destroy object:snapshot/1", "u: destroy object:volume/a"], named);
+    check(&[copied, "u: destroy object:volume/a"], "");
+    let other = "s: copy object:snapshot/* of object:volume/b";
+    check(&[copied, other, "t: destroy object:snapshot/1, destroy object:volume/a"], named);
 }
 
 #[test]

@@ -167,6 +167,22 @@ pub fn decode(head: &Head, body: &[u8], scope: &Scope<'_>) -> Decoded {
     }
 }
 
+impl Decoded {
+    /// A request for an operation with these parameters, which nobody sent.
+    #[must_use]
+    pub fn asked(operation: Operation, parameters: Map<String, Value>, region: &str) -> Self {
+        Self {
+            service: operation.api().signing_name().to_owned(),
+            region: region.to_owned(),
+            call: Call::Known(operation),
+            protocol: operation.api().protocols().next(),
+            parameters: sorted(Value::Object(parameters)),
+            extra: Vec::new(),
+            sent: None,
+        }
+    }
+}
+
 /// The value with its names in order, however a map keeps them.
 fn sorted(value: Value) -> Value {
     match value {

@@ -56,19 +56,19 @@ impl Decoded {
     }
 
     /// The resources of one type.
-    fn of(&self, named: Named, owner: Owner<'_>) -> Vec<Resource> {
+    pub(super) fn of(&self, named: Named, owner: Owner<'_>) -> Vec<Resource> {
         let members: Vec<&str> = named.members.split(',').collect();
         let Some(last) = members.iter().rfind(|member| **member != "*") else { return Vec::new() };
         let values = self.values(last);
         let fixed = |member: &str| match self.values(member).as_slice() {
-            [one] => tail(one),
+            [one] => self.own_name(one),
             _ => "*".to_owned(),
         };
         let made = values.into_iter().map(|value| {
             if value.starts_with("arn:") {
                 return named_by(&value, named.kind);
             }
-            let name = tail(&value);
+            let name = self.own_name(&value);
             let mut parts = named.template.split("${");
             let mut arn = parts.next().unwrap_or_default().to_owned();
             let mut fills = members.iter();
@@ -91,8 +91,26 @@ impl Decoded {
         made.collect()
     }
 
+    /// What a service calls what a request calls so: the name in the URL of a queue, without what only some requests
+    /// add, and in lower case where the service takes it so.
+    pub(super) fn own_name(&self, value: &str) -> String {
+        let Call::Known(operation) = &self.call else { return value.to_owned() };
+        match operation.api().folder() {
+            "rds" | "docdb" | "neptune" | "redshift" | "elasticache" | "memorydb" => {
+                value.to_ascii_lowercase()
+            }
+            // NAME, NAME:VERSION, or ACCOUNT:function:NAME.
+            "lambda" => {
+                let name = value.split_once(":function:").map_or(value, |(_, name)| name);
+                name.split(':').next().unwrap_or(name).to_owned()
+            }
+            "ssm" => value.strip_prefix('/').unwrap_or(value).to_owned(),
+            _ => tail(value),
+        }
+    }
+
     /// The texts under a parameter's name.
-    fn values(&self, member: &str) -> Vec<String> {
+    pub(super) fn values(&self, member: &str) -> Vec<String> {
         match self.parameters.get(member) {
             Some(Value::String(text)) if !text.is_empty() => vec![text.clone()],
             Some(Value::Number(number)) => vec![number.to_string()],
@@ -139,8 +157,22 @@ impl Decoded {
 }
 
 /// The resource that a request names by its ARN.
-fn named_by(arn: &str, kind: &str) -> Resource {
+pub(super) fn named_by(arn: &str, kind: &str) -> Resource {
+    let arn = &plain(arn);
     Resource { arn: arn.to_owned(), service: home_of(arn), kind: kind.to_owned(), name: last_of(arn) }
+}
+
+/// The ARN without what only some requests add: the version of a function, or that all streams of a group of logs are
+/// meant.
+fn plain(arn: &str) -> String {
+    let parts: Vec<&str> = arn.split(':').collect();
+    match parts.as_slice() {
+        [_, _, "lambda", _, _, "function", _, ..] => {
+            parts.get(..7).map_or(arn.to_owned(), |it| it.join(":"))
+        }
+        [_, _, "logs", _, _, "log-group", .., "*"] => arn.strip_suffix(":*").unwrap_or(arn).to_owned(),
+        _ => arn.to_owned(),
+    }
 }
 
 fn home_of(arn: &str) -> String {

@@ -215,6 +215,12 @@ impl Api {
         self.lines().iter().map(move |line| Operation { api: self, line })
     }
 
+    /// IAM's types of its resources: their names and their ARNs with placeholders.
+    pub fn kinds(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let lines = TABLE.kinds.get(self.row.kinds.clone()).unwrap_or_default();
+        lines.iter().map(|line| (field(line, 1), field(line, 2)))
+    }
+
     fn lines(self) -> &'static [&'static str] {
         TABLE.operations.get(self.row.operations.clone()).unwrap_or_default()
     }

@@ -178,6 +178,8 @@ fn recorded(act: &Act) -> Act {
             Tie::CopyOf(of) => Tie::CopyOf(named(of)),
             Tie::Becomes(name) => Tie::Becomes(named(name)),
             Tie::Part => Tie::Part,
+            Tie::Unnamed => Tie::Unnamed,
+            Tie::CopiesOf(of) => Tie::CopiesOf(named(of)),
         }
     });
     Act { resource: Resource { name, ..act.resource.clone() }, why, tie, ..act.clone() }

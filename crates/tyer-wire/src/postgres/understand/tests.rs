@@ -60,6 +60,8 @@ fn ties() {
                 Tie::CopyOf(of) => format!("{} copies {of}", act.resource),
                 Tie::Becomes(name) => format!("{} becomes {name}", act.resource),
                 Tie::Part => format!("some of {}", act.resource),
+                Tie::Unnamed => format!("one {}", act.resource),
+                Tie::CopiesOf(of) => format!("{} are copies of {of}", act.resource),
             })
             .collect();
         assert_eq!(ties.join(", "), expect, "{sql}");
