@@ -1,10 +1,12 @@
 //! Requests to AWS: whatever comes is decoded, the same each time, and what is known is of the service that was signed
 //! for.
 
+use tyer_core::intent::Effect;
 use tyer_wire::aws::decode::{Call, Decoded, Scope, decode};
 use tyer_wire::aws::request::Head;
 use tyer_wire::aws::resources::Owner;
 use tyer_wire::aws::table;
+use tyer_wire::aws::understand::{Terms, understand};
 
 /// What decodes.
 pub(crate) type Decodes = fn(&Head, &[u8], &Scope<'_>) -> Decoded;
@@ -62,6 +64,9 @@ pub(crate) fn any_request(decodes: Decodes, start: u8, target: &[u8], header: &[
         assert_eq!(decoded.identity(), decodes(&head, body, &scope).identity());
         let owner = Owner { account: "111122223333", partition: "aws" };
         assert!(!decoded.resources(owner).is_empty());
+        let acts = understand(&decoded, &Terms { owner, environment_tags: &[] });
+        let is_known = matches!(decoded.call, Call::Known(_));
+        assert!(is_known || acts.worst() == Effect::Opaque, "{acts:?}");
         let (shown, redacted) = (decoded.text(), decoded.redacted());
         assert!(
             shown.chars().chain(redacted.chars()).all(|c| c == '\n' || !c.is_control()),

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tyer_core::limits::REQUEST_BYTES_MAX;
 
-use super::{Explained, explain, opaque};
+use super::{Explained, Understand, opaque};
 
 /// Bytes that are read at once.
 const BLOCK_BYTES: usize = 256 * 1024;
@@ -39,6 +39,7 @@ type Answers = (Vec<u8>, bool);
 
 /// Explains every line of `input` on `threads` threads and writes one line each to `output`.
 pub(super) fn explain_lines<W: Write + Send>(
+    way: &Understand,
     input: &mut impl Read,
     output: &mut W,
     threads: usize,
@@ -49,7 +50,7 @@ pub(super) fn explain_lines<W: Write + Send>(
             let (ask, asked) = sync_channel(QUEUE);
             let (answer, answered) = sync_channel(QUEUE);
             let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-            thread.spawn_scoped(scope, move || answer_batches(&asked, &answer))?;
+            thread.spawn_scoped(scope, move || answer_batches(way, &asked, &answer))?;
             questions.push(ask);
             answers.push(answered);
         }
@@ -112,13 +113,13 @@ impl Pending {
     }
 }
 
-fn answer_batches(asked: &Receiver<Vec<u8>>, answer: &SyncSender<Answers>) {
+fn answer_batches(way: &Understand, asked: &Receiver<Vec<u8>>, answer: &SyncSender<Answers>) {
     let mut remembered = Remembered::default();
     for batch in asked {
         let mut out = Vec::with_capacity(batch.len() * 3);
         let mut any_malformed = false;
         for line in batch.strip_suffix(b"\n").unwrap_or(&batch).split(|byte| *byte == b'\n') {
-            any_malformed |= !remembered.answer(line, &mut out);
+            any_malformed |= !remembered.answer(way, line, &mut out);
         }
         if answer.send((out, any_malformed)).is_err() {
             return;
@@ -156,14 +157,14 @@ struct Remembered {
 
 impl Remembered {
     /// Answers one line; false if it is malformed.
-    fn answer(&mut self, line: &[u8], out: &mut Vec<u8>) -> bool {
+    fn answer(&mut self, way: &Understand, line: &[u8], out: &mut Vec<u8>) -> bool {
         let asked = if line.len() > LINE_BYTES_MAX {
             Err("the line is too long".to_owned())
         } else {
             serde_json::from_slice::<Asked<'_>>(line).map_err(|error| error.to_string())
         };
         let (id, answer, is_good) = match &asked {
-            Ok(asked) => (asked.id.to_string(), self.of(&asked.request), true),
+            Ok(asked) => (asked.id.to_string(), self.of(way, &asked.request), true),
             Err(why) => ("null".to_owned(), malformed(why), false),
         };
         out.extend_from_slice(b"{\"id\":");
@@ -174,11 +175,11 @@ impl Remembered {
         is_good
     }
 
-    fn of(&mut self, request: &str) -> Arc<str> {
+    fn of(&mut self, way: &Understand, request: &str) -> Arc<str> {
         if let Some(known) = self.answers.get(request) {
             return Arc::clone(known);
         }
-        let answer = rest_of_line(&explain(request.as_bytes()), None);
+        let answer = rest_of_line(&way.explain(request.as_bytes()), None);
         if request.len() <= REMEMBERED_BYTES_MAX {
             if self.answers.len() >= REMEMBERED_MAX {
                 self.answers.clear();

@@ -5,6 +5,11 @@ use serde_json::{Value, json};
 use super::stream::{Ended, explain_lines};
 use super::*;
 
+fn way(protocol: Protocol) -> Understand {
+    let (account, region) = ("111122223333".to_owned(), "eu-west-1".to_owned());
+    Understand { protocol, jsonl: true, account, region }
+}
+
 /// Input that yields no more than so many bytes at once, as a pipe does.
 struct Slowly<'a>(&'a [u8], usize);
 
@@ -20,7 +25,8 @@ impl std::io::Read for Slowly<'_> {
 fn answers(input: &str, at_once: usize, threads: usize) -> (Vec<Value>, Ended) {
     let mut out = Vec::new();
     let ended =
-        explain_lines(&mut Slowly(input.as_bytes(), at_once), &mut out, threads).expect("a stream");
+        explain_lines(&way(Protocol::Sql), &mut Slowly(input.as_bytes(), at_once), &mut out, threads)
+            .expect("a stream");
     let text = String::from_utf8(out).expect("text");
     assert!(text.is_empty() || text.ends_with('\n'));
     (text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect(), ended)
@@ -55,14 +61,18 @@ fn the_form_of_a_line() {
         assert!(act[key].is_string(), "{key}");
     }
     assert_eq!(lines[0].as_object().expect("an object").len(), 3);
-    let one = serde_json::to_value(explain(b"DELETE FROM orders").line(&Value::Null)).expect("JSON");
+    let one =
+        serde_json::to_value(way(Protocol::Sql).explain(b"DELETE FROM orders").line(&Value::Null))
+            .expect("JSON");
     assert_eq!(one["effects"], lines[0]["effects"]);
 }
 
 #[test]
 fn what_keeps_others_waiting_is_told() {
-    let line =
-        serde_json::to_value(explain(b"ALTER TABLE t SET LOGGED").line(&Value::Null)).expect("JSON");
+    let line = serde_json::to_value(
+        way(Protocol::Sql).explain(b"ALTER TABLE t SET LOGGED").line(&Value::Null),
+    )
+    .expect("JSON");
     let lock = json!({
         "on": "t", "mode": "ACCESS EXCLUSIVE", "blocks": "reads_and_writes",
         "work": "rewrite",
@@ -91,12 +101,12 @@ fn what_cannot_be_read_is_opaque_and_told_at_the_end() {
 #[test]
 fn what_is_too_long_is_opaque() {
     let request = format!("SELECT '{}'", "x".repeat(REQUEST_BYTES_MAX));
-    assert_eq!(explain(request.as_bytes()).acts.worst().as_str(), "opaque");
+    assert_eq!(way(Protocol::Sql).explain(request.as_bytes()).acts.worst().as_str(), "opaque");
     let (lines, ended) =
         answers(&format!("{}\n", json!({ "id": 1, "request": request })), usize::MAX, 2);
     assert_eq!((&lines[0]["id"], &lines[0]["worst"]), (&json!(1), &json!("opaque")));
     assert!(!ended.any_malformed);
-    assert_eq!(explain(b"SELECT '\xff'").acts.worst().as_str(), "opaque");
+    assert_eq!(way(Protocol::Sql).explain(b"SELECT '\xff'").acts.worst().as_str(), "opaque");
 }
 
 #[test]
@@ -111,7 +121,40 @@ fn a_reader_that_leaves_ends_the_stream() {
         }
     }
     let input = "{\"id\":1,\"request\":\"SELECT 1\"}\n".repeat(2_000);
-    let ended = explain_lines(&mut Slowly(input.as_bytes(), 32), &mut Gone, 2);
+    let ended = explain_lines(&way(Protocol::Sql), &mut Slowly(input.as_bytes(), 32), &mut Gone, 2);
     let failure = Failure::from(ended.expect_err("nobody reads"));
     assert_eq!(failure.exit(), Exit::Done);
+}
+
+/// Every operation of the table is known, in each of the forms that a request can have.
+#[test]
+fn requests_to_aws() {
+    let check = |request: &str, expect: &str| {
+        let explained = way(Protocol::Aws).explain(request.as_bytes());
+        let acts = explained.acts.iter().map(|act| format!("{} {}", act.effect, act.resource));
+        assert_eq!(acts.collect::<Vec<_>>().join(", "), expect, "{request}");
+    };
+    let stack = "destroy object:arn:aws:cloudformation:eu-west-1:111122223333:stack/a/*";
+    check("cloudformation:DeleteStack {\"StackName\": \"a\"}", stack);
+    check(
+        "POST https://cloudformation.eu-west-1.amazonaws.com/ | Action=DeleteStack&Version=2010-05-15&StackName=a",
+        stack,
+    );
+    check(
+        "POST / HTTP/1.1\r\nHost: cloudformation.eu-west-1.amazonaws.com\r\n\r\nAction=DeleteStack&Version=2010-05-15&StackName=a",
+        stack,
+    );
+    check(
+        "POST https://cloudformation.cn-north-1.amazonaws.com.cn/ | Action=DeleteStack&Version=2010-05-15&StackName=a",
+        "destroy object:arn:aws-cn:cloudformation:cn-north-1:111122223333:stack/a/*",
+    );
+    check("s3:EatBucket {}", "opaque upstream");
+    check("nonsense", "opaque upstream");
+    check("s3:DeleteBucket {", "opaque upstream");
+    for operation in aws::table::apis().flat_map(aws::table::Api::operations) {
+        let request = format!("{}:{}", operation.api().folder(), operation.name());
+        let explained = way(Protocol::Aws).explain(request.as_bytes());
+        let why = explained.acts.iter().next().map(|act| act.why.clone()).unwrap_or_default();
+        assert!(why.contains(operation.name()) || why.contains("plan"), "{request}: {why}");
+    }
 }
