@@ -45,6 +45,7 @@ pub(crate) use self::power::Power;
 use self::teams::RawTeam;
 pub(crate) use self::upstream::{Mode, PostgresConfig, TargetConfig, UpstreamConfig, UpstreamTls};
 use self::upstream::{RawUpstream, upstream_config};
+use crate::authority::Authority;
 use crate::secret::Secret;
 
 /// The file's name inside the data directory.
@@ -70,6 +71,8 @@ pub(crate) struct Config {
     pub(crate) roots: Roots,
     /// What the secrets of minted access keys follow from.
     pub(crate) session_key: Option<Secret>,
+    /// What clients of AWS are to trust who come through their door as their proxy.
+    pub(crate) authority: Option<Box<Authority>>,
     /// How many reviews of one human's may be open when they break glass; nobody can if there is none.
     pub(crate) open_reviews: Option<u32>,
     pub(crate) calendar: Calendar,
@@ -253,6 +256,7 @@ impl Config {
             roles,
             roots,
             session_key: None,
+            authority: None,
             open_reviews,
             parts,
         })

@@ -182,7 +182,7 @@ fn make_directory(data: &Path) -> Result<(), FoundingError> {
 }
 
 /// Writes a new file that only its owner can read, and flushes it.
-fn write_private(path: &Path, text: &str) -> Result<(), FoundingError> {
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), FoundingError> {
     let failed = || io(format!("cannot write {}", path.display()));
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file: File = opened.map_err(failed())?;
@@ -199,14 +199,23 @@ pub(crate) fn session_key(data: &Path) -> Result<Secret, ServeError> {
         let hex = Secret::new(format!("{}\n", Digest(key)));
         write_private(&path, hex.reveal()).map_err(|error| refuse(error.to_string()))?;
     }
-    let mode = path.metadata().map_err(|error| refuse(error.to_string()))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(ServeError::Exposed(path));
-    }
-    let text = std::fs::read_to_string(&path).map_err(|error| refuse(error.to_string()))?;
+    let text = read_private(&path, refuse)?;
+    let text = text.reveal();
     Digest::try_from(text.trim().to_owned())
         .map_err(|_| refuse("it is not 64 hexadecimal digits".to_owned()))?;
     Ok(Secret::new(text.trim().to_owned()))
+}
+
+/// Reads a file that only its owner may read.
+pub(crate) fn read_private(
+    path: &Path,
+    refuse: impl Fn(String) -> ServeError,
+) -> Result<Secret, ServeError> {
+    let mode = path.metadata().map_err(|error| refuse(error.to_string()))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(ServeError::Exposed(path.to_owned()));
+    }
+    std::fs::read_to_string(path).map(Secret::new).map_err(|error| refuse(error.to_string()))
 }
 
 fn make_certificate(data: &Path, plan: &Plan) -> Result<(), FoundingError> {

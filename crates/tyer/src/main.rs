@@ -3,6 +3,7 @@
 mod api;
 mod archive;
 mod audit;
+mod authority;
 mod cli;
 mod clock;
 mod config;

@@ -15,6 +15,7 @@ use tyer_core::record::{Record, What};
 use tyer_core::sequence::History;
 use tyer_core::verdict::LeafIndex;
 
+use crate::authority::Authority;
 use crate::config::{Config, ConfigError, TargetConfig};
 use crate::founding;
 use crate::gateway::Gateway;
@@ -61,6 +62,8 @@ pub(crate) enum ServeError {
     NotInitialised(PathBuf),
     #[error("the key of minted access keys cannot be used: {0}")]
     SessionKey(String),
+    #[error("the authority for hosts of AWS cannot be used: {0}")]
+    Authority(String),
     #[error(transparent)]
     Roles(#[from] LastTwo),
     #[error("another server runs on this data directory")]
@@ -88,6 +91,7 @@ pub(crate) async fn run(data: &Path) -> Result<(), ServeError> {
     let mut config = Config::load(data)?;
     if config.upstreams.values().any(|upstream| upstream.aws().is_some()) {
         config.session_key = Some(founding::session_key(data)?);
+        config.authority = Some(Box::new(Authority::at_home(data)?));
     }
     raise_open_files(config.upstreams.len(), config.limits.connections);
     let upstreams = Upstreams::new(&config.upstreams)?;

@@ -33,6 +33,12 @@ pub struct AwsLogin {
     pub secret: String,
     /// What `AWS_ENDPOINT_URL` is to be.
     pub endpoint: String,
+    /// The session's password.
+    pub password: String,
+    /// What `HTTPS_PROXY` is to be.
+    pub proxy: String,
+    /// What is trusted then, as PEM.
+    pub certificate: String,
 }
 
 impl Instance {
@@ -98,6 +104,9 @@ regions = ["us-east-1", "eu-west-1"]
             access_key: text("/aws/0/access_key_id"),
             secret: text("/aws/0/secret_access_key"),
             endpoint: text("/url"),
+            password: text("/password"),
+            proxy: text("/proxy/url"),
+            certificate: text("/proxy/certificate"),
         })
     }
 }

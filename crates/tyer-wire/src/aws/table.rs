@@ -12,7 +12,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{LazyLock, OnceLock};
 
-pub use hosts::{Endpoint, endpoint, host, partition};
+pub use hosts::{Endpoint, endpoint, host, partition, suffixes};
 pub use member::{Kind, Member, Place, Structure, What};
 pub(super) use routes::{Candidate, candidates, split};
 

@@ -161,6 +161,9 @@ pub(crate) struct MintedBody {
     /// Before AWS, an access key for each account.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) aws: Vec<AccessKeyBody>,
+    /// Before AWS, the door as a proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) proxy: Option<ProxyBody>,
     pub(crate) expires: Moment,
 }
 
@@ -170,6 +173,15 @@ pub(crate) struct AccessKeyBody {
     pub(crate) account: String,
     pub(crate) access_key_id: String,
     pub(crate) secret_access_key: String,
+}
+
+/// What clients need that don't take an endpoint.
+#[derive(Clone, Serialize)]
+pub(crate) struct ProxyBody {
+    /// What `HTTPS_PROXY` is to be, with the session's password.
+    pub(crate) url: String,
+    /// What `AWS_CA_BUNDLE` is to have in it.
+    pub(crate) certificate: String,
 }
 
 /// How to end a session: `ended` or `killed`.

@@ -14,8 +14,8 @@ use tyer_core::limits::COMMENT_CHARS_MAX;
 
 use super::bodies::{
     AccessKeyBody, CardBody, EndBody, EndingBody, FreezeBody, FreezeRequestBody, HoldBody, How,
-    KillBody, KillRequestBody, MintedBody, Moment, NewSessionBody, PartBody, PersonBody, ReviewBody,
-    SessionBody, StatusBody,
+    KillBody, KillRequestBody, MintedBody, Moment, NewSessionBody, PartBody, PersonBody, ProxyBody,
+    ReviewBody, SessionBody, StatusBody,
 };
 use super::error::ApiError;
 use super::guard::Caller;
@@ -199,6 +199,12 @@ fn minted_body(site: &Site, minted: &Minted) -> Result<MintedBody, ApiError> {
         None if upstream.listen.ip().is_loopback() => format!("http://{host}:{port}"),
         None => format!("https://{host}:{port}"),
     };
+    let authority = site.gateway.config.authority.as_ref();
+    let authority = authority.filter(|_| upstream.aws().is_some());
+    let proxy = authority.map(|authority| ProxyBody {
+        url: url.replacen("://", &format!("://{user}:{password}@"), 1),
+        certificate: authority.pem().to_owned(),
+    });
     let keys = site.gateway.access_keys(session).into_iter();
     let aws = keys.map(|key| AccessKeyBody {
         account: key.account,
@@ -208,7 +214,7 @@ fn minted_body(site: &Site, minted: &Minted) -> Result<MintedBody, ApiError> {
     let host = host.trim_matches(['[', ']']).to_owned();
     let expires = Moment(session.until);
     let (session, aws) = (user.clone(), aws.collect());
-    Ok(MintedBody { session, user, password, host, port, database, url, aws, expires })
+    Ok(MintedBody { session, user, password, host, port, database, url, aws, proxy, expires })
 }
 
 /// Text as one segment of a URL's path.

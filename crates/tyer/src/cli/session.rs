@@ -12,6 +12,7 @@ use super::failure::{Exit, Failure};
 use super::holds;
 use super::plain::one_line;
 use super::print::{self, at};
+use crate::authority::CERTIFICATE as AUTHORITY;
 use crate::founding::DOOR_CERTIFICATE;
 
 /// Sessions: make, list, end
@@ -151,7 +152,13 @@ fn of_aws(call: &Call, minted: &Value, (key, certificate): (&Value, String)) -> 
         ("TYER_PASSWORD", at(minted, "/password")),
         ("TYER_URL", call.page("")?),
     ])?;
-    if endpoint.starts_with("https://") { set(&[("AWS_CA_BUNDLE", certificate)]) } else { Ok(()) }
+    if endpoint.starts_with("https://") {
+        set(&[("AWS_CA_BUNDLE", certificate)])?;
+    }
+    let authority = std::path::absolute(call.data.join(AUTHORITY))?.display().to_string();
+    print::line("# for clients that don't take an endpoint:")?;
+    print::line(format!("# export HTTPS_PROXY={}", quoted(&at(minted, "/proxy/url"))))?;
+    print::line(format!("# export AWS_CA_BUNDLE={}", quoted(&authority)))
 }
 
 /// The key of another account, which is not the one that is set.

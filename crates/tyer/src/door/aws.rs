@@ -3,7 +3,7 @@
 //!
 //! Follows RFC 9112 for HTTP/1.1, which is what every SDK speaks; HTTP/2 is refused by not being offered.
 //!
-//! Reading order: [`serve`] accepts; `admit` verifies who signed; `content` reads the body; `ask` has the gateway decide,
+//! Reading order: [`serve`] accepts; `tunnel` is for clients that come as through a proxy; `admit` verifies who signed; `content` reads the body; `ask` has the gateway decide,
 //! sends, and records what came of it; `answer` is what goes back.
 
 mod admit;
@@ -12,6 +12,7 @@ mod ask;
 mod body;
 mod content;
 mod reply;
+mod tunnel;
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -34,6 +35,7 @@ use tyer_wire::aws::refuse::Kind;
 
 use self::admit::Keys;
 use self::answer::{Refused, Reply};
+use self::tunnel::Tunnel;
 use super::accept::{Accepts, accept, raised};
 use crate::config::UpstreamConfig;
 use crate::gateway::Gateway;
@@ -159,15 +161,23 @@ async fn opened(door: &Door, tcp: TcpStream) -> Option<Stream> {
 async fn connection(door: Arc<Door>, tcp: TcpStream, mut stop: watch::Receiver<bool>) {
     let Some(stream) = opened(&door, tcp).await else { return };
     let login = door.gateway.config.limits.login;
-    let service = service_fn(move |request| {
-        let door = Arc::clone(&door);
-        async move { Ok::<_, Infallible>(answered(door, request).await) }
+    let dug = tunnel::Dug::default();
+    let (own, digging) = (Arc::clone(&door), dug.clone());
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (door, digging) = (Arc::clone(&own), digging.clone());
+        async move {
+            if request.method() == Method::CONNECT {
+                return Ok::<_, Infallible>(digging.dig(&door, request).await);
+            }
+            Ok(answered(door, None, request).await)
+        }
     });
     let server = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(login)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let mut server = std::pin::pin!(server);
     let mut is_stopping = false;
     loop {
@@ -176,7 +186,7 @@ async fn connection(door: Arc<Door>, tcp: TcpStream, mut stop: watch::Receiver<b
                 if let Err(error) = ended {
                     tracing::debug!(%error, "a connection ended");
                 }
-                return;
+                break;
             }
             () = raised(&mut stop), if !is_stopping => {
                 is_stopping = true;
@@ -184,11 +194,18 @@ async fn connection(door: Arc<Door>, tcp: TcpStream, mut stop: watch::Receiver<b
             }
         }
     }
+    if let Some(opening) = dug.take() {
+        opening.run(&door, stop).await;
+    }
 }
 
-async fn answered(door: Arc<Door>, request: Request<Incoming>) -> Response<Reply> {
-    let is_head = request.method() == hyper::Method::HEAD;
-    match Box::pin(ask::ask(&door, request)).await {
+async fn answered(
+    door: Arc<Door>,
+    through: Option<Arc<Tunnel>>,
+    request: Request<Incoming>,
+) -> Response<Reply> {
+    let is_head = request.method() == Method::HEAD;
+    match Box::pin(ask::ask(&door, through.as_deref(), request)).await {
         Ok(response) => response,
         Err(refused) => {
             tracing::debug!(why = refused.message(), "a request was refused");

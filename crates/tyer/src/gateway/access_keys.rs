@@ -56,12 +56,42 @@ impl Gateway {
         Some(Holder { principal: session.principal.clone(), account, secret: self.secret_of(id)? })
     }
 
-    fn secret_of(&self, id: &str) -> Option<Secret> {
+    /// The session whose credentials these are at this upstream, if it runs: its id and password, or one of its access
+    /// keys and that one's secret.
+    pub(crate) async fn presented(
+        &self,
+        user: &str,
+        password: &str,
+        upstream: &Upstream,
+    ) -> Option<SessionId> {
+        if user.starts_with(PREFIX) {
+            let holder = self.holder(user, upstream).await?;
+            return self.is_secret_of(user, password).then_some(holder.principal.session);
+        }
+        let (session, verifier) = self.verifier(user, upstream).await?;
+        verifier.accepts(password).then_some(session)
+    }
+
+    /// In constant time.
+    fn is_secret_of(&self, id: &str, secret: &str) -> bool {
+        let (Some(key), Ok(tag)) = (self.key(), STANDARD_NO_PAD.decode(secret)) else { return false };
+        hmac::verify(&key, &said(id), &tag).is_ok()
+    }
+
+    fn key(&self) -> Option<hmac::Key> {
         let key = self.config.session_key.as_ref()?;
-        let key = hmac::Key::new(hmac::HMAC_SHA256, key.reveal().as_bytes());
-        let tag = hmac::sign(&key, format!("aws access key {id}").as_bytes());
+        Some(hmac::Key::new(hmac::HMAC_SHA256, key.reveal().as_bytes()))
+    }
+
+    fn secret_of(&self, id: &str) -> Option<Secret> {
+        let tag = hmac::sign(&self.key()?, &said(id));
         Some(Secret::new(STANDARD_NO_PAD.encode(tag.as_ref())))
     }
+}
+
+/// What a secret is the tag of.
+fn said(id: &str) -> Vec<u8> {
+    format!("aws access key {id}").into_bytes()
 }
 
 /// `TYER7K2M9QXA000`: the session's word in capitals and the account's place.

@@ -1,7 +1,9 @@
 //! The AWS door by its bytes: who gets in, what goes out, and what is recorded when things break.
 
+mod authority;
 mod bodies;
 mod client;
+mod proxy;
 mod real;
 
 use std::time::Duration;

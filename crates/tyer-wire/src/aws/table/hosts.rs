@@ -2,7 +2,7 @@
 //!
 //! From botocore's `endpoints.json`: patterns of the partitions, and the hosts that follow none.
 
-use super::{Api, TABLE, apis, field};
+use super::{Api, TABLE, apis, field, signed_for};
 
 /// What the name of a host says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,33 @@ pub struct Endpoint {
     pub region: String,
     /// S3's bucket, if the host begins with one.
     pub bucket: Option<String>,
+}
+
+impl Endpoint {
+    /// The services that are called at this host.
+    pub fn apis(&self) -> impl Iterator<Item = Api> {
+        let prefix = self.prefix;
+        apis().filter(move |api| api.endpoint_prefix() == prefix)
+    }
+
+    /// Whether what is signed for that service and region belongs at this host.
+    #[must_use]
+    pub fn is_for(&self, service: &str, region: &str) -> bool {
+        // Only there is a bucket taken from the host.
+        let knows_bucket = self.bucket.is_none() || service == "s3";
+        let is_here = |api: Api| api.endpoint_prefix() == self.prefix;
+        knows_bucket && region == self.region && signed_for(service).any(is_here)
+    }
+}
+
+/// What every endpoint of AWS ends with, such as `amazonaws.com`, sorted.
+#[must_use]
+pub fn suffixes() -> Vec<&'static str> {
+    let mut all: Vec<_> = partitions().flat_map(|of| [of.suffix(), of.dual_stack()]).collect();
+    all.retain(|suffix| !suffix.is_empty());
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// A line `P` of the table with its lines `H`.

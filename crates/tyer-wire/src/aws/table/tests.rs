@@ -137,3 +137,41 @@ fn the_host_of_each_service_is_an_endpoint_of_it() {
     assert_eq!(host(named("iam", "CreateUser")[0].api(), "mars-west-1"), None);
     assert_eq!(partition("us-gov-east-1"), Some("aws-us-gov"));
 }
+
+#[test]
+fn what_is_signed_for_another_service_or_region_belongs_elsewhere() {
+    let check = |name: &str, service: &str, region: &str, expect: bool| {
+        let found = endpoint(name).unwrap_or_else(|| panic!("{name}"));
+        assert_eq!(found.is_for(service, region), expect, "{name} {service} {region}");
+    };
+    check("ec2.eu-west-1.amazonaws.com", "ec2", "eu-west-1", true);
+    check("ec2.eu-west-1.amazonaws.com", "ec2", "us-east-1", false);
+    check("ec2.eu-west-1.amazonaws.com", "rds", "eu-west-1", false);
+    check("ec2.eu-west-1.amazonaws.com", "", "eu-west-1", false);
+    check("iam.amazonaws.com", "iam", "us-east-1", true);
+    check("iam.amazonaws.com", "iam", "eu-west-1", false);
+    check("sts.amazonaws.com", "sts", "us-east-1", true);
+    check("monitoring.eu-west-1.amazonaws.com", "monitoring", "eu-west-1", true);
+    check("email.eu-west-1.amazonaws.com", "ses", "eu-west-1", true);
+    check("email.eu-west-1.amazonaws.com", "email", "eu-west-1", false);
+    check("b.s3.eu-west-1.amazonaws.com", "s3", "eu-west-1", true);
+    check("b.s3.eu-west-1.amazonaws.com", "s3express", "eu-west-1", false);
+    check("111122223333.s3-control.us-east-1.amazonaws.com", "s3", "us-east-1", true);
+    check("s3.us-east-1.amazonaws.com", "s3-control", "us-east-1", false);
+}
+
+#[test]
+fn every_host_ends_with_one_of_the_suffixes() {
+    let all = suffixes();
+    assert!(all.contains(&"amazonaws.com") && all.contains(&"api.aws"), "{all:?}");
+    let is_below =
+        |name: &str| all.iter().any(|it| name.strip_suffix(it).is_some_and(|it| it.ends_with('.')));
+    for api in apis() {
+        for region in ["us-east-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "eusc-de-east-1"] {
+            if let Some(name) = host(api, region) {
+                assert!(is_below(&name), "{name}");
+            }
+        }
+    }
+    assert!(all.iter().all(|it| it.split('.').count() > 1), "{all:?}");
+}

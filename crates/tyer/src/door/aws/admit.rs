@@ -12,10 +12,11 @@ use tyer_wire::aws::protocol::Protocol;
 use tyer_wire::aws::refuse::Kind;
 use tyer_wire::aws::request::Head;
 use tyer_wire::aws::sigv4::{Claim, Scope, SigningKey, Verified};
-use tyer_wire::aws::table;
+use tyer_wire::aws::table::{self, Api};
 
 use super::Door;
 use super::answer::Refused;
+use super::tunnel::Tunnel;
 use crate::clock;
 use crate::gateway::Gateway;
 use crate::gateway::access_keys::Holder;
@@ -87,7 +88,8 @@ pub(super) fn head(parts: &Parts) -> Result<Head, Refused> {
         headers.push((name.as_str().to_owned(), value.to_owned()));
     }
     if parts.uri.scheme().is_some() {
-        let message = "this is not a proxy for plain HTTP; give its address as AWS_ENDPOINT_URL";
+        let message =
+            "this is no proxy for plain HTTP; give its address as AWS_ENDPOINT_URL or HTTPS_PROXY";
         return Err(Refused::new(Protocol::Query, Kind::NotImplemented, message));
     }
     Ok(Head {
@@ -99,7 +101,11 @@ pub(super) fn head(parts: &Parts) -> Result<Head, Refused> {
 }
 
 /// Finds out whose access key it is, and what keeps the door closed.
-pub(super) async fn claimed(door: &Door, head: Head) -> Result<Claimed, Refused> {
+pub(super) async fn claimed(
+    door: &Door,
+    through: Option<&Tunnel>,
+    head: Head,
+) -> Result<Claimed, Refused> {
     let unsigned = |protocol, why: &tyer_wire::aws::sigv4::Unsigned| {
         Refused::new(protocol, Kind::from(*why), why.to_string())
     };
@@ -116,16 +122,17 @@ pub(super) async fn claimed(door: &Door, head: Head) -> Result<Claimed, Refused>
         let message = "Tyer: access keys of sessions have no session token; unset AWS_SESSION_TOKEN";
         return Err(refuse(Kind::Ended, message));
     }
+    let session = &holder.principal.session;
+    if let Some(why) = through.and_then(|it| it.disagreement(&head, claim.scope(), session)) {
+        return Err(refuse(Kind::Denied, &format!("Tyer: {why}")));
+    }
     let closed = Gateway::closed_by(&door.gateway.world().await.parts, &door.upstream);
     if !closed.is_empty() {
         let (message, next) = door.gateway.closed_in_words(&closed);
         return Err(refuse(Kind::Denied, &format!("Tyer: {message} -- {next}")));
     }
-    if !is_reached(door, service, region) {
-        let regions: Vec<&str> = door.cloud.config().regions.iter().map(String::as_str).collect();
-        let message =
-            format!("Tyer: the region {region} is not behind this door; {}", regions.join(", "));
-        return Err(refuse(Kind::Denied, &message));
+    if !is_reached(door, table::signed_for(service), region) {
+        return Err(refuse(Kind::Denied, &format!("Tyer: {}", not_reached(door, region))));
     }
     let plain = claim.plain(&head).map_err(|why| unsigned(protocol, &why))?.into_owned();
     let plain = path_style(plain, service, &door.names);
@@ -133,8 +140,9 @@ pub(super) async fn claimed(door: &Door, head: Head) -> Result<Claimed, Refused>
     Ok(Claimed { head, plain, claim, holder, key, protocol })
 }
 
-/// Whether a region may be asked: one that is configured, or where a service is that has one place for all.
-fn is_reached(door: &Door, service: &str, region: &str) -> bool {
+/// Whether one of these may be asked in a region: one that is configured, or where a service is that has one place for
+/// all.
+pub(super) fn is_reached(door: &Door, mut apis: impl Iterator<Item = Api>, region: &str) -> bool {
     let config = door.cloud.config();
     if config.regions.contains(region) {
         return true;
@@ -146,7 +154,12 @@ fn is_reached(door: &Door, service: &str, region: &str) -> bool {
             table::endpoint(&host).is_some_and(|it| it.region == region) && !host.contains(region)
         })
     };
-    is_of_partition && table::signed_for(service).any(is_global)
+    is_of_partition && apis.any(is_global)
+}
+
+pub(super) fn not_reached(door: &Door, region: &str) -> String {
+    let regions: Vec<&str> = door.cloud.config().regions.iter().map(String::as_str).collect();
+    format!("the region {region} is not behind this door; {}", regions.join(", "))
 }
 
 /// The protocol that a request seems to speak, before anybody knows who sent it.

@@ -24,6 +24,7 @@ use super::answer::{Refused, Reply};
 use super::body::{Seen, passing};
 use super::content::{Read, read};
 use super::reply;
+use super::tunnel::Tunnel;
 use crate::door::accept::raised;
 use crate::gateway::access_keys::Holder;
 use crate::gateway::carried::Read as Carried;
@@ -33,21 +34,24 @@ use crate::upstream::aws::{self, SendError, Sending};
 /// The code of what was cleared and not sent.
 const NOT_SENT: &str = "not sent";
 
-/// Takes a request to its answer.
+/// Takes a request to its answer, which may have come through a tunnel.
 pub(super) async fn ask(
     door: &Arc<Door>,
+    through: Option<&Tunnel>,
     request: HttpRequest<Incoming>,
 ) -> Result<Response<Reply>, Refused> {
     let (parts, body) = request.into_parts();
-    let claimed = claimed(door, head(&parts)?).await?;
+    let claimed = claimed(door, through, head(&parts)?).await?;
     let read = read(&claimed, body).await?;
-    let session = claimed.holder.principal.session.clone();
-    let most = door.gateway.config.limits.connections_per_session;
-    let Some((number, kill)) = door.gateway.connections.opened(&session, most) else {
-        let message = format!("Tyer: this session has {most} requests under way already");
-        return Err(claimed.refuse(Kind::Unavailable, message));
+    let opened = match through {
+        // It counts as one with what goes through it.
+        Some(tunnel) => Ok(tunnel.open()),
+        None => Open::new(door, &claimed.holder.principal.session),
     };
-    let open = Open { door: Arc::clone(door), session, number };
+    let (open, kill) = opened.map_err(|most| {
+        let message = format!("Tyer: this session has {most} requests under way already");
+        claimed.refuse(Kind::Unavailable, message)
+    })?;
     let (gone, leaves) = watch::channel(false);
     // Told when this is no longer awaited.
     let _gone = Gone(gone);
@@ -59,11 +63,23 @@ pub(super) async fn ask(
     })
 }
 
-/// A request that counts as an open connection of its session.
+/// A request, or a tunnel with the one in it, that counts as an open connection of its session.
 pub(super) struct Open {
     pub(super) door: Arc<Door>,
     session: SessionId,
     number: u64,
+}
+
+impl Open {
+    /// With what tells it to end; an error is how many there may be, and are.
+    pub(super) fn new(
+        door: &Arc<Door>,
+        session: &SessionId,
+    ) -> Result<(Arc<Self>, watch::Receiver<bool>), u32> {
+        let most = door.gateway.config.limits.connections_per_session;
+        let (number, kill) = door.gateway.connections.opened(session, most).ok_or(most)?;
+        Ok((Arc::new(Self { door: Arc::clone(door), session: session.clone(), number }), kill))
+    }
 }
 
 impl Drop for Open {
@@ -82,7 +98,7 @@ impl Drop for Gone {
 
 /// A verified request with its body.
 struct Exchange {
-    open: Open,
+    open: Arc<Open>,
     holder: Holder,
     asked: Asked,
     protocol: Protocol,
@@ -92,7 +108,7 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn new(open: Open, claimed: Claimed, read: Read) -> Result<Self, Refused> {
+    fn new(open: Arc<Open>, claimed: Claimed, read: Read) -> Result<Self, Refused> {
         let content = read.content();
         let mut plain = claimed.plain.clone();
         let (body, outgoing, seen) = match read {

@@ -1,6 +1,7 @@
 //! AWS's answer on its way back, and what it says about the outcome. Tyer's own credentials never go with it.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -28,7 +29,7 @@ const KEPT_BYTES_MAX: usize = 4 * 1024;
 pub(super) async fn reply(
     answered: Answered,
     leaf: LeafIndex,
-    (open, kill, seen): (Open, watch::Receiver<bool>, Option<Seen>),
+    (open, kill, seen): (Arc<Open>, watch::Receiver<bool>, Option<Seen>),
 ) -> Response<Reply> {
     let Answered { response, secrets } = answered;
     let (mut parts, mut body) = response.into_parts();
@@ -78,7 +79,7 @@ fn without(secrets: &Credentials, parts: &mut Parts, body: Bytes) -> Bytes {
 
 /// What is recorded at the end.
 struct Ending {
-    open: Open,
+    open: Arc<Open>,
     leaf: LeafIndex,
     status: u16,
     seen: Option<Seen>,

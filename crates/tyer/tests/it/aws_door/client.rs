@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tyer_core::intent::{Digest, Timestamp};
 use tyer_wire::aws::request::Head;
@@ -11,6 +12,9 @@ use tyer_wire::aws::sigv4::{Outgoing, Scope, Signer, SigningKey, sign};
 use xtask::instance::AwsLogin;
 
 use super::real::now;
+
+/// What sends requests over one connection.
+pub(crate) type Sender = hyper::client::conn::http1::SendRequest<Full<Bytes>>;
 
 /// One request before it is signed.
 #[derive(Clone, Debug)]
@@ -92,11 +96,29 @@ impl Call {
 pub(crate) async fn send(login: &AwsLogin, head: &Head, body: Vec<u8>) -> Result<Answer, hyper::Error> {
     let host = login.endpoint.trim_start_matches("http://");
     let stream = TcpStream::connect(host).await.expect("the door");
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let mut sender = spoken(stream).await?;
+    sent(&mut sender, &head.path, head, body).await
+}
+
+/// HTTP over a stream.
+pub(crate) async fn spoken<S>(stream: S) -> Result<Sender, hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
+    Ok(sender)
+}
+
+/// Sends a head, but for its path, with a body.
+pub(crate) async fn sent(
+    sender: &mut Sender,
+    path: &str,
+    head: &Head,
+    body: Vec<u8>,
+) -> Result<Answer, hyper::Error> {
     let query = if head.query.is_empty() { String::new() } else { format!("?{}", head.query) };
-    let mut request =
-        Request::builder().method(head.method.as_str()).uri(format!("{}{query}", head.path));
+    let mut request = Request::builder().method(head.method.as_str()).uri(format!("{path}{query}"));
     for (name, value) in &head.headers {
         request = request.header(name, value);
     }
