@@ -42,6 +42,8 @@ impl Moto {
     pub fn start() -> Result<Self, MotoError> {
         let mut command = Command::new(python()?);
         command.args(["-B", "-c", SERVE]).env_clear().env("PATH", "/usr/bin:/bin");
+        // The same order of what has none, each time.
+        command.env("PYTHONHASHSEED", "0");
         // It asks itself for credentials where one of its services calls another.
         command.env("AWS_ACCESS_KEY_ID", "moto").env("AWS_SECRET_ACCESS_KEY", "moto");
         // A group of its own: an interrupt at the terminal must not stop it before the demo's end.

@@ -165,7 +165,7 @@ def others():
     it("create_cluster", ClusterIdentifier="figures", NodeType="ra3.large", MasterUsername="root",
        MasterUserPassword="Password1", ClusterType="single-node")
     it("describe_clusters", ClusterIdentifier="figures")
-    it("delete_cluster", ClusterIdentifier="figures", SkipFinalClusterSnapshot=True)
+    it("delete_cluster", ClusterIdentifier="figures", FinalClusterSnapshotIdentifier="last")
     it = Service("elasticache")
     it("create_cache_cluster", CacheClusterId="hot", Engine="redis", CacheNodeType="cache.t3.micro", NumCacheNodes=1)
     it("describe_cache_clusters")

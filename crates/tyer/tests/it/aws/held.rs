@@ -65,7 +65,7 @@ async fn a_hold_is_an_error_of_each_protocol_and_passes_once_when_approved() {
         (
             "rds",
             "delete_db_instance",
-            json!({ "DBInstanceIdentifier": "books", "SkipFinalSnapshot": true }),
+            json!({ "DBInstanceIdentifier": "books", "FinalDBSnapshotIdentifier": "last" }),
             "AccessDenied",
         ),
         ("s3", "delete_bucket", json!({ "Bucket": "files" }), "AccessDenied"),
