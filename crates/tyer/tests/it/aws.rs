@@ -6,6 +6,7 @@
 
 mod held;
 mod large;
+mod proxied;
 mod signed;
 
 use std::path::PathBuf;
@@ -138,10 +139,15 @@ impl Client {
     }
 
     fn run(&self, seat: &Seat) -> Output {
+        self.command(seat).output().expect("a client")
+    }
+
+    fn command(&self, seat: &Seat) -> Command {
         let mut command = Command::new(&self.program);
         seat.seat(&mut command);
         command.env("PYTHONDONTWRITEBYTECODE", "1").envs(self.variables.iter().cloned());
-        command.arg(&self.first).args(self.more).output().expect("a client")
+        command.arg(&self.first).args(self.more);
+        command
     }
 }
 

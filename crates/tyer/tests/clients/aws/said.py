@@ -171,5 +171,5 @@ class Service:
         return came
 
 
-if not os.environ.get("AWS_ENDPOINT_URL"):
-    sys.exit("AWS_ENDPOINT_URL is not set: a client must not find AWS itself")
+if not (os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("HTTPS_PROXY")):
+    sys.exit("neither AWS_ENDPOINT_URL nor HTTPS_PROXY is set: a client must not find AWS itself")
