@@ -169,6 +169,11 @@ fn usual(of: Partition, host: &str) -> Option<Endpoint> {
     if let Some(found) = global_s3(of, rest) {
         return Some(found);
     }
+    // The command line still calls queues by their first name.
+    if let Some(region) = rest.strip_suffix(".queue").filter(|region| of.has(region)) {
+        let (partition, region) = (of.name(), region.to_owned());
+        return Some(Endpoint { partition, prefix: "sqs", region, bucket: None });
+    }
     // `bucket.s3-eu-west-1` is how S3 was addressed once.
     let (before, region) = match rest.rsplit_once('.') {
         Some((before, last)) if of.has(last) => (before, last),

@@ -93,6 +93,9 @@ fn hosts() {
     check("iam.cn-north-1.amazonaws.com.cn", "aws-cn iam cn-north-1");
     check("iam.us-gov.amazonaws.com", "aws-us-gov iam us-gov-west-1");
     check("sts.amazonaws.com", "aws sts us-east-1");
+    check("eu-west-1.queue.amazonaws.com", "aws sqs eu-west-1");
+    check("xx-west-1.queue.amazonaws.com", "");
+    check("x.eu-west-1.queue.amazonaws.com", "");
     check("monitoring-fips.us-gov-west-1.amazonaws.com", "aws-us-gov monitoring us-gov-west-1");
     check("cloudformation.cn-north-1.amazonaws.com.cn", "aws-cn cloudformation cn-north-1");
     check("s3.amazonaws.com", "aws s3 us-east-1");
