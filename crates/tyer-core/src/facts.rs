@@ -50,6 +50,21 @@ pub struct Facts {
     /// Code of the upstream's own that the request may run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub code: Vec<Code>,
+    /// What the upstream says of what is touched, where that is no table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub things: Vec<Thing>,
+}
+
+/// What the upstream says of a stack, a machine, a bucket or the like.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thing {
+    /// What it is and its name.
+    pub name: String,
+    /// What is so, in words; each is agreed to.
+    pub is: Vec<String>,
+    /// What is so just now and changes by itself, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub now: Vec<String>,
 }
 
 /// A function, trigger, rule or policy that may run, or what a view stands for.
@@ -200,6 +215,7 @@ impl Facts {
         differences.extend(new.map(|relation| format!("{} was not known before", relation.name)));
         locks::drift(self, approved, &mut differences);
         code_drift(&self.code, &approved.code, &mut differences);
+        things_drift(&self.things, &approved.things, &mut differences);
         let is_agreed = |now: &Sequence| {
             approved
                 .sequences
@@ -229,6 +245,25 @@ fn code_drift(now: &[Code], agreed: &[Code], differences: &mut Vec<String>) {
     }
     let is_new = |code: &&Code| agreed.iter().all(|then| then.name != code.name);
     differences.extend(now.iter().filter(is_new).map(|code| format!("{} may run too", code.name)));
+}
+
+/// Whatever is otherwise with what is touched. What is no longer so may have been a safeguard.
+fn things_drift(now: &[Thing], agreed: &[Thing], differences: &mut Vec<String>) {
+    for then in agreed {
+        let Some(thing) = now.iter().find(|thing| thing.name == then.name) else {
+            differences.push(format!("{} could not be looked at again", then.name));
+            continue;
+        };
+        let other = |these: &[String], those: &[String], words: &str| -> Vec<String> {
+            let lone = these.iter().filter(|it| !those.contains(it));
+            lone.map(|it| format!("{}: {words} {it}", then.name)).collect()
+        };
+        differences.extend(other(&thing.is, &then.is, "by now"));
+        differences.extend(other(&then.is, &thing.is, "no longer"));
+    }
+    let is_new = |thing: &&Thing| agreed.iter().all(|then| then.name != thing.name);
+    let new = now.iter().filter(is_new);
+    differences.extend(new.map(|thing| format!("{} is touched too", thing.name)));
 }
 
 impl Counted {
@@ -487,6 +522,24 @@ mod tests {
 
     fn counted_of(rows: u64) -> Facts {
         counted(Counted::Exactly(rows), rows)
+    }
+
+    #[test]
+    fn whatever_is_otherwise_with_a_thing_is_a_difference() {
+        let thing = |name: &str, is: &[&str], now: &str| Thing {
+            name: name.to_owned(),
+            is: is.iter().map(|it| (*it).to_owned()).collect(),
+            now: vec![now.to_owned()],
+        };
+        let of = |things: Vec<Thing>| Facts { things, ..Facts::default() };
+        let agreed = of(vec![thing("stack a", &["it is protected", "1 queue"], "busy")]);
+        check(&agreed, &agreed, &[]);
+        check(&agreed, &of(vec![thing("stack a", &["1 queue", "it is protected"], "idle")]), &[]);
+        let other = of(vec![thing("stack a", &["1 queue", "2 databases"], "busy")]);
+        check(&agreed, &other, &["stack a: by now 2 databases", "stack a: no longer it is protected"]);
+        check(&agreed, &of(Vec::new()), &["stack a could not be looked at again"]);
+        let more = of(vec![agreed.things[0].clone(), thing("stack b", &[], "")]);
+        check(&agreed, &more, &["stack b is touched too"]);
     }
 
     #[test]

@@ -172,6 +172,8 @@ pub const CREDENTIAL_ID_BYTES_MAX: usize = 1023;
 
 /// How long a resource may not be destroyed by whoever removed its last known backup: 7 days.
 pub const BACKUP_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// How long what a session did can be part of what another of its controller does.
+pub const SEQUENCE_MS: i64 = 24 * 60 * 60 * 1000;
 /// What is remembered of one session, to see what its requests come to.
 pub const SESSION_SEQUENCE_BYTES_MAX: usize = 256 * 1024;
 /// What is remembered of the copies of one upstream's resources.

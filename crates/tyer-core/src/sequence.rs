@@ -1,7 +1,8 @@
 //! What requests come to together: harm in several steps, none of which shows it.
 //!
 //! A [`History`] is told what was cleared and what came of it, and says of a new intent which patterns it
-//! completes: within its session, or, for backups, with what any session of the same controller did. It
+//! completes: within its session, with what other sessions of one of its controllers did in the last day, or, for
+//! backups, in the last seven. What has one name everywhere is followed from door to door. It
 //! knows no protocol: only effects, resources, and what an act says of another resource.
 //!
 //! INVARIANT: whatever does not fit counts as if it could complete a pattern: a session that did more than is
@@ -19,7 +20,9 @@ use serde::{Deserialize, Serialize};
 use crate::intent::{
     Act, Effect, Intent, PersonId, Principal, Resource, SessionId, Tie, Timestamp, Upstream,
 };
-use crate::limits::{BACKUP_MS, COPIES_BYTES_MAX, SEQUENCE_BYTES_MAX, SESSION_SEQUENCE_BYTES_MAX};
+use crate::limits::{
+    BACKUP_MS, COPIES_BYTES_MAX, SEQUENCE_BYTES_MAX, SEQUENCE_MS, SESSION_SEQUENCE_BYTES_MAX,
+};
 use crate::verdict::LeafIndex;
 
 /// Characters of an earlier step's words that are kept.
@@ -185,6 +188,8 @@ pub struct History {
     next: u64,
     by_leaf: BTreeMap<LeafIndex, Mark>,
     sessions: BTreeMap<SessionId, BTreeSet<Mark>>,
+    /// Notes of the last day by who controlled the session, which may be over.
+    controllers: BTreeMap<PersonId, BTreeSet<Mark>>,
     /// Notes about copies and what became of them, whichever session made them.
     backups: BTreeMap<Upstream, BTreeSet<Mark>>,
     /// Sessions of which not everything is remembered.
@@ -213,8 +218,7 @@ impl History {
             return Found::default();
         }
         let session = &intent.principal.session;
-        let earlier = self.noted(self.sessions.get(session)).map(|(_, note)| note);
-        let mut sequences = past::completes(earlier, &steps);
+        let mut sequences = past::completes(self.before(intent, now), &steps);
         if self.untold.contains(session) {
             let told = |step: &&Step| matches!(step.verb, Verb::Create | Verb::Another | Verb::Destroy);
             let told = steps.iter().filter(told);
@@ -304,9 +308,15 @@ impl History {
             (session.clone(), past::needed(&self.noted(Some(marks)).collect::<Vec<_>>()))
         });
         let sessions = sessions.filter(|(_, marks)| !marks.is_empty()).collect();
-        (self.backups, self.sessions) = (backups, sessions);
-        let needed: BTreeSet<Mark> =
-            self.sessions.values().chain(self.backups.values()).flatten().copied().collect();
+        let controllers = self
+            .controllers
+            .iter()
+            .map(|(person, marks)| (person.clone(), self.needed_of(marks, now)))
+            .filter(|(_, marks)| !marks.is_empty())
+            .collect();
+        (self.backups, self.sessions, self.controllers) = (backups, sessions, controllers);
+        let kept = self.sessions.values().chain(self.controllers.values());
+        let needed: BTreeSet<Mark> = kept.chain(self.backups.values()).flatten().copied().collect();
         let pending: BTreeSet<Mark> = self.by_leaf.values().copied().collect();
         let mut leaves = Vec::new();
         self.notes.retain(|mark, note| {
@@ -320,9 +330,32 @@ impl History {
         leaves
     }
 
+    /// Which of a controller's notes a later session of theirs can need.
+    fn needed_of(&self, marks: &BTreeSet<Mark>, now: Timestamp) -> BTreeSet<Mark> {
+        let mut by_upstream: BTreeMap<&Upstream, Vec<(&Mark, &Note)>> = BTreeMap::new();
+        for (mark, note) in self.noted(Some(marks)).filter(|(_, note)| now < note.at.plus(SEQUENCE_MS))
+        {
+            by_upstream.entry(&note.upstream).or_default().push((mark, note));
+        }
+        by_upstream.values().flat_map(|notes| past::needed(notes)).collect()
+    }
+
     /// Every session that has notes.
     pub fn sessions(&self) -> impl Iterator<Item = &SessionId> {
         self.sessions.keys()
+    }
+
+    /// What was done before in the session, and by others of its controllers, in its order; elsewhere only what has one
+    /// name everywhere.
+    fn before(&self, intent: &Intent, now: Timestamp) -> Vec<Note> {
+        let own = self.sessions.get(&intent.principal.session).into_iter().flatten();
+        let others = intent.principal.controllers().filter_map(|person| self.controllers.get(person));
+        let marks: BTreeSet<Mark> = own.chain(others.flatten()).copied().collect();
+        let is_recent = |note: &&Note| {
+            note.principal.session == intent.principal.session || now < note.at.plus(SEQUENCE_MS)
+        };
+        let notes = self.noted(Some(&marks)).map(|(_, note)| note).filter(is_recent);
+        notes.map(|note| note.seen_from(intent)).collect()
     }
 
     /// Those of these notes that are remembered, in their order.
@@ -362,6 +395,9 @@ impl History {
         }
         if in_session && has_room {
             self.sessions.entry(session).or_default().insert(mark);
+            for person in note.principal.controllers() {
+                self.controllers.entry(person.clone()).or_default().insert(mark);
+            }
         }
         self.bytes += bytes;
         self.notes.insert(mark, note);
@@ -373,6 +409,12 @@ impl History {
         self.bytes -= note.bytes();
         let of_session = self.sessions.get_mut(&note.principal.session);
         let of_upstream = self.backups.get_mut(&note.upstream);
+        let people = note.principal.controllers();
+        for person in people {
+            if let Some(marks) = self.controllers.get_mut(person) {
+                marks.remove(&mark);
+            }
+        }
         for marks in of_session.into_iter().chain(of_upstream) {
             marks.remove(&mark);
         }
@@ -380,6 +422,18 @@ impl History {
 }
 
 impl Note {
+    /// As far as it matters for a request. What becomes of copies that another session has made is for `backups`.
+    fn seen_from(&self, intent: &Intent) -> Self {
+        let mut seen = self.clone();
+        if self.upstream != intent.upstream {
+            seen.steps.retain(|step| identity::is_global(&step.resource));
+        }
+        if self.principal.session != intent.principal.session {
+            seen.steps.retain(|step| !matches!(step.verb, Verb::Copy(_)));
+        }
+        seen
+    }
+
     fn bytes(&self) -> usize {
         let of = |step: &Step| {
             let named = match &step.verb {

@@ -12,6 +12,7 @@ pub mod asked;
 pub mod assume;
 pub mod chunked;
 pub mod decode;
+pub mod facts;
 pub mod identity;
 pub mod line;
 pub mod outcome;

@@ -301,6 +301,9 @@ impl Upstreams {
         about: &About,
         agreed: Option<Arc<Meant>>,
     ) -> Gathered {
+        if let (Some(looked), Some(cloud)) = (&about.cloud, self.clouds.get(upstream)) {
+            return cloud.facts(looked).await;
+        }
         match self.targets.get(upstream) {
             Some(target) if about.asks() => facts::gather(target, about, agreed).await,
             Some(_) | None => facts::unasked(about),

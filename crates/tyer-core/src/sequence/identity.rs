@@ -34,6 +34,11 @@ fn may_be(one: &Resource, other: &Resource) -> bool {
         && overlap(one.name.as_bytes(), other.name.as_bytes())
 }
 
+/// Whether the name means the same thing wherever it is asked for.
+pub(super) fn is_global(resource: &Resource) -> bool {
+    resource.kind == Kind::Object && resource.name.starts_with("arn:")
+}
+
 /// Whether not all of the name is known.
 pub(super) fn is_open(resource: &Resource) -> bool {
     resource.kind == Kind::Object && resource.name.contains('*')

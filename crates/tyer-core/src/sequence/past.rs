@@ -1,4 +1,4 @@
-//! Patterns within one session: the last thing that happened to each resource, followed through its names.
+//! Patterns of several steps, of one session or of one person's sessions: the last thing that happened to each resource, followed through its names.
 
 use std::collections::BTreeSet;
 
@@ -34,10 +34,7 @@ enum End {
 }
 
 /// The patterns that these steps complete, with each other or with earlier ones.
-pub(super) fn completes<'a>(
-    earlier: impl Iterator<Item = &'a Note>,
-    steps: &[Step],
-) -> BTreeSet<Sequence> {
+pub(super) fn completes(earlier: Vec<Note>, steps: &[Step]) -> BTreeSet<Sequence> {
     let mut past = Past::default();
     for note in earlier {
         for step in &note.steps {

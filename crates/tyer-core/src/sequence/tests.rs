@@ -42,10 +42,11 @@ fn act(text: &str) -> Act {
     }
 }
 
-/// A request: `session/controller day: act, act`.
+/// A request: `session/controller@upstream day: act, act`.
 fn request(text: &str) -> (Intent, Timestamp) {
     let (who, acts) = text.split_once(": ").expect("who");
     let (who, day) = who.split_once(' ').unwrap_or((who, "0"));
+    let (who, upstream) = who.split_once('@').unwrap_or((who, "orders"));
     let (session, controller) = who.split_once('/').unwrap_or((who, "alice"));
     let acts: Vec<Act> = acts.split(", ").map(act).collect();
     let principal = Principal {
@@ -58,7 +59,7 @@ fn request(text: &str) -> (Intent, Timestamp) {
     let digest = Digest::of(text.as_bytes());
     let intent = Intent {
         principal,
-        upstream: Upstream::new("orders"),
+        upstream: Upstream::new(upstream),
         environment: Environment::production(),
         acts: Acts::new(acts[0].clone(), acts[1..].to_vec()),
         digest,
@@ -96,7 +97,10 @@ fn check(requests: &[&str], expect: &str) {
     let (last, earlier) = requests.split_last().expect("a request");
     let mut history = History::default();
     for (leaf, text) in (0..).zip(earlier) {
-        note(&mut history, leaf, text);
+        match text.strip_prefix("end ") {
+            Some(session) => history.session_ended(&SessionId::new(session)),
+            None => note(&mut history, leaf, text),
+        }
     }
     let (intent, now) = request(last);
     assert_eq!(words(&history.look(&intent, now)), expect, "{requests:?}");
@@ -109,7 +113,7 @@ fn what_is_deleted_and_made_anew() {
     check(&["s: destroy public.orders", "s: create orders"], "recreate orders");
     check(&["s: create orders", "s: destroy orders"], "recreate orders");
     check(&["s: destroy orders", "s: create items"], "");
-    check(&["s: destroy orders", "t: create orders"], "");
+    check(&["s: destroy orders", "t/bob: create orders"], "");
     check(&["s: destroy orders", "s: read orders"], "");
     check(&["s: some orders", "s: create orders"], "");
     check(&["s: destroy schema:a", "s: create a.orders"], "recreate a.orders");
@@ -120,6 +124,25 @@ fn what_is_deleted_and_made_anew() {
     check(&["s: destroy orders", "s: create orders", "s: create orders"], "");
     check(&["s: destroy orders", "s: create orders", "s: destroy orders"], "recreate orders");
     check(&["s: destroy schema:a", "s: create a.orders", "s: create a.orders"], "");
+}
+
+#[test]
+fn what_sessions_of_one_person_come_to() {
+    check(&["s: destroy orders", "t: create orders"], "recreate orders");
+    check(&["s: destroy orders", "t 1: create orders"], "");
+    check(&["s: destroy orders", "s 1: create orders"], "recreate orders");
+    check(&["s: disarm orders", "t: destroy orders"], "disarm_then_destroy orders");
+    check(&["s: destroy orders", "t/bob: create orders", "u: create orders"], "recreate orders");
+    check(&["s: create object:a/b", "end s", "t: destroy object:a/b"], "recreate a/b");
+    check(&["s: destroy object:a/*", "end s", "t/bob: create object:a/b"], "");
+}
+
+#[test]
+fn what_has_one_name_everywhere_is_followed_from_door_to_door() {
+    check(&["s@cloud: destroy object:arn:x", "t: create object:arn:x"], "recreate arn:x");
+    check(&["s@cloud: destroy object:stack/x", "t: create object:stack/x"], "");
+    check(&["s@cloud: destroy orders", "t: create orders"], "");
+    check(&["s@cloud: destroy orders", "s@cloud: create orders"], "recreate orders");
 }
 
 #[test]
@@ -147,7 +170,7 @@ fn what_loses_its_protection_first() {
     check(&["s: disarm orders", "s: rename orders to old", "s: some old"], "disarm_then_destroy old");
     check(&["s: disarm orders", "s: destroy schema:public"], "disarm_then_destroy public");
     check(&["s: disarm items", "s: destroy orders"], "");
-    check(&["s: disarm orders", "t: destroy orders"], "");
+    check(&["s: disarm orders", "t/bob: destroy orders"], "");
     check(&["s: destroy orders", "s: disarm orders"], "");
 }
 
@@ -185,7 +208,7 @@ fn what_is_exchanged_for_another_of_its_kind() {
     check(&["s: another object:machine/*", "s: destroy object:machine/a"], exchange);
     check(&["s: destroy object:machine/a, another object:machine/*"], exchange);
     check(&["s: destroy object:machine/a", "s: another object:volume/*"], "");
-    check(&["s: destroy object:machine/a", "t: another object:machine/*"], "");
+    check(&["s: destroy object:machine/a", "t/bob: another object:machine/*"], "");
     // One more is nothing new.
     check(
         &["s: destroy object:machine/a", "s: another object:machine/*", "s: another object:machine/*"],
@@ -251,7 +274,7 @@ fn a_backup_is_followed_through_its_names() {
     check(&[copied, "t: destroy orders", "t: rename b to orders", "u: destroy orders"], "");
     check(
         &["s: copy b of orders", "t: rename orders to old", "t: rename b to orders", "u: destroy old"],
-        "",
+        "recreate orders",
     );
 }
 

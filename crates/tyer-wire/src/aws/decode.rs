@@ -33,6 +33,7 @@ use super::table::{self, Api, Operation, Place};
 use content::Content;
 pub(super) use shown::is_identifying;
 use uri::{Pair, Plus};
+pub(super) use xml::{Element, read as read_xml};
 
 /// How deep values may stand in each other.
 const DEPTH_MAX: usize = 64;

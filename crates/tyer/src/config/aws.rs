@@ -8,6 +8,7 @@ use tyer_core::intent::Environment;
 use tyer_core::policy::counts_as_production;
 use tyer_wire::aws::resources::{Owner, Resource};
 use tyer_wire::aws::table;
+use tyer_wire::aws::understand::ENVIRONMENT_TAGS;
 
 use super::Reference;
 use super::upstream::{RawUpstream, Wrong};
@@ -28,6 +29,8 @@ pub(crate) struct AwsConfig {
     /// The regions that agents may reach.
     pub(crate) regions: BTreeSet<String>,
     pub(crate) accounts: BTreeMap<String, Account>,
+    /// Keys of tags that say where something stands; changing one weakens a safeguard.
+    pub(crate) environment_tags: Vec<String>,
     /// Where things stand, the first that fits.
     pub(crate) places: Vec<Place>,
 }
@@ -139,7 +142,10 @@ impl AwsConfig {
             accounts.insert(name.clone(), account.load(data, region).map_err(of)?);
         }
         let places = raw.place.iter().map(|place| place.load(&accounts)).collect::<Result<_, _>>()?;
-        Ok(Self { endpoint, authorities, regions: raw.regions.clone(), accounts, places })
+        let tags = || ENVIRONMENT_TAGS.map(str::to_owned).to_vec();
+        let environment_tags = raw.environment_tags.clone().unwrap_or_else(tags);
+        let regions = raw.regions.clone();
+        Ok(Self { endpoint, authorities, regions, accounts, environment_tags, places })
     }
 
     /// Where what a request names stands: the first place that fits its account and region, else `otherwise`. Names can
@@ -329,6 +335,7 @@ mod tests {
                 ("main".to_owned(), account("111122223333")),
                 ("play".to_owned(), account("444455556666")),
             ]),
+            environment_tags: Vec::new(),
             places,
         }
     }

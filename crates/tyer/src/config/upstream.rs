@@ -142,6 +142,8 @@ pub(super) struct RawUpstream {
     pub(super) regions: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) account: BTreeMap<String, RawAccount>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) environment_tags: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) place: Vec<RawPlace>,
 }
@@ -221,6 +223,7 @@ impl RawUpstream {
             ("endpoint", self.endpoint.is_some()),
             ("regions", !self.regions.is_empty()),
             ("account", !self.account.is_empty()),
+            ("environment_tags", self.environment_tags.is_some()),
             ("place", !self.place.is_empty()),
         ]
     }

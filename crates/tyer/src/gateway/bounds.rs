@@ -29,7 +29,7 @@ pub(super) fn bounded(mut facts: Facts, request: &Request) -> Facts {
         facts.unknown.push(UNBOUNDED.to_owned());
     } else if !is_comparable {
         facts.unknown.push(UNCOMPARED.to_owned());
-    } else if runs_code && facts.relations.is_empty() {
+    } else if runs_code && facts.relations.is_empty() && request.about.cloud.is_none() {
         facts.unknown.push(CODE.to_owned());
     }
     facts

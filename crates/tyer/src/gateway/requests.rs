@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Gateway, not_recorded};
 use crate::secret;
 use crate::upstream::Statement;
+use crate::upstream::aws::Looked;
 use tokio::sync::{mpsc, oneshot, watch};
 use tyer_core::facts::Facts;
 use tyer_core::intent::{Act, Acts, Digest, Environment, Intent, Kind, Resource, SessionId, Tie};
@@ -58,6 +59,8 @@ pub(crate) struct About {
     pub(crate) text: String,
     /// Whether it may do more than to rows, so that whoever watches definitions runs too.
     pub(crate) defines: bool,
+    /// The request as AWS can be asked about it.
+    pub(crate) cloud: Option<Arc<Looked>>,
 }
 
 impl About {
@@ -65,6 +68,7 @@ impl About {
     pub(crate) fn asks(&self) -> bool {
         !self.relations.is_empty()
             || !self.text.is_empty()
+            || self.cloud.is_some()
             || self.statement.as_ref().is_some_and(Statement::locks_something)
     }
 }

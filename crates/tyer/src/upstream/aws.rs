@@ -4,6 +4,7 @@
 //! it with what is sent. The client that sends is private to this file and to what Tyer itself asks.
 
 mod credentials;
+mod look;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use tyer_wire::line::one_line;
 
 pub(crate) use self::credentials::Credentials;
 use self::credentials::Kept;
+pub(crate) use self::look::Looked;
 use super::dial::client_tls;
 use crate::clock;
 use crate::config::aws::AwsConfig;

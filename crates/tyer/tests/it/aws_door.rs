@@ -3,6 +3,7 @@
 mod authority;
 mod bodies;
 mod client;
+mod consequences;
 mod proxy;
 mod real;
 

@@ -10,12 +10,13 @@ use serde_json::{Map, Value};
 use super::{DEPTH_MAX, Extra, Unclear, typed};
 use crate::aws::table::{Kind, Member, Operation, Place, What};
 
+/// An element with what is in it: a text, or others.
 #[derive(Debug, Default)]
-struct Element {
-    name: String,
+pub(in crate::aws) struct Element {
+    pub(in crate::aws) name: String,
     attributes: Vec<(String, String)>,
-    text: String,
-    inner: Vec<Self>,
+    pub(in crate::aws) text: String,
+    pub(in crate::aws) inner: Vec<Self>,
 }
 
 /// The members of an operation whose input is the document's root.
@@ -147,7 +148,7 @@ fn untyped(element: Element) -> Result<Value, Unclear> {
 }
 
 /// The root of a document.
-fn read(body: &[u8]) -> Result<Element, Unclear> {
+pub(in crate::aws) fn read(body: &[u8]) -> Result<Element, Unclear> {
     let text = std::str::from_utf8(body).map_err(|_| Unclear::NotUtf8)?;
     let mut reader = Reader::from_str(text);
     // The elements that are open, below one for the document.

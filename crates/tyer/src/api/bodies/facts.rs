@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tyer_core::ceilings::Ceilings;
-use tyer_core::facts::{Cascade, Counted, Facts, How, RelationFacts, Replica, Safety};
+use tyer_core::facts::{Cascade, Counted, Facts, How, RelationFacts, Replica, Safety, Thing};
 use tyer_core::locks::Lock;
 use tyer_core::names::Named;
 
@@ -27,6 +27,17 @@ pub(crate) struct FactsBody {
     pub(crate) safety: Option<SafetyBody>,
     /// What it keeps others from doing meanwhile.
     pub(crate) locks: Vec<LockBody>,
+    /// What the upstream says of what is touched, where that is no table.
+    pub(crate) things: Vec<ThingBody>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ThingBody {
+    pub(crate) name: String,
+    /// What is so, in words.
+    pub(crate) is: Vec<String>,
+    /// What is so just now and changes by itself, in words.
+    pub(crate) now: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -137,7 +148,15 @@ impl FactsBody {
             code: facts.code.iter().map(|code| code.name.clone()).collect(),
             safety: facts.safety.as_ref().map(SafetyBody::of),
             locks: facts.locks.iter().map(LockBody::of).collect(),
+            things: facts.things.iter().map(ThingBody::of).collect(),
         }
+    }
+}
+
+impl ThingBody {
+    fn of(thing: &Thing) -> Self {
+        let Thing { name, is, now } = thing.clone();
+        Self { name, is, now }
     }
 }
 

@@ -16,6 +16,11 @@ pub(super) fn lines(facts: &Value) -> Vec<(&'static str, String)> {
         lines.extend(list(relation, "dependents").iter().map(|object| ("depends", text(object))));
         lines.extend(relation.get("in_use").filter(|it| it.is_object()).map(|it| ("in use", used(it))));
     }
+    for thing in list(facts, "things") {
+        let name = at(thing, "/name");
+        lines.extend(list(thing, "is").iter().map(|is| ("is", format!("{name}: {}", text(is)))));
+        lines.extend(list(thing, "now").iter().map(|now| ("now", format!("{name}: {}", text(now)))));
+    }
     for lock in facts.get("locks").and_then(Value::as_array).into_iter().flatten() {
         lines.push(("locks", at(lock, "/words")));
         lines

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::super::escape::Line;
 use super::super::words;
-use crate::api::bodies::facts::{InUseBody, LockBody, ReplicaBody};
+use crate::api::bodies::facts::{InUseBody, LockBody, ReplicaBody, ThingBody};
 use crate::api::bodies::{CascadeBody, CountedBody, FactsBody, Moment, RelationBody, SafetyBody};
 
 pub(super) fn section(facts: &FactsBody, taken: Moment) -> Markup {
@@ -24,6 +24,7 @@ pub(super) fn section(facts: &FactsBody, taken: Moment) -> Markup {
                 ul.names { @for name in &facts.names { li { (Line(name)) } } }
             }
             @for relation in &facts.relations { (relation_box(relation)) }
+            @for thing in &facts.things { (thing_box(thing)) }
             @if !facts.locks.is_empty() { (locks(&facts.locks)) }
             @if !facts.code.is_empty() {
                 h3 { "Code of the database's own that it may run" }
@@ -39,10 +40,10 @@ pub(super) fn section(facts: &FactsBody, taken: Moment) -> Markup {
                 ul.ceilings { @for ceiling in &facts.ceilings { li { (Line(ceiling)) } } }
                 p.quiet { "Tyer runs it in a transaction of its own and counts the rows before it commits." }
             }
-            @if facts.relations.is_empty() && facts.locks.is_empty() && facts.unknown.is_empty() {
-                p.unknown { "Nothing is known about how much this touches. Tyer asks the database only about tables that lose or change rows, or that others wait for." }
+            @if facts.relations.is_empty() && facts.locks.is_empty() && facts.things.is_empty() && facts.unknown.is_empty() {
+                p.unknown { "Nothing is known about how much this touches. Tyer asks a database only about tables that lose or change rows, or that others wait for, and AWS only about what it knows how to ask for." }
             }
-            p.quiet { "As the database said at " (words::civil(taken)) ". Figures are estimates where they do not say counted." }
+            p.quiet { "As the upstream said at " (words::civil(taken)) ". Figures are estimates where they do not say counted." }
         }
     }
 }
@@ -57,9 +58,25 @@ pub(super) fn short(facts: &FactsBody) -> Markup {
             @for cascade in facts.relations.iter().flat_map(|relation| &relation.cascades) {
                 li { "Goes along: " (along(cascade)) }
             }
+            @for thing in &facts.things {
+                li { code { (Line(&thing.name)) } ": " (Line(&thing.is.join("; "))) }
+            }
             @for said in facts.differences.iter().chain(&facts.sequences) { li { (Line(said)) } }
             @for unknown in &facts.unknown { li { "Not known: " (Line(unknown)) } }
             @for ceiling in &facts.ceilings { li { "Taken back if it does more: " (Line(ceiling)) } }
+        }
+    }
+}
+
+/// What AWS said of one thing.
+fn thing_box(thing: &ThingBody) -> Markup {
+    html! {
+        div.relation {
+            h3 { code { (Line(&thing.name)) } }
+            ul { @for is in &thing.is { li { (Line(is)) } } }
+            @if !thing.now.is_empty() {
+                p.quiet { "Just now: " (Line(&thing.now.join("; "))) }
+            }
         }
     }
 }

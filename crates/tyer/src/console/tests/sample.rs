@@ -5,7 +5,7 @@ use tyer_core::intent::Timestamp;
 use crate::api::bodies::Moment;
 use crate::api::bodies::facts::{
     AheadBody, CascadeBody, CountedBody, FactsBody, InUseBody, LockBody, RelationBody, ReplicaBody,
-    SafetyBody,
+    SafetyBody, ThingBody,
 };
 use crate::api::bodies::holds::{ActBody, ApprovalBody, CardBody, GivenBody, HoldBody, NeedsBody};
 use crate::api::bodies::still::StillBody;
@@ -156,6 +156,11 @@ fn facts() -> FactsBody {
             "With what was done at 2026-11-23 14:00:00Z (makes the table public.orders_old), this deletes and recreates relation:public.orders_old".to_owned(),
         ],
         locks: vec![lock()],
+        things: vec![ThingBody {
+            name: "stack costs".to_owned(),
+            is: vec!["it is not protected from being deleted".to_owned()],
+            now: vec!["its state is CREATE_COMPLETE".to_owned()],
+        }],
         code: vec!["function public.archive()".to_owned(), "trigger archive of orders".to_owned()],
         safety: Some(SafetyBody {
             archived: Some(ago(4)),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::{Request as HttpRequest, Response};
 use tokio::sync::watch;
-use tyer_core::intent::{Acts, SessionId};
+use tyer_core::intent::SessionId;
 use tyer_core::limits::AWS_WAIT_MS_MAX;
 use tyer_core::verdict::{Clearance, LeafIndex, Outcome, Refusal};
 use tyer_wire::aws::asked::{Asked, Content, Destination};
@@ -17,6 +17,7 @@ use tyer_wire::aws::protocol::Protocol;
 use tyer_wire::aws::refuse::Kind;
 use tyer_wire::aws::request::Head;
 use tyer_wire::aws::sigv4::Outgoing;
+use tyer_wire::aws::understand::{Terms, understand};
 
 use super::Door;
 use super::admit::{Claimed, claimed, head};
@@ -29,7 +30,7 @@ use crate::door::accept::raised;
 use crate::gateway::access_keys::Holder;
 use crate::gateway::carried::Read as Carried;
 use crate::gateway::{About, Patience, Request};
-use crate::upstream::aws::{self, SendError, Sending};
+use crate::upstream::aws::{self, Looked, SendError, Sending};
 
 /// The code of what was cleared and not sent.
 const NOT_SENT: &str = "not sent";
@@ -181,7 +182,18 @@ async fn decide(
     let config = door.cloud.config();
     let account = holder.account.as_str();
     let owner = config.owner(account, &decoded.region);
-    let acts = understand(asked, owner);
+    let acts = understand(decoded, &Terms { owner, environment_tags: &config.environment_tags });
+    let looked = acts.worst().is_write().then(|| {
+        Arc::new(Looked {
+            decoded: Arc::new(decoded.clone()),
+            account: account.to_owned(),
+            principal: holder.principal.clone(),
+        })
+    });
+    let acts = match &looked {
+        Some(looked) => door.cloud.decided(looked, acts).await,
+        None => acts,
+    };
     if acts.worst().is_dangerous() && matches!(asked.content(), Content::Unseen { .. }) {
         return Err(unseen());
     }
@@ -217,7 +229,7 @@ async fn decide(
         redacted,
         transactional: false,
         fits_block: false,
-        about: About::default(),
+        about: About { cloud: looked, ..About::default() },
     };
     let clearance = door.gateway.submit(request, Patience { wait, gone }).await?;
     Ok((clearance, is_write))
@@ -263,28 +275,4 @@ pub(super) async fn settle(door: &Door, leaf: LeafIndex, outcome: Outcome) {
         // The leaf stays unsettled; the next start records it as unknown.
         tracing::error!(%error, leaf = leaf.0, "an outcome was not recorded");
     }
-}
-
-fn understand(asked: &Asked, owner: tyer_wire::aws::resources::Owner<'_>) -> Acts {
-    use tyer_core::intent::{Act, Effect, Kind, Resource, Reversibility};
-    use tyer_wire::aws::decode::Call;
-    use tyer_wire::aws::table::Level;
-    let effect = match &asked.decoded().call {
-        Call::Known(operation) => match operation.level() {
-            Some(Level::List | Level::Read) => Effect::Read,
-            _ if operation.name().starts_with("Put") => Effect::Change,
-            _ => Effect::Opaque,
-        },
-        Call::Unknown { .. } => Effect::Opaque,
-    };
-    let act = |it: tyer_wire::aws::resources::Resource| Act {
-        effect,
-        resource: Resource::new(Kind::Object, it.arn),
-        reversibility: Reversibility::Irreversible,
-        local: false,
-        why: asked.decoded().name(),
-        tie: None,
-    };
-    let mut acts = asked.decoded().resources(owner).into_iter().map(act);
-    Acts::new(acts.next().unwrap_or_else(|| Act::opaque("?")), acts)
 }

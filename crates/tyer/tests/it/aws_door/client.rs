@@ -52,6 +52,13 @@ impl Call {
         }
     }
 
+    /// A call of a query API.
+    pub(crate) fn query(service: &'static str, form: &str) -> Self {
+        let (region, method, path) = ("us-east-1", "POST", "/".to_owned());
+        let headers = vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+        Self { service, region, method, path, headers, body: form.as_bytes().to_vec() }
+    }
+
     /// A call of S3.
     pub(crate) fn s3(method: &'static str, path: &str, body: Vec<u8>) -> Self {
         let (service, region, path) = ("s3", "us-east-1", path.to_owned());

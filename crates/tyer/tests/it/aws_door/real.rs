@@ -32,6 +32,8 @@ pub(crate) struct Seen {
 pub(crate) enum Says {
     /// This status and body.
     Answer(u16, String),
+    /// The first of these answers whose text stands in the request's body, else an empty one.
+    Script(Vec<(&'static str, String)>),
     /// Nothing: the connection is closed once the request is there.
     Nothing,
     /// It answers when it is let.
@@ -100,18 +102,23 @@ impl Service {
         // One that breaks off has not arrived.
         let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
         let headers = parts.headers.iter();
-        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        let own = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         let head = Head {
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
-            headers: headers.map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect(),
+            headers: headers.map(|(name, value)| (name.to_string(), own(value.as_bytes()))).collect(),
         };
         let signer = signer(&head, &body);
+        let text = String::from_utf8_lossy(&body).into_owned();
         self.shared.seen.lock().expect("what came").push(Seen { head, body, signer });
         let says = self.shared.says.lock().expect("what it says").clone();
         match says {
             Says::Answer(status, body) => Ok(answer(status, body)),
+            Says::Script(answers) => {
+                let found = answers.into_iter().find(|(needle, _)| text.contains(needle));
+                Ok(answer(200, found.map_or_else(|| "<R/>".to_owned(), |(_, answer)| answer)))
+            }
             Says::Nothing => Err(std::io::Error::other("gone")),
             Says::Waits => {
                 self.shared.let_go.acquire().await.expect("a permit").forget();

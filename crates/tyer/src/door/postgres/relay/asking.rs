@@ -120,6 +120,7 @@ pub(crate) fn request(session: SessionId, relay: &Session, question: &Question) 
             statement: asks.then(statement),
             text: if understanding.only_reads() { String::new() } else { question.text() },
             defines: !understanding.explainable,
+            cloud: None,
         },
     }
 }

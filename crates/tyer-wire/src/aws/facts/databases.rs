@@ -1,0 +1,224 @@
+//! Databases and tables: how large, how protected, and what they could be made good from.
+
+use serde_json::json;
+
+use super::ask::{Doc, Part, Read, json as ask_json, query, used};
+use super::{About, Found, Question};
+
+const RDS: &str = "2014-10-31";
+
+pub(super) fn questions(about: &About<'_>, operation: &str) -> Vec<Question> {
+    match operation {
+        "DeleteDBInstance" | "ModifyDBInstance" | "StopDBInstance" => {
+            about.text("DBInstanceIdentifier").map(|id| instance(about, id)).unwrap_or_default()
+        }
+        "DeleteDBCluster" | "ModifyDBCluster" | "StopDBCluster" => {
+            about.text("DBClusterIdentifier").map(cluster).unwrap_or_default()
+        }
+        "DeleteDBSnapshot" => about
+            .text("DBSnapshotIdentifier")
+            .map(|id| {
+                let of = format!(
+                    "arn:{}:rds:{}:{}:db:",
+                    about.owner.partition, about.decoded.region, about.owner.account
+                );
+                let asked = query(
+                    "rds",
+                    ("DescribeDBSnapshots", RDS),
+                    &[("DBSnapshotIdentifier", id)],
+                    (&format!("snapshot {id}"), copy_of),
+                );
+                vec![asked.knowing(format!("{of}\n{id}"))]
+            })
+            .unwrap_or_default(),
+        "DeleteTable" | "UpdateTable" | "UpdateContinuousBackups" => {
+            about.text("TableName").map(|name| table(about, name)).unwrap_or_default()
+        }
+        "DeleteBackup" => about
+            .text("BackupArn")
+            .map(|arn| {
+                vec![
+                    dynamodb(
+                        "DescribeBackup",
+                        &json!({ "BackupArn": arn }),
+                        (&format!("backup {arn}"), backup_of),
+                    )
+                    .knowing(arn),
+                ]
+            })
+            .unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+fn dynamodb(operation: &str, body: &serde_json::Value, asked: (&str, Read)) -> Question {
+    ask_json(("dynamodb", "1.0"), &format!("DynamoDB_20120810.{operation}"), body, asked)
+}
+
+fn instance(about: &About<'_>, id: &str) -> Vec<Question> {
+    let shown = format!("database {id}");
+    let named = [("DBInstanceIdentifier", id)];
+    vec![
+        query("rds", ("DescribeDBInstances", RDS), &named, (&shown, database)),
+        query("rds", ("DescribeDBSnapshots", RDS), &named, (&shown, snapshots)),
+        used(about, ("AWS/RDS", "DatabaseConnections", "Maximum"), named[0], &shown),
+    ]
+}
+
+fn cluster(id: &str) -> Vec<Question> {
+    let shown = format!("database cluster {id}");
+    let named = [("DBClusterIdentifier", id)];
+    vec![
+        query("rds", ("DescribeDBClusters", RDS), &named, (&shown, database)),
+        query("rds", ("DescribeDBClusterSnapshots", RDS), &named, (&shown, snapshots)),
+    ]
+}
+
+/// An instance or a cluster.
+fn database(_: &Question, document: &Doc) -> Vec<Found> {
+    let found =
+        ["DBInstances/DBInstance", "DBClusters/DBCluster", "DBInstances/member", "DBClusters/member"];
+    let Some(it) = found.iter().find_map(|path| document.all(path).into_iter().next()) else {
+        return vec![Found::Unknown("AWS knows no such database".to_owned())];
+    };
+    let mut said = Vec::new();
+    if let Some(engine) = it.text("Engine") {
+        let version = it.text("EngineVersion").unwrap_or_default();
+        let size = it.text("AllocatedStorage").map(|size| format!(", {size} GiB")).unwrap_or_default();
+        said.push(Found::Is(format!("{engine} {version}{size}")));
+    }
+    let is_on = |name: &str| it.text(name).as_deref() == Some("true");
+    let protected = if is_on("DeletionProtection") { "protected" } else { "not protected" };
+    said.push(Found::Is(format!("it is {protected} from being deleted")));
+    said.extend(it.text("BackupRetentionPeriod").map(|days| {
+        Found::Is(match days.as_str() {
+            "0" => "no automated backups are made".to_owned(),
+            days => format!(
+                "automated backups are kept for {days} days, and go with it unless they are retained"
+            ),
+        })
+    }));
+    said.extend(
+        it.text("LatestRestorableTime").map(|at| Found::Now(format!("it can be restored to {at}"))),
+    );
+    if let Some(state) = it.text("DBInstanceStatus").or_else(|| it.text("Status")) {
+        said.push(Found::Now(format!("its state is {state}")));
+    }
+    said
+}
+
+fn all_snapshots(document: &Doc) -> Vec<Part<'_>> {
+    let paths =
+        ["DBSnapshots/DBSnapshot", "DBClusterSnapshots/DBClusterSnapshot", "DBSnapshots/member"];
+    paths.iter().map(|path| document.all(path)).find(|all| !all.is_empty()).unwrap_or_default()
+}
+
+fn snapshots(question: &Question, document: &Doc) -> Vec<Found> {
+    let all = all_snapshots(document);
+    let is_manual = |it: &&Part<'_>| it.text("SnapshotType").as_deref() != Some("automated");
+    let manual = all.iter().filter(is_manual).count();
+    let newest = all.iter().filter_map(|it| it.text("SnapshotCreateTime")).max();
+    let mut found = vec![Found::Is(match (all.len(), manual) {
+        (0, _) => "there is no snapshot of it".to_owned(),
+        (_, 0) => "every snapshot of it is automated, and may go with it".to_owned(),
+        (_, 1) => "there is one snapshot of it that stays".to_owned(),
+        (_, manual) => format!("there are {manual} snapshots of it that stay"),
+    })];
+    found.extend(newest.map(|at| Found::Now(format!("the newest snapshot is of {at}"))));
+    found.extend(document.text("Marker").map(|token| question.next_page("Marker", &token)));
+    found
+}
+
+/// Of which database a snapshot is; then how many more there are.
+fn copy_of(question: &Question, document: &Doc) -> Vec<Found> {
+    let of = all_snapshots(document).first().and_then(|it| it.text("DBInstanceIdentifier"));
+    let Some(of) = of else {
+        return vec![Found::Unknown("of what it is a snapshot is not known".to_owned())];
+    };
+    let named = [("DBInstanceIdentifier", of.as_str())];
+    let next = query("rds", ("DescribeDBSnapshots", RDS), &named, (question.about(), left));
+    let (start, id) = question.context().split_once('\n').unwrap_or_default();
+    vec![
+        Found::Is(format!("it is a snapshot of {of}")),
+        Found::More(Box::new(next.knowing(format!("{start}{of}\n{id}")))),
+    ]
+}
+
+fn left(question: &Question, document: &Doc) -> Vec<Found> {
+    let (of, id) = question.context().split_once('\n').unwrap_or_default();
+    if document.text("Marker").is_some() {
+        return vec![Found::Now(format!("there are many more snapshots of {of}"))];
+    }
+    let other = |it: &&Part<'_>| it.text("DBSnapshotIdentifier").as_deref() != Some(id);
+    let left = all_snapshots(document).iter().filter(other).count();
+    vec![Found::Copy { of: of.to_owned(), left }]
+}
+
+fn table(about: &About<'_>, name: &str) -> Vec<Question> {
+    let shown = format!("table {name}");
+    let body = json!({ "TableName": name });
+    let ask = |operation, read| dynamodb(operation, &body, (&shown, read));
+    let metric = ("AWS/DynamoDB", "ConsumedReadCapacityUnits", "Sum");
+    vec![
+        ask("DescribeTable", described),
+        ask("DescribeContinuousBackups", continuous),
+        ask("ListBackups", backups),
+        used(about, metric, ("TableName", name), &shown),
+    ]
+}
+
+fn described(_: &Question, document: &Doc) -> Vec<Found> {
+    let Some(table) = document.all("Table").into_iter().next() else {
+        return vec![Found::Unknown("AWS knows no such table".to_owned())];
+    };
+    let mut found = Vec::new();
+    if let Some(items) = table.text("ItemCount") {
+        let bytes = table.text("TableSizeBytes").unwrap_or_else(|| "unknown".to_owned());
+        found.push(Found::Now(format!("about {items} items in {bytes} bytes, as of hours ago")));
+    }
+    let is_on = table.text("DeletionProtectionEnabled").as_deref() == Some("true");
+    let protected = if is_on { "protected" } else { "not protected" };
+    found.push(Found::Is(format!("it is {protected} from being deleted")));
+    found
+}
+
+fn continuous(_: &Question, document: &Doc) -> Vec<Found> {
+    let status = document.text("PointInTimeRecoveryStatus");
+    let is_on = status.as_deref() == Some("ENABLED");
+    vec![Found::Is(match is_on {
+        true => "point-in-time recovery is on; once it is deleted, its last backup stays for 35 days"
+            .to_owned(),
+        false => "point-in-time recovery is off".to_owned(),
+    })]
+}
+
+fn backups(_: &Question, document: &Doc) -> Vec<Found> {
+    let count =
+        document.all("BackupSummaries").iter().filter(|it| it.text("BackupArn").is_some()).count();
+    vec![Found::Is(match count {
+        0 => "there is no backup of it".to_owned(),
+        1 => "there is one backup of it".to_owned(),
+        count => format!("there are {count} backups of it or more"),
+    })]
+}
+
+/// Of which table a backup is; then how many more there are.
+fn backup_of(question: &Question, document: &Doc) -> Vec<Found> {
+    let source = document.all("SourceTableDetails").into_iter().next();
+    let of = source.and_then(|it| Some((it.text("TableArn")?, it.text("TableName")?)));
+    let Some((arn, name)) = of else {
+        return vec![Found::Unknown("of what it is a backup is not known".to_owned())];
+    };
+    let next = dynamodb("ListBackups", &json!({ "TableName": name }), (question.about(), backups_left));
+    vec![
+        Found::Is(format!("it is a backup of the table {name}")),
+        Found::More(Box::new(next.knowing(format!("{arn}\n{}", question.context())))),
+    ]
+}
+
+fn backups_left(question: &Question, document: &Doc) -> Vec<Found> {
+    let (of, id) = question.context().split_once('\n').unwrap_or_default();
+    let all = document.all("BackupSummaries");
+    let is_other = |it: &&Part<'_>| it.text("BackupArn").is_some_and(|arn| arn != id);
+    vec![Found::Copy { of: of.to_owned(), left: all.iter().filter(is_other).count() }]
+}
