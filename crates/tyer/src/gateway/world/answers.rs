@@ -10,6 +10,9 @@ use tyer_core::limits::{UNSEEN_MS, UNSEEN_PER_PERSON};
 use crate::clock;
 use crate::store::{Change, Table};
 
+/// What breaking the glass is, in words.
+const ALONE: &str = "let it through alone, by breaking the glass";
+
 /// One person's word about a hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Said {
@@ -17,6 +20,9 @@ pub(crate) struct Said {
     pub(crate) at: Timestamp,
     /// A comment, or the reason of a rejection.
     pub(crate) words: String,
+    /// They let it through alone, by breaking the glass.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) alone: bool,
 }
 
 /// What became of a hold, and which of its controllers have not seen it yet.
@@ -166,17 +172,19 @@ fn answered(hold: &Hold, now: Timestamp) -> Option<Answered> {
 fn said(hold: &Hold, at: Option<Timestamp>) -> Vec<Said> {
     if let State::Rejected { by, reason, .. } = hold.state() {
         let at = at.unwrap_or_else(|| hold.opened());
-        return vec![Said { person: by.clone(), at, words: reason.clone() }];
+        return vec![Said { person: by.clone(), at, words: reason.clone(), alone: false }];
     }
     let said = hold.approvals().iter().map(|approval| Said {
         person: approval.person.clone(),
         at: approval.at,
         words: approval.comment.clone(),
+        alone: false,
     });
     let alone = hold.broken_by().map(|broken| Said {
         person: broken.person.clone(),
         at: broken.at,
-        words: "let it through alone, by breaking the glass".to_owned(),
+        words: ALONE.to_owned(),
+        alone: true,
     });
     said.chain(alone).collect()
 }
@@ -195,25 +203,35 @@ pub(crate) fn fate(hold: &Hold, at: Option<Timestamp>, now: Timestamp) -> Option
 /// The same for a state's word and what people said.
 pub(crate) fn in_words(how: &str, said: &[Said], at: Option<Timestamp>) -> String {
     let at = at.map_or_else(String::new, |at| format!(" at {}", clock::civil(at)));
-    let names: Vec<&str> = said.iter().map(|said| said.person.as_str()).collect();
-    let names = names.join(" and ");
+    let agreed = agreed(said);
     match (how, said) {
         ("rejected", said) => {
-            let reason = said.first().map_or("", |said| said.words.as_str());
-            format!("{names} rejected it{at}: {reason}")
+            let (by, reason) = said.first().map_or(("", ""), |it| (it.person.as_str(), &it.words));
+            format!("{by} rejected it{at}: {reason}")
         }
         ("approved", _) => {
-            format!(
-                "{names} approved it{at}; it runs once, when the agent presents the same request again"
-            )
+            format!("{agreed}{at}; it runs once, when the agent presents the same request again")
         }
         ("expired", []) => format!("nobody answered in time: it ran out{at}, and nothing was executed"),
-        ("expired", _) => format!("it ran out{at}, though {names} approved it; nothing was executed"),
+        ("expired", _) => format!("it ran out{at}, though {agreed}; nothing was executed"),
         ("abandoned", _) => format!("it was taken back{at}; nothing was executed"),
         ("taken", _) => "people agreed, and it runs now".to_owned(),
         ("spent", []) => format!("it was used{at}"),
-        ("spent", _) => format!("{names} approved it, and it was used{at}"),
+        ("spent", _) => format!("{agreed}, and it was used{at}"),
         (other, _) => format!("it is {other}{at}"),
+    }
+}
+
+/// `alice and bob approved it, and carol let it through alone, by breaking the glass`.
+fn agreed(said: &[Said]) -> String {
+    let names = |alone: bool| {
+        let of = said.iter().filter(|said| said.alone == alone);
+        of.map(|said| said.person.as_str()).collect::<Vec<_>>().join(" and ")
+    };
+    match (names(false), names(true)) {
+        (people, alone) if alone.is_empty() => format!("{people} approved it"),
+        (people, alone) if people.is_empty() => format!("{alone} {ALONE}"),
+        (people, alone) => format!("{people} approved it, and {alone} {ALONE}"),
     }
 }
 
@@ -244,6 +262,7 @@ mod tests {
                 person: PersonId::new(*name),
                 at: AT,
                 words: "the books".to_owned(),
+                alone: *name == "glass",
             };
             names.iter().map(said).collect::<Vec<_>>()
         };
@@ -266,6 +285,17 @@ mod tests {
             "spent",
             &["alice", "bob"],
             "alice and bob approved it, and it was used at 2026-11-23 14:00:00Z",
+        );
+        check(
+            "spent",
+            &["glass"],
+            "glass let it through alone, by breaking the glass, and it was used at 2026-11-23 14:00:00Z",
+        );
+        check(
+            "approved",
+            &["alice", "glass"],
+            "alice approved it, and glass let it through alone, by breaking the glass at 2026-11-23 14:00:00Z; \
+             it runs once, when the agent presents the same request again",
         );
         assert_eq!(in_words("spent", &[], None), "it was used");
     }
