@@ -6,6 +6,7 @@
 //! PostgreSQL does not flush at commit and Tyer's store does, so the ratio of the writes is the worst that
 //! it can be. What is built how stands in the workspace's manifest, at its profiles.
 
+pub mod aws;
 mod meaning;
 mod pgbench;
 pub mod splice;

@@ -40,10 +40,27 @@ enum Chore {
         /// Only what it costs to understand statements, without a database
         #[arg(long)]
         understanding: bool,
+        /// Only what it costs to go to AWS, without a database
+        #[arg(long, conflicts_with = "understanding")]
+        aws: bool,
     },
     /// Copy bytes between a port and another: what the benchmarks compare with
     #[command(hide = true)]
     Splice {
+        /// The port to listen on
+        listen: u16,
+        /// The port to connect to
+        to: u16,
+    },
+    /// Answer as fast as can be: what the benchmarks for AWS go to
+    #[command(hide = true)]
+    AwsUpstream {
+        /// The port to listen on
+        listen: u16,
+    },
+    /// Pass requests on: what the benchmarks for AWS compare with
+    #[command(hide = true)]
+    AwsProxy {
         /// The port to listen on
         listen: u16,
         /// The port to connect to
@@ -70,12 +87,18 @@ fn main() -> ExitCode {
             let told = aws_table::run(&models, &access, &workspace(), aim).map_err(io::Error::other);
             ended("aws-table", told.and_then(|told| writeln!(io::stdout().lock(), "{told}")))
         }
-        Chore::Bench { json, quick, understanding } => bench(
-            if understanding { xtask::bench::understanding } else { xtask::bench::run },
+        Chore::Bench { json, quick, understanding, aws } => bench(
+            match (understanding, aws) {
+                (true, _) => xtask::bench::understanding,
+                (_, true) => xtask::bench::aws::run,
+                _ => xtask::bench::run,
+            },
             if json { Form::Json } else { Form::Table },
             if quick { Extent::Quick } else { Extent::Full },
         ),
         Chore::Splice { listen, to } => ended("splice", xtask::bench::splice::run(listen, to)),
+        Chore::AwsUpstream { listen } => ended("aws-upstream", xtask::bench::aws::upstream(listen)),
+        Chore::AwsProxy { listen, to } => ended("aws-proxy", xtask::bench::aws::proxy(listen, to)),
         Chore::Demo { once } => demo(once),
         Chore::Tidy { root } => tidy(&root),
     }

@@ -236,6 +236,6 @@ fn json(figures: &Figures) -> Value {
     })
 }
 
-fn say(line: &str) -> Result<(), BenchError> {
+pub(super) fn say(line: &str) -> Result<(), BenchError> {
     writeln!(io::stdout().lock(), "{line}").map_err(system("standard output"))
 }

@@ -110,7 +110,7 @@ impl Ways {
 }
 
 /// Time on a processor of all threads: the first number of each `schedstat`, in nanoseconds.
-fn cpu_us(process: u32) -> std::io::Result<f64> {
+pub(super) fn cpu_us(process: u32) -> std::io::Result<f64> {
     let mut sum = 0.0;
     for thread in fs::read_dir(format!("/proc/{process}/task"))? {
         // A thread may have ended since it was listed.
@@ -123,9 +123,9 @@ fn cpu_us(process: u32) -> std::io::Result<f64> {
 
 /// A process in between. Dropping it ends it.
 #[derive(Debug)]
-struct Proxy {
-    child: Child,
-    port: u16,
+pub(super) struct Proxy {
+    pub(super) child: Child,
+    pub(super) port: u16,
 }
 
 impl Proxy {
@@ -157,7 +157,11 @@ impl Proxy {
         Self::start("the splice", command, port)
     }
 
-    fn start(what: &'static str, mut command: Command, port: u16) -> Result<Self, BenchError> {
+    pub(super) fn start(
+        what: &'static str,
+        mut command: Command,
+        port: u16,
+    ) -> Result<Self, BenchError> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().map_err(system(what))?;
         let mut proxy = Self { child, port };

@@ -11,7 +11,7 @@ const DIRECTION: [(&str, &[&str]); 5] = [
     ("crates/tyer/Cargo.toml", &["tyer-core", "tyer-wire"]),
     ("fuzz/Cargo.toml", &[]),
     // What it measures.
-    ("xtask/Cargo.toml", &["tyer-wire"]),
+    ("xtask/Cargo.toml", &["tyer-core", "tyer-wire"]),
 ];
 const OURS: [&str; 4] = ["tyer-core", "tyer-wire", "tyer", "xtask"];
 const KINDS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
