@@ -1,6 +1,8 @@
 //! The demo: the story of an agent that wipes production during a freeze, replayed against a throwaway
-//! PostgreSQL with Tyer in between. Everything that it tells really happens, and it ends with code 0 only
+//! PostgreSQL with Tyer in between, and that of one that makes an environment in AWS anew. Everything that it tells really happens, and it ends with code 0 only
 //! if every decision and the database are as expected.
+
+mod cloud;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,9 +10,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio_postgres::{Client, NoTls};
 
+use self::cloud::Cloud;
 use crate::approver::{Approver, ApproverError};
 use crate::cluster::{Cluster, ClusterError, DATABASE};
 use crate::instance::{Instance, InstanceError, Login, Shape};
+use crate::moto::MotoError;
 
 const EXECUTIVES: i64 = 1_206;
 const MIGRATION: &str = "ALTER TABLE customers ADD COLUMN region text;\n\
@@ -27,9 +31,15 @@ pub enum DemoError {
     /// No Tyer.
     #[error(transparent)]
     Instance(#[from] InstanceError),
+    /// No AWS.
+    #[error(transparent)]
+    Moto(#[from] MotoError),
     /// An approver could not do something.
     #[error(transparent)]
     Approver(#[from] ApproverError),
+    /// The agent of the second act broke down.
+    #[error("the agent: {0}")]
+    Agent(String),
     /// The agent's driver could not connect.
     #[error("the agent's driver: {0}")]
     Driver(#[from] tokio_postgres::Error),
@@ -52,8 +62,11 @@ pub async fn run(program: PathBuf, once: bool) -> Result<(), DemoError> {
     cluster.load_orders()?;
     cluster.query("CREATE TABLE orders_2019 AS SELECT * FROM orders LIMIT 5000")?;
     cluster.query("ALTER TABLE orders_2019 OWNER TO tyer")?;
-    story.say("Starting Tyer before it, with the preset `guarded` ...")?;
-    let instance = Instance::start(&program, &cluster, &Shape::default())?;
+    story.say("Starting an emulator of AWS with an environment in it ...")?;
+    let cloud = Cloud::start()?;
+    story.say("Starting Tyer before both, with the preset `guarded` ...")?;
+    let shape = Shape { sections: cloud.section().leak(), files: Cloud::files(), ..Shape::default() };
+    let instance = Instance::start(&program, &cluster, &shape)?;
     let mut people = people(&instance, &mut story).await?;
     let login =
         instance.session("kiro", "carol", &["--purpose", "tidy up the schema before the launch"])?;
@@ -66,11 +79,14 @@ pub async fn run(program: PathBuf, once: bool) -> Result<(), DemoError> {
     held(&mut story, &agent).await?;
     answered(&mut story, &agent, &mut people).await?;
     frozen(&mut story, &agent, &instance, &mut people).await?;
-    checked(&mut story, &cluster, &instance)?;
+    checked(&mut story, &cluster)?;
+    cloud.told(&mut story, &instance, &mut people).await?;
+    verified(&mut story, &instance)?;
     if story.unexpected > 0 {
         return Err(DemoError::Unexpected(story.unexpected));
     }
-    story.say("\nEvery decision was the expected one, and the database is as it should be.")?;
+    story
+        .say("\nEvery decision was the expected one, and database and cloud are as they should be.")?;
     if once {
         return Ok(());
     }
@@ -258,8 +274,8 @@ async fn frozen(
     Ok(())
 }
 
-fn checked(story: &mut Story, cluster: &Cluster, instance: &Instance) -> Result<(), DemoError> {
-    story.say("\n5. What is really there, asked of the database itself, and the ledger")?;
+fn checked(story: &mut Story, cluster: &Cluster) -> Result<(), DemoError> {
+    story.say("\n5. What is really there, asked of the database itself")?;
     for (what, sql, expect) in [
         ("executives", "SELECT count(*) FROM executives", "1206"),
         ("payments are all there", "SELECT count(*) > 0 FROM payments", "t"),
@@ -273,6 +289,11 @@ fn checked(story: &mut Story, cluster: &Cluster, instance: &Instance) -> Result<
         let came = cluster.query(sql)?;
         story.check(what, came.trim(), came.trim() == expect)?;
     }
+    Ok(())
+}
+
+fn verified(story: &mut Story, instance: &Instance) -> Result<(), DemoError> {
+    story.say("\n7. The ledger of both acts")?;
     let verified = instance.output(&["ledger", "verify"])?;
     let said = String::from_utf8_lossy(&verified.stdout).trim().to_owned();
     story.check("tyer ledger verify", &said, verified.status.success())?;
