@@ -160,7 +160,9 @@ pub fn path_style(head: Head, service: &str, names: &[String]) -> Head {
         Some(endpoint) => endpoint.bucket,
         None => names.iter().find_map(below),
     };
-    let Some(bucket) = bucket.filter(|bucket| !bucket.is_empty()) else { return head };
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    let is_name = |it: &String| !it.is_empty() && it.bytes().all(is_letter);
+    let Some(bucket) = bucket.filter(is_name) else { return head };
     if head.header("x-amz-account-id") == Some(bucket.as_str()) {
         return at(head, CONTROL);
     }
@@ -203,6 +205,7 @@ mod tests {
         check("localhost:7443", "/k", "/k");
         check("127.0.0.1:7443", "/b/k", "/b/k");
         check("xlocalhost", "/b/k", "/b/k");
+        check("orders?acl&x=.localhost:7443", "/b/k", "/b/k");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 mod cbor;
 mod content;
 mod form;
+mod gzip;
 mod identity;
 mod json;
 mod number;
@@ -235,7 +236,7 @@ fn found(head: &Head, body: &[u8], scope: &Scope<'_>, extra: &mut Extra) -> Resu
     let body = match head.headers("content-encoding").collect::<Vec<_>>().as_slice() {
         [] | ["aws-chunked" | "identity"] => body,
         ["gzip"] if table::signed_for(scope.service).all(|api| api.folder() != "s3") => {
-            unpacked = gunzip(body)?;
+            unpacked = gzip::unpacked(body)?;
             &unpacked
         }
         // S3 keeps it as the encoding of an object.
@@ -452,16 +453,6 @@ fn object(value: Value) -> Result<Map<String, Value>, Unclear> {
 /// Bytes as text.
 fn bytes(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
-}
-
-/// What a gzip body unpacks to, if that is not far more than fits.
-fn gunzip(body: &[u8]) -> Result<Vec<u8>, Unclear> {
-    const BYTES_MAX: usize = 16 << 20;
-    const TAIL: usize = 8;
-    let [0x1f, 0x8b, 8, 0, _, _, _, _, _, _, rest @ ..] = body else { return Err(Unclear::Encoding) };
-    let packed =
-        rest.len().checked_sub(TAIL).and_then(|end| rest.get(..end)).ok_or(Unclear::Encoding)?;
-    miniz_oxide::inflate::decompress_to_vec_with_limit(packed, BYTES_MAX).map_err(|_| Unclear::Encoding)
 }
 
 /// The protocol that a request that is not understood seems to speak; else the one that its service does.

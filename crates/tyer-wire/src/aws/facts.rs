@@ -10,6 +10,8 @@ mod machines;
 mod stacks;
 mod stores;
 
+use std::collections::BTreeSet;
+
 use tyer_core::facts::Thing;
 use tyer_core::intent::{Act, Acts, Effect, Kind, Resource, Reversibility, Tie, Timestamp};
 
@@ -49,6 +51,8 @@ pub enum Found {
     Unknown(String),
     /// A part of a change set.
     Change(Change),
+    /// It is a copy of this resource, by its ARN.
+    CopyOf(String),
     /// A copy is of this resource, by its ARN, of which so many others are left.
     Copy {
         /// Of what.
@@ -95,11 +99,15 @@ pub fn decided(acts: &Acts, found: &[Found]) -> Acts {
     let is_whole = !found.iter().any(|it| matches!(it, Found::Unknown(_)));
     let changes: Vec<Change> = found.iter().filter_map(Found::change).cloned().collect();
     let acts = if is_whole && !changes.is_empty() { carried_out(acts, &changes) } else { acts.clone() };
-    let last = found.iter().filter_map(|it| match it {
-        Found::Copy { of, left: 0 } => Some(of),
+    // Unless others are known to be left, it counts as the last.
+    let is_left =
+        |of: &str| found.iter().any(|it| matches!(it, Found::Copy { of: own, left: 1.. } if own == of));
+    let copies = found.iter().filter_map(|it| match it {
+        Found::CopyOf(of) | Found::Copy { of, .. } => Some(of),
         _ => None,
     });
-    let more: Vec<Act> = last.map(|of| last_copy(of)).collect();
+    let last: BTreeSet<&String> = copies.filter(|of| !is_left(of)).collect();
+    let more: Vec<Act> = last.into_iter().map(|of| last_copy(of)).collect();
     let mut all = acts.iter().cloned();
     match all.next() {
         Some(first) => Acts::new(first, all.chain(more)),
@@ -113,7 +121,7 @@ fn last_copy(of: &str) -> Act {
         resource: Resource::new(Kind::Object, format!("{of}:backups")),
         reversibility: Reversibility::Irreversible,
         local: false,
-        why: format!("removes the last backup of {of} that there is"),
+        why: format!("removes the last backup of {of} that is known to be there"),
         tie: Some(Tie::CopiesOf(Resource::new(Kind::Object, of))),
     }
 }
@@ -139,6 +147,7 @@ pub fn told(found: &[(String, Vec<Found>)]) -> (Vec<Thing>, Vec<String>) {
                     thing.is.push(format!("it is the last backup of {of}"));
                 }
                 Found::Copy { of, left } => thing.now.push(format!("{left} more backups of {of}")),
+                Found::CopyOf(of) => thing.is.push(format!("it is a copy of {of}")),
                 Found::More(_) => {}
             }
         }
@@ -148,7 +157,7 @@ pub fn told(found: &[(String, Vec<Found>)]) -> (Vec<Thing>, Vec<String>) {
 }
 
 fn in_words(change: &Change) -> String {
-    let Change { action, replacement, policy, kind, logical, physical } = change;
+    let Change { action, replacement, policy, kind, logical, physical, alters } = change;
     let replacement = match replacement.as_str() {
         "True" => ", which replaces it",
         "False" => ", in place",
@@ -156,7 +165,8 @@ fn in_words(change: &Change) -> String {
         _ => ", which may replace it",
     };
     let policy = if policy.is_empty() { String::new() } else { format!(" (policy {policy})") };
-    one_line(&format!("{action} {logical} {physical}, {kind}{replacement}{policy}"))
+    let alters = if alters.is_empty() { String::new() } else { format!(": {}", alters.join(", ")) };
+    one_line(&format!("{action} {logical} {physical}, {kind}{replacement}{policy}{alters}"))
 }
 
 impl Found {

@@ -14,7 +14,8 @@ const LOOKED_AT_BYTES: usize = 4 * 1024;
 pub fn error(status: u16, kind: Option<&str>, body: &[u8]) -> Option<String> {
     let body = body.get(..LOOKED_AT_BYTES).unwrap_or(body);
     let text = String::from_utf8_lossy(body);
-    let is_error = status >= 400;
+    // What is elsewhere was not done.
+    let is_error = status >= 400 || (300..400).contains(&status) && status != 304;
     if !is_error && !is_hidden(&text) {
         return None;
     }
@@ -79,6 +80,13 @@ mod tests {
             Some("400 Throttling"),
         );
         check(500, None, "oops", Some("500"));
+        check(
+            307,
+            None,
+            "<Error><Code>TemporaryRedirect</Code></Error>",
+            Some("307 TemporaryRedirect"),
+        );
+        check(304, None, "", None);
         check(403, None, "<Code>\u{202e}x</Code>", Some("403"));
     }
 }

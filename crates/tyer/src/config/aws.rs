@@ -157,12 +157,19 @@ impl AwsConfig {
         resources: &[Resource],
     ) -> Environment {
         let mut found = self.stands(otherwise, account, region);
+        // What is not named may be anything.
+        if resources.iter().any(|it| it.name.ends_with('*')) {
+            let raised = self.places.iter().find(|it| it.name.is_some() && it.covers(account, region));
+            found = graver(found, raised.map(|place| place.environment.clone()));
+        }
         for resource in resources {
             let mut parts = resource.arn.splitn(6, ':').skip(3);
             let (own_region, own_account) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
             let of = self.accounts.iter().find(|(_, it)| it.id == own_account).map(|(name, _)| name);
             let elsewhere = match (own_account, of) {
                 ("" | "*" | "aws", _) => self.stands(otherwise, account, or(own_region, region)),
+                // What an account has in no region serves all of them.
+                (_, Some(name)) if own_region.is_empty() => self.stands_anywhere(otherwise, name),
                 (_, Some(name)) => self.stands(otherwise, name, or(own_region, region)),
                 (_, None) => Environment::production(),
             };
@@ -172,6 +179,12 @@ impl AwsConfig {
             }
         }
         found
+    }
+
+    fn stands_anywhere(&self, otherwise: &Environment, account: &str) -> Environment {
+        let mut places = self.regions.iter().map(|region| self.stands(otherwise, account, region));
+        let first = places.next().unwrap_or_else(Environment::production);
+        places.fold(first, |one, other| graver(one, Some(other)))
     }
 
     fn stands(&self, otherwise: &Environment, account: &str, region: &str) -> Environment {
@@ -358,7 +371,7 @@ mod tests {
                 arn: (*arn).to_owned(),
                 service: String::new(),
                 kind: String::new(),
-                name: arn.rsplit('/').next().unwrap_or_default().to_owned(),
+                name: arn.rsplit(['/', ':']).next().unwrap_or_default().to_owned(),
             };
             let resources: Vec<_> = arns.iter().map(resource).collect();
             let otherwise = Environment::production();
@@ -369,6 +382,9 @@ mod tests {
         check(("main", "eu-north-1"), &[], "test");
         check(("play", "eu-west-1"), &["arn:aws:ec2:eu-west-1:444455556666:instance/i-1"], "staging");
         check(("play", "eu-west-1"), &["arn:aws:s3:::orders"], "staging");
+        check(("play", "eu-west-1"), &["arn:aws:dynamodb:eu-west-1:444455556666:*"], "production");
+        check(("main", "eu-north-1"), &["arn:aws:iam::111122223333:role/x"], "production");
+        check(("play", "eu-west-1"), &["arn:aws:iam::444455556666:role/x"], "staging");
         check(("play", "eu-west-1"), &["arn:aws:rds:eu-west-1:444455556666:db/my-prod"], "production");
         // Of the other account, of one that nobody knows, and of a region that stands elsewhere.
         check(("play", "eu-west-1"), &["arn:aws:sns:eu-west-1:111122223333:x"], "production");

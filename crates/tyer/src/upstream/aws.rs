@@ -197,7 +197,8 @@ impl Cloud {
         let (access_key, token) = (credentials.access_key(), credentials.token());
         let signed = sign(head, host, outgoing, &Signer { access_key, token, key: &key }, now)?;
         let request = request(&signed, scheme, host, body)
-            .map_err(|error| SendError::Unreachable(host.to_owned(), error.to_string()))?;
+            .map_err(|error| SendError::Unreachable(host.to_owned(), error.to_string()))?
+            .ok_or(SendError::OtherRequest)?;
         self.client.request(request).await.map_err(|error| {
             let (said, is_unsent) = (chain(&error), error.is_connect());
             let host = host.to_owned();
@@ -254,23 +255,27 @@ fn chain(error: &dyn std::error::Error) -> String {
     said
 }
 
+/// The request as it is sent; nothing if it could be read as another than was signed.
 fn request(
     head: &Head,
     scheme: &str,
     host: &str,
     body: Body,
-) -> Result<Request<Body>, hyper::http::Error> {
+) -> Result<Option<Request<Body>>, hyper::http::Error> {
     let mut target = head.path.clone();
     if !head.query.is_empty() {
         target.push('?');
         target.push_str(&head.query);
     }
     let uri = Uri::builder().scheme(scheme).authority(host).path_and_query(target).build()?;
+    if uri.path() != head.path || uri.query().unwrap_or_default() != head.query {
+        return Ok(None);
+    }
     let mut request = Request::builder().method(head.method.as_str()).uri(uri);
     for (name, value) in &head.headers {
         request = request.header(name, value);
     }
-    request.body(body)
+    request.body(body).map(Some)
 }
 
 /// A body that is all there.

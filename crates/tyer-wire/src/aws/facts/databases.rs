@@ -17,19 +17,11 @@ pub(super) fn questions(about: &About<'_>, operation: &str) -> Vec<Question> {
         }
         "DeleteDBSnapshot" => about
             .text("DBSnapshotIdentifier")
-            .map(|id| {
-                let of = format!(
-                    "arn:{}:rds:{}:{}:db:",
-                    about.owner.partition, about.decoded.region, about.owner.account
-                );
-                let asked = query(
-                    "rds",
-                    ("DescribeDBSnapshots", RDS),
-                    &[("DBSnapshotIdentifier", id)],
-                    (&format!("snapshot {id}"), copy_of),
-                );
-                vec![asked.knowing(format!("{of}\n{id}"))]
-            })
+            .map(|id| vec![snapshot(about, OF_INSTANCES, id)])
+            .unwrap_or_default(),
+        "DeleteDBClusterSnapshot" => about
+            .text("DBClusterSnapshotIdentifier")
+            .map(|id| vec![snapshot(about, OF_CLUSTERS, id)])
             .unwrap_or_default(),
         "DeleteTable" | "UpdateTable" | "UpdateContinuousBackups" => {
             about.text("TableName").map(|name| table(about, name)).unwrap_or_default()
@@ -49,6 +41,24 @@ pub(super) fn questions(about: &About<'_>, operation: &str) -> Vec<Question> {
             .unwrap_or_default(),
         _ => Vec::new(),
     }
+}
+
+/// How snapshots are asked for: the operation, what names one, what names its database, and how that one's ARN goes on.
+type Snapshots = (&'static str, &'static str, &'static str, &'static str);
+
+const OF_INSTANCES: Snapshots =
+    ("DescribeDBSnapshots", "DBSnapshotIdentifier", "DBInstanceIdentifier", "db");
+const OF_CLUSTERS: Snapshots =
+    ("DescribeDBClusterSnapshots", "DBClusterSnapshotIdentifier", "DBClusterIdentifier", "cluster");
+
+/// The question about one snapshot.
+fn snapshot(about: &About<'_>, of: Snapshots, id: &str) -> Question {
+    let (operation, named, _, kind) = of;
+    let (owner, region) = (about.owner, &about.decoded.region);
+    let start = format!("arn:{}:rds:{region}:{}:{kind}:", owner.partition, owner.account);
+    let read: Read = if of == OF_CLUSTERS { copy_of_cluster } else { copy_of_instance };
+    let asked = query("rds", (operation, RDS), &[(named, id)], (&format!("snapshot {id}"), read));
+    asked.knowing(format!("{start}\n{id}"))
 }
 
 fn dynamodb(operation: &str, body: &serde_json::Value, asked: (&str, Read)) -> Question {
@@ -129,28 +139,45 @@ fn snapshots(question: &Question, document: &Doc) -> Vec<Found> {
     found
 }
 
+fn copy_of_instance(question: &Question, document: &Doc) -> Vec<Found> {
+    copy_of(question, document, (OF_INSTANCES, left_of_instance))
+}
+
+fn copy_of_cluster(question: &Question, document: &Doc) -> Vec<Found> {
+    copy_of(question, document, (OF_CLUSTERS, left_of_cluster))
+}
+
 /// Of which database a snapshot is; then how many more there are.
-fn copy_of(question: &Question, document: &Doc) -> Vec<Found> {
-    let of = all_snapshots(document).first().and_then(|it| it.text("DBInstanceIdentifier"));
-    let Some(of) = of else {
+fn copy_of(
+    question: &Question,
+    document: &Doc,
+    ((operation, _, database, _), read): (Snapshots, Read),
+) -> Vec<Found> {
+    let Some(of) = all_snapshots(document).first().and_then(|it| it.text(database)) else {
         return vec![Found::Unknown("of what it is a snapshot is not known".to_owned())];
     };
-    let named = [("DBInstanceIdentifier", of.as_str())];
-    let next = query("rds", ("DescribeDBSnapshots", RDS), &named, (question.about(), left));
+    let named = [(database, of.as_str())];
+    let next = query("rds", (operation, RDS), &named, (question.about(), read));
     let (start, id) = question.context().split_once('\n').unwrap_or_default();
     vec![
-        Found::Is(format!("it is a snapshot of {of}")),
+        Found::CopyOf(format!("{start}{of}")),
         Found::More(Box::new(next.knowing(format!("{start}{of}\n{id}")))),
     ]
 }
 
-fn left(question: &Question, document: &Doc) -> Vec<Found> {
+fn left_of_instance(question: &Question, document: &Doc) -> Vec<Found> {
+    left(question, document, OF_INSTANCES)
+}
+
+fn left_of_cluster(question: &Question, document: &Doc) -> Vec<Found> {
+    left(question, document, OF_CLUSTERS)
+}
+
+fn left(question: &Question, document: &Doc, (_, named, ..): Snapshots) -> Vec<Found> {
     let (of, id) = question.context().split_once('\n').unwrap_or_default();
-    if document.text("Marker").is_some() {
-        return vec![Found::Now(format!("there are many more snapshots of {of}"))];
-    }
-    let other = |it: &&Part<'_>| it.text("DBSnapshotIdentifier").as_deref() != Some(id);
-    let left = all_snapshots(document).iter().filter(other).count();
+    let other = |it: &&Part<'_>| it.text(named).as_deref() != Some(id);
+    let is_ready = |it: &&Part<'_>| it.text("Status").as_deref() == Some("available");
+    let left = all_snapshots(document).iter().filter(other).filter(is_ready).count();
     vec![Found::Copy { of: of.to_owned(), left }]
 }
 
@@ -211,7 +238,7 @@ fn backup_of(question: &Question, document: &Doc) -> Vec<Found> {
     };
     let next = dynamodb("ListBackups", &json!({ "TableName": name }), (question.about(), backups_left));
     vec![
-        Found::Is(format!("it is a backup of the table {name}")),
+        Found::CopyOf(arn.clone()),
         Found::More(Box::new(next.knowing(format!("{arn}\n{}", question.context())))),
     ]
 }
@@ -220,5 +247,7 @@ fn backups_left(question: &Question, document: &Doc) -> Vec<Found> {
     let (of, id) = question.context().split_once('\n').unwrap_or_default();
     let all = document.all("BackupSummaries");
     let is_other = |it: &&Part<'_>| it.text("BackupArn").is_some_and(|arn| arn != id);
-    vec![Found::Copy { of: of.to_owned(), left: all.iter().filter(is_other).count() }]
+    let is_ready = |it: &&Part<'_>| it.text("BackupStatus").as_deref() == Some("AVAILABLE");
+    let left = all.iter().filter(is_other).filter(is_ready).count();
+    vec![Found::Copy { of: of.to_owned(), left }]
 }

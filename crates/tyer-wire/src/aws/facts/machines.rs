@@ -114,13 +114,14 @@ fn copy_of(question: &Question, document: &Doc) -> Vec<Found> {
     };
     let (start, id) = question.context().split_once('\n').unwrap_or_default();
     let next = copies_of_volume(&of, question.about(), left).knowing(format!("{start}{of}\n{id}"));
-    vec![Found::Is(format!("it is a snapshot of {of}")), Found::More(Box::new(next))]
+    vec![Found::CopyOf(format!("{start}{of}")), Found::More(Box::new(next))]
 }
 
 fn left(question: &Question, document: &Doc) -> Vec<Found> {
     let (of, id) = question.context().split_once('\n').unwrap_or_default();
     let is_other = |it: &&Part<'_>| it.text("snapshotId").as_deref() != Some(id);
-    let left = document.all("snapshotSet/item").iter().filter(is_other).count();
+    let is_ready = |it: &&Part<'_>| it.text("status").as_deref() == Some("completed");
+    let left = document.all("snapshotSet/item").iter().filter(is_other).filter(is_ready).count();
     vec![Found::Copy { of: of.to_owned(), left }]
 }
 

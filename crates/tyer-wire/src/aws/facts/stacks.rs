@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ask::{Doc, query};
+use super::ask::{Doc, Part, query};
 use super::{About, Found, Question};
 use crate::aws::understand::Change;
 
@@ -99,6 +99,25 @@ fn contents(question: &Question, document: &Doc) -> Vec<Found> {
     found
 }
 
+/// The properties that a change alters, if each thing that it alters is one.
+fn alters(change: Part<'_>) -> Vec<String> {
+    let targets = change.all("Details/member/Target");
+    let property = |target: &Part<'_>| {
+        target.text("Name").filter(|_| target.text("Attribute").as_deref() == Some("Properties"))
+    };
+    // Tags and metadata have no name.
+    let is_harmless =
+        |target: &Part<'_>| matches!(target.text("Attribute").as_deref(), Some("Tags" | "Metadata"));
+    let named: Vec<String> = targets.iter().filter_map(property).collect();
+    let harmless: Vec<String> =
+        targets.iter().filter(|it| is_harmless(it)).filter_map(|it| it.text("Attribute")).collect();
+    if named.len() + harmless.len() < targets.len() {
+        Vec::new()
+    } else {
+        named.into_iter().chain(harmless).collect()
+    }
+}
+
 fn changes(question: &Question, document: &Doc) -> Vec<Found> {
     let mut found = Vec::new();
     for change in document.all("Changes/member/ResourceChange") {
@@ -110,11 +129,15 @@ fn changes(question: &Question, document: &Doc) -> Vec<Found> {
             kind: text("ResourceType"),
             logical: text("LogicalResourceId"),
             physical: text("PhysicalResourceId"),
+            alters: alters(change),
         }));
     }
     let all = document.all("Changes/member").len();
     if all > found.len() {
         found.push(Found::Unknown("some of its changes are not of resources".to_owned()));
+    }
+    if !document.all("Capabilities/member").is_empty() {
+        found.push(Found::Unknown("it may make roles and policies".to_owned()));
     }
     let status = document.text("Status");
     if status.as_deref() != Some("CREATE_COMPLETE") {

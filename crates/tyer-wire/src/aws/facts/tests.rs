@@ -40,6 +40,7 @@ form cloudformation ExecuteChangeSet&Version=2010-05-15&StackName=ce&ChangeSetNa
 form rds DeleteDBInstance&Version=2014-10-31&DBInstanceIdentifier=a -> rds:DescribeDBInstances rds:DescribeDBSnapshots cloudwatch:GetMetricStatistics
 form rds DeleteDBCluster&Version=2014-10-31&DBClusterIdentifier=a -> rds:DescribeDBClusters rds:DescribeDBClusterSnapshots
 form rds DeleteDBSnapshot&Version=2014-10-31&DBSnapshotIdentifier=a -> rds:DescribeDBSnapshots
+form rds DeleteDBClusterSnapshot&Version=2014-10-31&DBClusterSnapshotIdentifier=a -> rds:DescribeDBClusterSnapshots
 form ec2 TerminateInstances&Version=2016-11-15&InstanceId.1=i-0a&InstanceId.2=i-0b -> ec2:DescribeInstances
 form ec2 DeleteVolume&Version=2016-11-15&VolumeId=vol-1 -> ec2:DescribeSnapshots
 form ec2 DeleteSnapshot&Version=2016-11-15&SnapshotId=snap-1 -> ec2:DescribeSnapshots
@@ -138,7 +139,7 @@ fn a_change_set_decides_what_carrying_it_out_does() {
     let line = "POST https://cloudformation.eu-west-1.amazonaws.com/ | Action=ExecuteChangeSet&Version=2010-05-15&StackName=ce&ChangeSetName=fix";
     let change = |action: &str, replacement: &str| {
         format!(
-            "<R><Status>CREATE_COMPLETE</Status><Changes><member><ResourceChange><Action>{action}</Action><Replacement>{replacement}</Replacement><ResourceType>AWS::RDS::DBInstance</ResourceType><LogicalResourceId>CostStore</LogicalResourceId><PhysicalResourceId>costs</PhysicalResourceId></ResourceChange></member></Changes></R>"
+            "<R><Status>CREATE_COMPLETE</Status><Changes><member><ResourceChange><Action>{action}</Action><Replacement>{replacement}</Replacement><ResourceType>AWS::RDS::DBInstance</ResourceType><LogicalResourceId>CostStore</LogicalResourceId><PhysicalResourceId>costs</PhysicalResourceId><Details><member><Target><Attribute>Properties</Attribute><Name>AllocatedStorage</Name></Target></member></Details></ResourceChange></member></Changes></R>"
         )
     };
     let request = Line::read(line).expect("a request");
@@ -155,6 +156,15 @@ fn a_change_set_decides_what_carrying_it_out_does() {
     assert_eq!(worst(&change("Modify", "True")), Effect::Replace);
     assert_eq!(worst(&change("Modify", "False")), Effect::Change);
     assert_eq!(worst(&change("Remove", "")), Effect::Destroy);
+    let with = |name: &str| change("Modify", "False").replace("AllocatedStorage", name);
+    assert_eq!(worst(&with("DeletionProtection")), Effect::Disarm);
+    let unsaid = change("Modify", "False").replace("Details", "Else");
+    assert_eq!(worst(&unsaid), Effect::Replace, "what it alters was not said");
+    let of = |kind: &str| change("Add", "").replace("AWS::RDS::DBInstance", kind);
+    assert_eq!(worst(&of("AWS::SQS::Queue")), Effect::Change);
+    assert_eq!(worst(&of("AWS::IAM::Role")), Effect::Grant);
+    assert_eq!(worst(&of("Custom::Thing")), Effect::Execute);
+    assert_eq!(worst(&of("AWS::CloudFormation::Stack")), Effect::Replace);
     assert_eq!(worst(&change("Modify", "False").replace("CREATE_COMPLETE", "FAILED")), Effect::Replace);
     assert_eq!(worst(""), Effect::Replace, "what is not understood changes nothing");
     assert_eq!(
@@ -170,7 +180,7 @@ fn the_last_snapshot_takes_the_backups_with_it() {
     let snapshots = |ids: &[&str]| {
         let one = |id: &&str| {
             format!(
-                "<DBSnapshot><DBSnapshotIdentifier>{id}</DBSnapshotIdentifier><DBInstanceIdentifier>costs</DBInstanceIdentifier></DBSnapshot>"
+                "<DBSnapshot><DBSnapshotIdentifier>{id}</DBSnapshotIdentifier><DBInstanceIdentifier>costs</DBInstanceIdentifier><Status>available</Status></DBSnapshot>"
             )
         };
         format!("<R><DBSnapshots>{}</DBSnapshots></R>", ids.iter().map(one).collect::<String>())
@@ -182,12 +192,14 @@ fn the_last_snapshot_takes_the_backups_with_it() {
     };
     let (text, last) = after(&["s-1"]);
     let of = "arn:aws:rds:eu-west-1:111122223333:db:costs";
-    assert_eq!(
-        text,
-        format!("snapshot s-1: it is a snapshot of costs; it is the last backup of {of} / \n")
-    );
+    assert_eq!(text, format!("snapshot s-1: it is a copy of {of}; it is the last backup of {of} / \n"));
     let tie = last.iter().find_map(|act| act.tie.clone());
     assert_eq!(tie, Some(Tie::CopiesOf(Resource::new(Kind::Object, of))));
     let (_, more) = after(&["s-1", "s-2"]);
     assert_eq!(more, acts);
+    let (_, found) = said(line, &[&snapshots(&["s-1"]), "not an answer"]);
+    assert_ne!(decided(&acts, &found), acts, "unless others are known it is the last");
+    let being_made = snapshots(&["s-1", "s-2"]).replace("available", "creating");
+    let (_, found) = said(line, &[&snapshots(&["s-1"]), &being_made]);
+    assert_ne!(decided(&acts, &found), acts, "one that is being made is none yet");
 }

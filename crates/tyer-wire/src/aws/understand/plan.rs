@@ -27,7 +27,39 @@ pub struct Change {
     pub logical: String,
     /// The service's name of it; empty if there is none yet.
     pub physical: String,
+    /// The properties that are altered; empty if that was not said.
+    pub alters: Vec<String>,
 }
+
+/// Properties that are safeguards, or say who may do what.
+const GUARDS: [&str; 26] = [
+    "BackupRetentionPeriod",
+    "BucketEncryption",
+    "DeletionProtection",
+    "DeletionProtectionEnabled",
+    "DeleteAutomatedBackups",
+    "DisableApiTermination",
+    "EnableKeyRotation",
+    "EnableTerminationProtection",
+    "Environment",
+    "IsLogging",
+    "KeyPolicy",
+    "LifecycleConfiguration",
+    "LoggingConfiguration",
+    "ObjectLockConfiguration",
+    "ObjectLockEnabled",
+    "PointInTimeRecoverySpecification",
+    "Policy",
+    "PolicyDocument",
+    "PublicAccessBlockConfiguration",
+    "PubliclyAccessible",
+    "RetentionInDays",
+    "SecurityGroupEgress",
+    "SecurityGroupIngress",
+    "SnapshotRetentionLimit",
+    "StorageEncrypted",
+    "VersioningConfiguration",
+];
 
 /// A plan that changes nothing until it is carried out, and runs nothing while it is made, touches nothing.
 pub(super) fn eased(asked: Asked<'_>, acts: Vec<Act>) -> Vec<Act> {
@@ -81,6 +113,10 @@ pub fn carried_out(acts: &Acts, changes: &[Change]) -> Acts {
 }
 
 impl Change {
+    fn is_guard(&self) -> bool {
+        self.alters.iter().any(|own| GUARDS.contains(&own.as_str()))
+    }
+
     fn act(&self) -> Act {
         let short = |text: &str| one_line(text).chars().take(NAME_CHARS_MAX).collect::<String>();
         let (kind, logical) = (short(&self.kind), short(&self.logical));
@@ -90,10 +126,26 @@ impl Change {
             ("Import", _) => (Effect::Change, "takes over"),
             ("Remove", _) if is_kept => (Effect::Change, "lets go of"),
             ("Remove", _) => (Effect::Destroy, "removes"),
+            ("Modify", "False") if self.alters.is_empty() => (Effect::Replace, "alters something of"),
+            ("Modify", "False") if self.is_guard() => (Effect::Disarm, "alters a safeguard of"),
             ("Modify", "False") => (Effect::Change, "alters"),
             ("Modify", "True") => (Effect::Replace, "replaces"),
             _ => (Effect::Replace, "may replace"),
         };
+        // What is in it is not said here, or it is code.
+        let is_nested = self.kind == "AWS::CloudFormation::Stack";
+        let is_code = self.kind.starts_with("Custom::")
+            || ["AWS::CloudFormation::CustomResource", "AWS::CloudFormation::Macro"]
+                .contains(&self.kind.as_str());
+        let is_grant = self.kind.starts_with("AWS::IAM::")
+            || ["Policy", "Permission"].iter().any(|word| self.kind.contains(word));
+        let floor = match (is_nested, is_code, is_grant) {
+            (true, ..) => Effect::Replace,
+            (_, true, _) => Effect::Execute,
+            (_, _, true) => Effect::Grant,
+            _ => Effect::Read,
+        };
+        let effect = effect.max(floor);
         let reversibility = match (effect, self.policy.as_str()) {
             (Effect::Create, _) => Reversibility::Reversible,
             (Effect::Change, _) | (_, "Snapshot" | "RetainExceptOnCreate" | "Retain") => {

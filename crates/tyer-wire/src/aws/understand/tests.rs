@@ -387,6 +387,7 @@ fn facts_of_a_change_set_say_what_it_would_do() {
             kind: "AWS::RDS::DBInstance".to_owned(),
             logical: "CostStore".to_owned(),
             physical: "cost-store".to_owned(),
+            alters: vec!["AllocatedStorage".to_owned()],
         };
         let known = carried_out(&unknown, &[change]);
         assert_eq!(known.worst(), expect, "{action} {replacement} {policy}");

@@ -12,7 +12,12 @@ use tyer_wire::aws::refuse::{Answer, Kind};
 use crate::secret;
 
 /// A body on its way to the client.
-pub(super) type Reply = UnsyncBoxBody<Bytes, hyper::Error>;
+pub(super) type Reply = UnsyncBoxBody<Bytes, Broken>;
+
+/// An answer that does not come to its end.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Broken(pub(super) String);
 
 /// Headers of one connection, which are not passed on.
 const OF_CONNECTIONS: [&str; 8] = [

@@ -3,19 +3,22 @@
 //! What follows the decision runs in a task of its own, so that a client that leaves neither stops what was sent nor
 //! leaves it without an outcome.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::{Request as HttpRequest, Response};
 use tokio::sync::watch;
-use tyer_core::intent::SessionId;
+use tyer_core::intent::{Acts, SessionId};
 use tyer_core::limits::AWS_WAIT_MS_MAX;
 use tyer_core::verdict::{Clearance, LeafIndex, Outcome, Refusal};
 use tyer_wire::aws::asked::{Asked, Content, Destination};
+use tyer_wire::aws::decode::Decoded;
 use tyer_wire::aws::protocol::Protocol;
 use tyer_wire::aws::refuse::Kind;
 use tyer_wire::aws::request::Head;
+use tyer_wire::aws::resources::{Owner, Resource};
 use tyer_wire::aws::sigv4::Outgoing;
 use tyer_wire::aws::understand::{Terms, understand};
 
@@ -159,7 +162,11 @@ impl Exchange {
             }
         };
         match sent {
-            Ok(answered) => Ok(reply::reply(answered, leaf, (open, kill, seen)).await),
+            Ok(answered) => {
+                let reply = Box::pin(reply::reply(answered, leaf, (open, kill, seen))).await;
+                let lost = "Tyer: AWS's answer broke off; look before you ask for it again";
+                reply.ok_or_else(|| Refused::new(protocol, Kind::Lost, lost))
+            }
             Err(error) => {
                 tracing::error!(%error, upstream = %door.upstream, "a request was not answered");
                 let message = unanswered(&door, leaf, &error).await;
@@ -201,7 +208,7 @@ async fn decide(
     let otherwise = door.gateway.config.upstreams.get(&door.upstream);
     let otherwise = otherwise.map(|upstream| upstream.environment.clone());
     let environment = otherwise.map(|otherwise| {
-        config.environment(&otherwise, (account, &decoded.region), &decoded.resources(owner))
+        config.environment(&otherwise, (account, &decoded.region), &touched(decoded, owner, &acts))
     });
     let (shape, redacted) = (decoded.shape(), decoded.redacted());
     let text = asked.text();
@@ -233,6 +240,22 @@ async fn decide(
     };
     let clearance = door.gateway.submit(request, Patience { wait, gone }).await?;
     Ok((clearance, is_write))
+}
+
+/// Everything that the request names, and everything that something is done to.
+fn touched(decoded: &Decoded, owner: Owner<'_>, acts: &Acts) -> Vec<Resource> {
+    let mut all = decoded.resources(owner);
+    let arns =
+        acts.iter().map(|act| act.resource.name.as_str()).filter(|name| name.starts_with("arn:"));
+    let known: BTreeSet<String> = all.iter().map(|resource| resource.arn.clone()).collect();
+    let more = arns.filter(|arn| !known.contains(*arn)).map(|arn| Resource {
+        arn: arn.to_owned(),
+        service: String::new(),
+        kind: String::new(),
+        name: arn.rsplit(['/', ':']).next().unwrap_or_default().to_owned(),
+    });
+    all.extend(more.collect::<Vec<_>>());
+    all
 }
 
 /// Puts what came behind a body before it, where it is as good.

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
@@ -13,49 +14,71 @@ use tokio::sync::watch;
 use tyer_core::verdict::{LeafIndex, Outcome};
 use tyer_wire::aws::outcome;
 
-use super::answer::{Reply, passed_on, whole};
+use super::answer::{Broken, Reply, passed_on, whole};
 use super::ask::{Open, settle};
 use super::body::Seen;
+use crate::door::accept::raised;
 use crate::upstream::aws::{Answered, Credentials};
 
 /// Bytes of an answer that goes back in one piece.
 const WHOLE_BYTES_MAX: u64 = 64 * 1024;
+/// How long an answer in one piece may take once it has begun.
+const WHOLE_WAIT: Duration = Duration::from_secs(60);
 /// Bytes of an error that are passed on.
 const ERROR_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of an answer that are kept to find an error in them.
 const KEPT_BYTES_MAX: usize = 4 * 1024;
 
-/// The answer for the client. Its outcome is recorded when it has come to its end.
+/// The answer for the client; nothing if it did not come to its end, or the session to its own. Its outcome is recorded when it has come to its end.
 pub(super) async fn reply(
     answered: Answered,
     leaf: LeafIndex,
-    (open, kill, seen): (Arc<Open>, watch::Receiver<bool>, Option<Seen>),
-) -> Response<Reply> {
+    (open, mut kill, seen): (Arc<Open>, watch::Receiver<bool>, Option<Seen>),
+) -> Option<Response<Reply>> {
     let Answered { response, secrets } = answered;
     let (mut parts, mut body) = response.into_parts();
     parts.headers = passed_on(&parts.headers);
+    // It would lead past the door.
+    if parts.status.is_redirection() {
+        parts.headers.remove("location");
+    }
     let ending = Ending { open, leaf, status: parts.status.as_u16(), seen };
-    let is_error = parts.status.is_client_error() || parts.status.is_server_error();
+    let is_error = parts.status.as_u16() >= 300;
     let is_small = body.size_hint().exact().is_some_and(|bytes| bytes <= WHOLE_BYTES_MAX);
     if !is_error && !is_small {
         let kept = Vec::new();
-        let body = Passing { body, kill, ending: Some(ending), kept };
-        return Response::from_parts(parts, body.boxed_unsync());
+        let killed = Box::pin(async move { raised(&mut kill).await });
+        let body = Passing { body, killed, ending: Some(ending), kept };
+        return Some(Response::from_parts(parts, body.boxed_unsync()));
     }
-    let mut all = BytesMut::new();
-    while let Some(Ok(frame)) = body.frame().await {
-        let Ok(bytes) = frame.into_data() else { continue };
-        all.extend_from_slice(&bytes);
-        if all.len() > ERROR_BYTES_MAX {
-            break;
-        }
-    }
-    let is_whole = body.is_end_stream();
+    let all = tokio::select! {
+        all = collected(&mut body) => all,
+        () = raised(&mut kill) => None,
+        () = tokio::time::sleep(WHOLE_WAIT) => None,
+    };
+    let Some(all) = all else {
+        ending.settle(None, &[], false).await;
+        return None;
+    };
     let error_type = parts.headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok());
     let error_type = error_type.map(str::to_owned);
-    ending.settle(error_type.as_deref(), &all, is_whole).await;
-    let all = if is_error { without(&secrets, &mut parts, all.freeze()) } else { all.freeze() };
-    Response::from_parts(parts, whole(all))
+    let is_error = outcome::error(ending.status, error_type.as_deref(), &all).is_some();
+    ending.settle(error_type.as_deref(), &all, true).await;
+    let all = if is_error { without(&secrets, &mut parts, all) } else { all };
+    Some(Response::from_parts(parts, whole(all)))
+}
+
+/// All of a body; nothing if it breaks off, or is larger than what is passed on in one piece.
+async fn collected(body: &mut Incoming) -> Option<Bytes> {
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(bytes) = frame.ok()?.into_data() else { continue };
+        all.extend_from_slice(&bytes);
+        if all.len() > ERROR_BYTES_MAX {
+            return None;
+        }
+    }
+    Some(all.freeze())
 }
 
 /// An error of AWS may say with what it was asked.
@@ -103,7 +126,7 @@ impl Ending {
 /// An answer that streams.
 struct Passing {
     body: Incoming,
-    kill: watch::Receiver<bool>,
+    killed: Pin<Box<dyn Future<Output = ()> + Send>>,
     ending: Option<Ending>,
     /// Its beginning and its end.
     kept: Vec<u8>,
@@ -111,15 +134,15 @@ struct Passing {
 
 impl Body for Passing {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        if *self.kill.borrow() {
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if self.killed.as_mut().poll(context).is_ready() {
             self.end(false);
-            return Poll::Ready(None);
+            return Poll::Ready(Some(Err(Broken("the session was ended".to_owned()))));
         }
         let next = ready!(Pin::new(&mut self.body).poll_frame(context));
         match &next {
@@ -135,7 +158,7 @@ impl Body for Passing {
             Some(Err(_)) => self.end(false),
             None => self.end(true),
         }
-        Poll::Ready(next)
+        Poll::Ready(next.map(|it| it.map_err(|error| Broken(error.to_string()))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -47,7 +47,8 @@ fn change_set(replacement: &str) -> Says {
     let set = format!(
         "<R><Status>CREATE_COMPLETE</Status><Changes><member><ResourceChange><Action>Modify</Action>\
          <Replacement>{replacement}</Replacement><ResourceType>AWS::RDS::DBInstance</ResourceType>\
-         <LogicalResourceId>CostStore</LogicalResourceId><PhysicalResourceId>costs</PhysicalResourceId>\
+         <LogicalResourceId>CostStore</LogicalResourceId><PhysicalResourceId>costs</PhysicalResourceId><Details><member><Target><Attribute>Properties</Attribute>\
+         <Name>AllocatedStorage</Name></Target></member></Details>\
          </ResourceChange></member></Changes></R>"
     );
     Says::Script(vec![("DescribeChangeSet", set)])
