@@ -435,6 +435,10 @@ mod tests {
         card.facts.unknown.clear();
         card.facts.locks.clear();
         let page = main(&card, &beholder("carol")).into_string();
+        assert!(page.contains("it is not protected from being deleted"), "what AWS said is shown");
+        assert!(!page.contains("Nothing is known about how much this touches"));
+        card.facts.things.clear();
+        let page = main(&card, &beholder("carol")).into_string();
         assert!(page.contains("Nothing is known about how much this touches"));
     }
 
