@@ -5,8 +5,8 @@
 //! takes bodies apart that come in signed chunks; [`decode`] says which operation of the [`table`] is asked for, in which
 //! [`protocol`] and with which parameters, and [`resources`] what that is about; [`understand`] says what it would do;
 //! [`refuse`] words a refusal. A [`line`] is a request as people write it, and what is [`written`] otherwise too; an
-//! [`asked::Asked`] is what a door has decided about and sends, and [`assume`] is how Tyer gets credentials that say for whom
-//! it acts.
+//! [`asked::Asked`] is what a door has decided about and sends, and [`outcome`] says what came of it. [`facts`] are asked of
+//! AWS, as whoever [`identity`] says that Tyer is there, or a role that it [`assume`]s for the session.
 
 pub mod asked;
 pub mod assume;
@@ -16,6 +16,7 @@ pub mod facts;
 pub mod identity;
 pub mod line;
 pub mod outcome;
+mod own;
 pub mod protocol;
 pub mod refuse;
 pub mod request;
@@ -24,4 +25,3 @@ pub mod sigv4;
 pub mod table;
 pub mod understand;
 pub mod written;
-mod xml;

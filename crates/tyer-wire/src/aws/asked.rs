@@ -4,7 +4,7 @@
 
 use tyer_core::intent::Digest;
 
-use super::decode::{Call, Decoded, Scope, decode};
+use super::decode::{Call, DEPTH_MAX, Decoded, Scope, decode};
 use super::request::Head;
 use super::table::{self, Trait};
 
@@ -115,6 +115,23 @@ impl Asked {
                 format!("{text}\nbody: {length} bytes that nobody has seen before they are sent")
             }
         }
+    }
+
+    /// Bytes that [`Asked::text`] has at most; reckoned, not counted.
+    #[must_use]
+    pub fn bytes_max(&self) -> usize {
+        if self.head.headers("content-encoding").next().is_some() {
+            // What is packed says nothing of how long it is.
+            return usize::MAX;
+        }
+        let body = match &self.content {
+            Content::Whole { bytes, .. } if !self.is_stream() => bytes.len(),
+            Content::Whole { .. } | Content::Declared { .. } | Content::Unseen { .. } => 0,
+        };
+        let headers = self.head.headers.iter().map(|(name, value)| name.len() + value.len());
+        let sent = self.head.path.len() + self.head.query.len() + headers.sum::<usize>() + body;
+        // Of one byte at most a line, as far in as values may stand, or an escape.
+        sent.saturating_mul(2 * DEPTH_MAX + 16)
     }
 
     fn is_stream(&self) -> bool {
@@ -235,6 +252,7 @@ mod tests {
         assert_eq!(whole.decoded().name(), "s3:PutObject");
         assert_eq!(whole.digest(), declared.digest());
         assert!(whole.text().contains(&digest.to_string()), "{}", whole.text());
+        assert!(whole.text().len() <= whole.bytes_max());
         let other = asked(Content::Declared { digest: Digest::of(b"other"), length });
         assert_ne!(whole.digest(), other.digest());
         let unseen = |length| asked(Content::Unseen { length });
@@ -246,5 +264,30 @@ mod tests {
         assert_eq!(whole.host().as_deref(), Some("s3.eu-west-1.amazonaws.com"));
         assert!(is_stream(&head("s3", "/orders/key"), "s3", "eu-west-1"));
         assert!(!is_stream(&head("s3", "/orders"), "s3", "eu-west-1"));
+    }
+
+    #[test]
+    fn no_text_is_longer_than_is_reckoned() {
+        let check = |body: &str| {
+            let bytes = bytes::Bytes::copy_from_slice(body.as_bytes());
+            let digest = Digest::of(&bytes);
+            let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+            let headers = vec![
+                pair("host", "localhost"),
+                pair("content-type", "application/x-amz-json-1.0"),
+                pair("x-amz-target", "DynamoDB_20120810.GetItem"),
+            ];
+            let (path, query) = ("/".to_owned(), String::new());
+            let head = Head { method: "POST".into(), path, query, headers };
+            let to = Destination { account: "1", service: "dynamodb", region: "eu-west-1" };
+            let asked = Asked::new(head, Content::Whole { bytes, digest }, to);
+            assert_eq!(asked.decoded().name(), "dynamodb:GetItem");
+            assert!(asked.text().len() <= asked.bytes_max(), "{body}");
+        };
+        check(r#"{"TableName":"t"}"#);
+        let deep = format!("{}0{}", "[".repeat(60), "]".repeat(60));
+        check(&format!(r#"{{"Key":[{}]}}"#, vec![deep; 50].join(",")));
+        check(&format!(r#"{{"Key":"{}"}}"#, "\u{202e}".repeat(5_000)));
+        check(&format!(r#"{{"Key":"{}"}}"#, "\\u0001".repeat(5_000)));
     }
 }

@@ -7,8 +7,9 @@ use std::fmt;
 use tyer_core::intent::Timestamp;
 use zeroize::Zeroizing;
 
+use super::identity::STS;
+use super::own::{Doc, query};
 use super::request::Head;
-use super::xml::texts;
 
 /// Seconds for which a role is assumed: the least that every role allows.
 const LASTS_S: &str = "3600";
@@ -48,43 +49,31 @@ impl fmt::Debug for Assumed {
 /// The request that asks for them, to be signed for `sts`, and its body.
 #[must_use]
 pub fn request(assume: &Assume<'_>) -> (Head, Vec<u8>) {
-    let mut form = "Action=AssumeRole&Version=2011-06-15".to_owned();
-    let mut put = |name: &str, value: &str| {
-        form.push('&');
-        form.push_str(name);
-        form.push('=');
-        for byte in value.bytes() {
-            match byte {
-                byte if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
-                    form.push(char::from(byte));
-                }
-                byte => form.push_str(&format!("%{byte:02X}")),
-            }
-        }
-    };
-    put("RoleArn", assume.role);
-    put("RoleSessionName", assume.session);
-    put("DurationSeconds", LASTS_S);
-    if let Some(id) = assume.external_id {
-        put("ExternalId", id);
-    }
-    for (at, (name, value)) in (1..).zip(assume.tags) {
-        put(&format!("Tags.member.{at}.Key"), name);
-        put(&format!("Tags.member.{at}.Value"), value);
-    }
-    super::identity::form(form.into_bytes())
+    let tags: Vec<(String, &str)> = (1..)
+        .zip(assume.tags)
+        .flat_map(|(at, (name, value))| {
+            [(format!("Tags.member.{at}.Key"), *name), (format!("Tags.member.{at}.Value"), *value)]
+        })
+        .collect();
+    let mut parameters = vec![
+        ("RoleArn", assume.role),
+        ("RoleSessionName", assume.session),
+        ("DurationSeconds", LASTS_S),
+    ];
+    parameters.extend(assume.external_id.map(|id| ("ExternalId", id)));
+    parameters.extend(tags.iter().map(|(name, value)| (name.as_str(), *value)));
+    query(("AssumeRole", STS), &parameters)
 }
 
 /// Reads the answer; `None` if it is not one with credentials.
 #[must_use]
 pub fn read(answer: &[u8]) -> Option<Assumed> {
-    let names = ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"];
-    let [access_key, secret, token, until] = texts(answer, names)?;
-    let until: jiff::Timestamp = until?.parse().ok()?;
+    let answer = Doc::of(answer)?;
+    let until: jiff::Timestamp = answer.text("Expiration")?.parse().ok()?;
     Some(Assumed {
-        access_key: access_key?,
-        secret: Zeroizing::new(secret?),
-        token: Zeroizing::new(token?),
+        access_key: answer.text("AccessKeyId")?,
+        secret: Zeroizing::new(answer.text("SecretAccessKey")?),
+        token: Zeroizing::new(answer.text("SessionToken")?),
         until: Timestamp(until.as_millisecond()),
     })
 }

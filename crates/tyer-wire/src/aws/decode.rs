@@ -37,7 +37,7 @@ use uri::{Pair, Plus};
 pub(super) use xml::{Element, read as read_xml};
 
 /// How deep values may stand in each other.
-const DEPTH_MAX: usize = 64;
+pub(super) const DEPTH_MAX: usize = 64;
 
 /// Names that no model knows, with those that they stand below.
 type Extra = Vec<String>;

@@ -15,8 +15,8 @@ use std::collections::BTreeSet;
 use tyer_core::facts::Thing;
 use tyer_core::intent::{Act, Acts, Effect, Kind, Resource, Reversibility, Tie, Timestamp};
 
-use self::ask::Doc;
 use super::decode::{Call, Decoded};
+use super::own::Doc;
 use super::request::Head;
 use super::resources::Owner;
 use super::understand::{Change, carried_out};

@@ -2,29 +2,23 @@
 //!
 //! Follows `GetCallerIdentity` of the "AWS Security Token Service API Reference", version 2011-06-15.
 
+use super::own::{Doc, query};
 use super::request::Head;
-use super::xml::texts;
+
+/// The version of the API.
+pub(super) const STS: &str = "2011-06-15";
 
 /// The request that asks, to be signed for `sts`, and its body.
 #[must_use]
 pub fn request() -> (Head, Vec<u8>) {
-    form(b"Action=GetCallerIdentity&Version=2011-06-15".to_vec())
+    query(("GetCallerIdentity", STS), &[])
 }
 
 /// The account and the ARN that the answer names.
 #[must_use]
 pub fn read(answer: &[u8]) -> Option<(String, String)> {
-    let [account, arn] = texts(answer, ["Account", "Arn"])?;
-    Some((account?, arn?))
-}
-
-/// A request of the query protocol.
-pub(super) fn form(body: Vec<u8>) -> (Head, Vec<u8>) {
-    let headers = vec![
-        ("content-type".into(), "application/x-www-form-urlencoded; charset=utf-8".into()),
-        ("content-length".into(), body.len().to_string()),
-    ];
-    (Head { method: "POST".into(), path: "/".into(), query: String::new(), headers }, body)
+    let answer = Doc::of(answer)?;
+    Some((answer.text("Account")?, answer.text("Arn")?))
 }
 
 #[cfg(test)]

@@ -23,6 +23,23 @@ pub struct Resource {
     pub name: String,
 }
 
+impl Resource {
+    /// The one of an ARN. What it is called is the last piece that is known of it, or `*` if only its type is.
+    #[must_use]
+    pub fn of_arn(arn: &str) -> Self {
+        let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+        let mut pieces = resource.split(['/', ':']).filter(|piece| !piece.is_empty());
+        let kind = pieces.clone().next().filter(|_| pieces.clone().nth(1).is_some());
+        let known = pieces.rfind(|piece| *piece != "*").filter(|piece| Some(*piece) != kind);
+        Self {
+            arn: arn.to_owned(),
+            service: home_of(arn),
+            kind: kind.unwrap_or_default().to_owned(),
+            name: known.unwrap_or("*").to_owned(),
+        }
+    }
+}
+
 /// The account that a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner<'a> {

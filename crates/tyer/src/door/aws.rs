@@ -41,13 +41,15 @@ use crate::config::UpstreamConfig;
 use crate::gateway::Gateway;
 use crate::serve::ServeError;
 use crate::tls;
-use crate::upstream::Stream;
 use crate::upstream::aws::Cloud;
+use crate::upstream::{Stream, Wire};
 
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// What a TLS connection begins with.
 const TLS_HANDSHAKE: u8 = 0x16;
+/// How long the last answer may take to leave when a session was ended.
+const LAST_WAIT: Duration = Duration::from_secs(2);
 /// How long a client that is turned away may take to be told.
 const TURN_AWAY_WAIT: Duration = Duration::from_secs(5);
 
@@ -158,19 +160,41 @@ async fn opened(door: &Door, tcp: TcpStream) -> Option<Stream> {
     }
 }
 
-async fn connection(door: Arc<Door>, tcp: TcpStream, mut stop: watch::Receiver<bool>) {
+async fn connection(door: Arc<Door>, tcp: TcpStream, stop: watch::Receiver<bool>) {
     let Some(stream) = opened(&door, tcp).await else { return };
     let login = door.gateway.config.limits.login;
     let dug = tunnel::Dug::default();
     let (own, digging) = (Arc::clone(&door), dug.clone());
-    let service = service_fn(move |request: Request<Incoming>| {
+    let answer = move |request: Request<Incoming>| {
         let (door, digging) = (Arc::clone(&own), digging.clone());
         async move {
             if request.method() == Method::CONNECT {
-                return Ok::<_, Infallible>(digging.dig(&door, request).await);
+                return digging.dig(&door, request).await;
             }
-            Ok(answered(door, None, request).await)
+            answered(door, None, request).await
         }
+    };
+    // Sessions come and go over it.
+    let (_never, kill) = watch::channel(false);
+    spoken(stream, login, answer, (kill, stop.clone())).await;
+    if let Some(opening) = dug.take() {
+        opening.run(&door, stop).await;
+    }
+}
+
+/// Speaks HTTP until the client leaves, or is told to after its request in hand.
+async fn spoken<S, F>(
+    stream: impl Wire + 'static,
+    login: Duration,
+    answer: S,
+    (mut kill, mut stop): (watch::Receiver<bool>, watch::Receiver<bool>),
+) where
+    S: Fn(Request<Incoming>) -> F + Send + 'static,
+    F: Future<Output = Response<Reply>> + Send + 'static,
+{
+    let service = service_fn(move |request| {
+        let answering = answer(request);
+        async move { Ok::<_, Infallible>(answering.await) }
     });
     let server = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -186,16 +210,19 @@ async fn connection(door: Arc<Door>, tcp: TcpStream, mut stop: watch::Receiver<b
                 if let Err(error) = ended {
                     tracing::debug!(%error, "a connection ended");
                 }
-                break;
+                return;
+            }
+            () = raised(&mut kill) => {
+                server.as_mut().graceful_shutdown();
+                // What its last request is told may still leave.
+                tokio::time::timeout(LAST_WAIT, server).await.ok();
+                return;
             }
             () = raised(&mut stop), if !is_stopping => {
                 is_stopping = true;
                 server.as_mut().graceful_shutdown();
             }
         }
-    }
-    if let Some(opening) = dug.take() {
-        opening.run(&door, stop).await;
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Holder {
     pub(crate) principal: Principal,
     pub(crate) account: String,
     pub(crate) secret: Secret,
+    /// The parts of the configuration whose change keeps the door closed.
+    pub(crate) closed_by: Vec<String>,
 }
 
 impl Gateway {
@@ -53,7 +55,8 @@ impl Gateway {
             return None;
         }
         let account = session.accounts.get(place)?.clone();
-        Some(Holder { principal: session.principal.clone(), account, secret: self.secret_of(id)? })
+        let (principal, secret) = (session.principal.clone(), self.secret_of(id)?);
+        Some(Holder { principal, account, secret, closed_by: Self::closed_by(&world.parts, upstream) })
     }
 
     /// The session whose credentials these are at this upstream, if it runs: its id and password, or one of its access

@@ -12,12 +12,12 @@ mod signed;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use xtask::approver::Approver;
 use xtask::instance::{AwsLogin, Instance, Real, Shape};
 use xtask::moto::{self, Moto};
 
-use crate::bed::{invited, leaves, needing, program, record};
+use crate::bed::{needing, people, program, records, verify};
 use crate::clients::{installed, packages, same, script};
 
 /// A Tyer before an emulator; alice and bob are founders, bob owns it, sessions are carol's.
@@ -35,10 +35,7 @@ impl Cloud {
         let endpoint = moto.endpoint();
         let real = Real { endpoint: &endpoint, access_key, secret, account: "" };
         let tyer = Instance::before_aws(program().as_ref(), real, shape).expect("an instance");
-        let mut alice = tyer.enrol("alice").await.expect("alice");
-        let mut bob = tyer.enrol("bob").await.expect("bob");
-        invited(&mut alice, "carol", tyer.console).await;
-        bob.decide(&json!({ "confirm": "carol" }), "").await.expect("a confirmation");
+        let [alice, bob, _] = people(&tyer).await;
         Self { moto, tyer, alice, bob }
     }
 
@@ -54,13 +51,11 @@ impl Cloud {
 
     /// The records of one kind.
     fn records(&self, kind: &str) -> Vec<Value> {
-        let records = leaves(&self.tyer).into_iter().map(|leaf| record(&leaf).clone());
-        records.filter(|record| record["kind"] == kind).collect()
+        records(&self.tyer, kind)
     }
 
     fn verify(&self) {
-        let output = self.tyer.output(&["ledger", "verify"]).expect("verify");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        verify(&self.tyer);
     }
 }
 

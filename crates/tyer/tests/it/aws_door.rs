@@ -9,14 +9,14 @@ mod real;
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tyer_core::intent::Timestamp;
 use xtask::approver::Approver;
 use xtask::instance::{AwsLogin, Instance, Real, Shape};
 
 use self::client::{Answer, Call, send};
 use self::real::{ACCESS_KEY, SECRET, Says, Service, now};
-use crate::bed::{invited, leaves, needing, program, record};
+use crate::bed::{needing, people, program, records, verify};
 
 /// A Tyer before an AWS that checks signatures; alice and bob are founders, bob owns it, sessions are carol's.
 struct Desk {
@@ -32,10 +32,7 @@ impl Desk {
         let endpoint = service.endpoint();
         let real = Real { endpoint: &endpoint, access_key: ACCESS_KEY, secret: SECRET, account: "" };
         let tyer = Instance::before_aws(program().as_ref(), real, shape).expect("an instance");
-        let mut alice = tyer.enrol("alice").await.expect("alice");
-        let mut bob = tyer.enrol("bob").await.expect("bob");
-        invited(&mut alice, "carol", tyer.console).await;
-        bob.decide(&json!({ "confirm": "carol" }), "").await.expect("a confirmation");
+        let [alice, bob, _] = people(&tyer).await;
         Self { service, tyer, alice, bob }
     }
 
@@ -44,8 +41,7 @@ impl Desk {
     }
 
     fn leaves(&self, kind: &str) -> Vec<Value> {
-        let records = leaves(&self.tyer).into_iter().map(|leaf| record(&leaf).clone());
-        records.filter(|record| record["kind"] == kind).collect()
+        records(&self.tyer, kind)
     }
 
     /// The outcomes in their order, once there are so many; they become durable soon, not at once.
@@ -61,8 +57,7 @@ impl Desk {
     }
 
     fn verify(&self) {
-        let output = self.tyer.output(&["ledger", "verify"]).expect("verify");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        verify(&self.tyer);
     }
 }
 
@@ -220,5 +215,56 @@ async fn a_session_that_ends_takes_its_requests_with_it() {
     let later = get_item().send(&login).await;
     assert!(later.body.contains("UnrecognizedClientException"), "{}", later.body);
     desk.service.let_go();
+    desk.verify();
+}
+
+#[tokio::test]
+async fn what_is_elsewhere_was_not_done_and_nobody_is_led_past_the_door() {
+    let desk = Desk::new(&open()).await;
+    let login = desk.session(&[]);
+    let moved =
+        "<Error><Code>TemporaryRedirect</Code><Endpoint>elsewhere</Endpoint></Error>".to_owned();
+    desk.service.says(Says::Answer(307, moved));
+    let answer = put_item("1").send(&login).await;
+    assert_eq!(answer.status, 307);
+    assert!(answer.headers.iter().all(|(name, _)| name != "location"), "{:?}", answer.headers);
+    assert_eq!(desk.outcomes(1).await[0]["code"], "307 TemporaryRedirect");
+    let failed = format!("<Error><Code>InternalError</Code><Key>{ACCESS_KEY}</Key></Error>");
+    desk.service.says(Says::Answer(200, failed));
+    let answer = Call::s3("PUT", "/orders/key", b"content".to_vec()).send(&login).await;
+    assert_eq!(answer.status, 200, "S3 answers so");
+    assert!(
+        answer.body.contains("InternalError") && !answer.body.contains(ACCESS_KEY),
+        "{}",
+        answer.body
+    );
+    assert_eq!(desk.outcomes(2).await[1]["code"], "200 InternalError");
+    desk.verify();
+}
+
+#[tokio::test]
+async fn an_answer_that_has_begun_ends_with_its_session() {
+    let desk = Desk::new(&open()).await;
+    for length in [10_u64, 1_000_000] {
+        let login = desk.session(&[]);
+        desk.service.says(Says::Begins(length));
+        let (call, agent) = (put_item(&length.to_string()), login.clone());
+        let head = call.signed(&agent, now());
+        let asked = desk.service.seen().len();
+        let reading = tokio::spawn(async move { send(&agent, &head, call.body).await });
+        while desk.service.seen().len() == asked {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        // It has the beginning by now, if it gets one.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let said = desk.tyer.run(&["session", "kill", &login.session]).expect("a kill");
+        assert!(said.contains("1 of 1 connections were seen to close"), "{length}: {said}");
+        match reading.await.expect("an end") {
+            Ok(answer) => assert!(answer.body.contains("OutcomeUnknown"), "{length}: {}", answer.body),
+            Err(error) => assert!(length > 10, "{error}"),
+        }
+    }
+    let outcomes = desk.outcomes(2).await;
+    assert!(outcomes.iter().all(|it| it["tag"] == "200; the answer broke off"), "{outcomes:?}");
     desk.verify();
 }

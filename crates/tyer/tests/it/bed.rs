@@ -28,10 +28,7 @@ impl Bed {
     pub(crate) async fn over(cluster: Cluster, shape: Shape) -> Self {
         cluster.load_orders().expect("the orders database");
         let tyer = Instance::start(program().as_ref(), &cluster, &shape).expect("an instance");
-        let mut alice = tyer.enrol("alice").await.expect("alice");
-        let mut bob = tyer.enrol("bob").await.expect("bob");
-        let carol = invited(&mut alice, "carol", tyer.console).await;
-        bob.decide(&json!({ "confirm": "carol" }), "").await.expect("a confirmation");
+        let [alice, bob, carol] = people(&tyer).await;
         Self { cluster, tyer, alice, bob, carol }
     }
 
@@ -97,8 +94,7 @@ impl Bed {
 
     /// Verifies the ledger; panics with the findings.
     pub(crate) fn verify(&self) {
-        let output = self.tyer.output(&["ledger", "verify"]).expect("verify");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        verify(&self.tyer);
     }
 
     /// A hold as the API tells it, or that there is none.
@@ -131,6 +127,27 @@ pub(crate) fn leaves(tyer: &Instance) -> Vec<Value> {
         Value::Object(_) => parsed.get("leaves").and_then(Value::as_array).cloned().unwrap_or_default(),
         _ => said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
     }
+}
+
+/// Alice and bob, who found it, and carol, who was invited by alice and confirmed by bob.
+pub(crate) async fn people(tyer: &Instance) -> [Approver; 3] {
+    let mut alice = tyer.enrol("alice").await.expect("alice");
+    let mut bob = tyer.enrol("bob").await.expect("bob");
+    let carol = invited(&mut alice, "carol", tyer.console).await;
+    bob.decide(&json!({ "confirm": "carol" }), "").await.expect("a confirmation");
+    [alice, bob, carol]
+}
+
+/// The records of one kind in a ledger.
+pub(crate) fn records(tyer: &Instance, kind: &str) -> Vec<Value> {
+    let records = leaves(tyer).into_iter().map(|leaf| record(&leaf).clone());
+    records.filter(|record| record["kind"] == kind).collect()
+}
+
+/// Verifies a ledger; panics with the findings.
+pub(crate) fn verify(tyer: &Instance) {
+    let output = tyer.output(&["ledger", "verify"]).expect("verify");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 /// Somebody whom that person invites and nobody has confirmed yet.

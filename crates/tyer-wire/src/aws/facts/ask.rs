@@ -1,13 +1,10 @@
-//! Requests of Tyer's own, and what is in the answers.
-
-use std::fmt::Write as _;
+//! Questions in each of the protocols, and those that several things share.
 
 use serde_json::Value;
 use tyer_core::intent::Timestamp;
 
 use super::{About, Found, Question};
-use crate::aws::decode::{Element, read_xml};
-use crate::aws::identity::form;
+use crate::aws::own::{self, Doc, form, push_encoded};
 use crate::aws::request::Head;
 
 /// Pages of an answer that are asked for.
@@ -21,19 +18,11 @@ pub(super) type Read = fn(&Question, &Doc) -> Vec<Found>;
 /// A question of the query protocol.
 pub(super) fn query(
     service: &'static str,
-    (action, version): (&str, &str),
+    asked: (&str, &str),
     parameters: &[(&str, &str)],
     (about, read): (&str, Read),
 ) -> Question {
-    let mut text = format!("Action={action}&Version={version}");
-    for (name, value) in parameters {
-        text.push('&');
-        text.push_str(name);
-        text.push('=');
-        push_encoded(&mut text, value);
-    }
-    let (head, body) = form(text.into_bytes());
-    question(service, (head, body), (about, read))
+    question(service, own::query(asked, parameters), (about, read))
 }
 
 /// A question of a JSON protocol, 1.0 or 1.1.
@@ -142,112 +131,4 @@ fn recent(question: &Question, document: &Doc) -> Vec<Found> {
         Some(_) => format!("not in use in the last day by {metric}"),
         None => format!("no {metric} was recorded in the last day"),
     })]
-}
-
-fn push_encoded(out: &mut String, text: &str) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // A text can always be written to.
-            write!(out, "%{byte:02X}").ok();
-        }
-    }
-}
-
-/// An answer, XML or JSON.
-pub(super) enum Doc {
-    Xml(Element),
-    Json(Value),
-}
-
-/// A part of it.
-#[derive(Clone, Copy)]
-pub(super) enum Part<'a> {
-    Xml(&'a Element),
-    Json(&'a Value),
-}
-
-impl Doc {
-    pub(super) fn of(answer: &[u8]) -> Option<Self> {
-        if let Ok(value) = serde_json::from_slice(answer) {
-            return Some(Self::Json(value));
-        }
-        read_xml(answer).ok().map(Self::Xml)
-    }
-
-    fn root(&self) -> Part<'_> {
-        match self {
-            Self::Xml(element) => Part::Xml(element),
-            Self::Json(value) => Part::Json(value),
-        }
-    }
-
-    /// Every part at the end of a path, whose first name may stand anywhere.
-    pub(super) fn all(&self, path: &str) -> Vec<Part<'_>> {
-        let (first, rest) = path.split_once('/').unwrap_or((path, ""));
-        let starts = self.root().anywhere(first);
-        starts.into_iter().flat_map(|start| start.all(rest)).collect()
-    }
-
-    /// The text of the first part of that name.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
-        self.all(name).first().and_then(|part| part.own_text())
-    }
-}
-
-impl<'a> Part<'a> {
-    fn inner(self, name: &str) -> Vec<Self> {
-        match self {
-            Self::Xml(element) => {
-                element.inner.iter().filter(|it| it.name == name).map(Self::Xml).collect()
-            }
-            Self::Json(value) => match value.get(name) {
-                Some(Value::Array(items)) => items.iter().map(Self::Json).collect(),
-                Some(one) => vec![Self::Json(one)],
-                None => Vec::new(),
-            },
-        }
-    }
-
-    fn anywhere(self, name: &str) -> Vec<Self> {
-        let own = self.inner(name);
-        if !own.is_empty() {
-            return own;
-        }
-        match self {
-            Self::Xml(element) => {
-                element.inner.iter().flat_map(|it| Part::Xml(it).anywhere(name)).collect()
-            }
-            Self::Json(Value::Object(map)) => {
-                map.values().flat_map(|it| Part::Json(it).anywhere(name)).collect()
-            }
-            Self::Json(_) => Vec::new(),
-        }
-    }
-
-    /// Every part at the end of a path from here; `member` and `item` are lists' own in XML.
-    pub(super) fn all(self, path: &str) -> Vec<Self> {
-        if path.is_empty() {
-            return vec![self];
-        }
-        let (first, rest) = path.split_once('/').unwrap_or((path, ""));
-        self.inner(first).into_iter().flat_map(|it| it.all(rest)).collect()
-    }
-
-    /// The text at the end of a path from here.
-    pub(super) fn text(self, path: &str) -> Option<String> {
-        self.all(path).first().and_then(|part| part.own_text())
-    }
-
-    pub(super) fn own_text(self) -> Option<String> {
-        match self {
-            Self::Xml(element) => Some(element.text.trim().to_owned()),
-            Self::Json(Value::String(text)) => Some(text.clone()),
-            Self::Json(Value::Number(number)) => Some(number.to_string()),
-            Self::Json(Value::Bool(is)) => Some(is.to_string()),
-            Self::Json(_) => None,
-        }
-        .filter(|text| !text.is_empty())
-    }
 }

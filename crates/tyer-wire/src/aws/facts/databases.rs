@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::ask::{Doc, Part, Read, json as ask_json, query, used};
+use super::ask::{Read, json as ask_json, query, used};
 use super::{About, Found, Question};
+use crate::aws::own::{Doc, Part};
 
 const RDS: &str = "2014-10-31";
 

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::ask::{Doc, Part, Read, get, json as ask_json, query, used};
+use super::ask::{Read, get, json as ask_json, query, used};
 use super::{About, Found, Question};
+use crate::aws::own::{Doc, Part};
 
 const EC2: &str = "2016-11-15";
 /// Instances that are looked at.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::ask::{Doc, Part, query};
+use super::ask::query;
 use super::{About, Found, Question};
+use crate::aws::own::{Doc, Part};
 use crate::aws::understand::Change;
 
 const VERSION: &str = "2010-05-15";

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::ask::{Doc, get, json as ask_json, query};
+use super::ask::{get, json as ask_json, query};
 use super::{About, Found, Question};
+use crate::aws::own::Doc;
 
 /// Objects that are counted.
 const OBJECTS_MAX: usize = 1_000;

@@ -8,12 +8,16 @@ use crate::aws::table::{self, Level};
 
 const OWNER: Owner<'_> = Owner { account: "111122223333", partition: "aws" };
 
-fn questions_of(line: &str) -> Vec<Question> {
+fn decoded_of(line: &str) -> Decoded {
     let line = Line::read(line).expect("a request");
     let scope = Scope { service: &line.service, region: &line.region };
     let decoded = crate::aws::decode::decode(&line.head, &line.body, &scope);
     assert!(matches!(decoded.call, Call::Known(_)), "{decoded:?}");
-    questions(&decoded, OWNER, Timestamp(1_795_867_200_000))
+    decoded
+}
+
+fn questions_of(line: &str) -> Vec<Question> {
+    questions(&decoded_of(line), OWNER, Timestamp(1_795_867_200_000))
 }
 
 fn is_read(question: &Question) -> String {
@@ -58,26 +62,44 @@ DELETE https://orders.s3.eu-west-1.amazonaws.com/ -> s3:GetBucketVersioning s3:L
 DELETE https://lambda.eu-west-1.amazonaws.com/2015-03-31/functions/f -> lambda:GetFunctionConfiguration cloudwatch:GetMetricStatistics
 "#;
 
-#[test]
-fn every_question_is_a_read_that_is_understood() {
+fn line_of(request: &str) -> String {
     let at = |service: &str| match service {
         "iam" => "POST https://iam.amazonaws.com/".to_owned(),
         service => format!("POST https://{service}.eu-west-1.amazonaws.com/"),
     };
+    let words: Vec<&str> = request.splitn(5, ' ').collect();
+    match words.as_slice() {
+        ["form", service, rest] => format!("{} | Action={rest}", at(service)),
+        ["json", service, version, target, body] => format!(
+            "{} | X-Amz-Target: {target} | Content-Type: application/x-amz-json-{version} | {body}",
+            at(service)
+        ),
+        _ => request.to_owned(),
+    }
+}
+
+#[test]
+fn every_question_is_a_read_that_is_understood() {
     for case in CASES.trim().lines() {
         let (request, expect) = case.split_once(" ->").expect("a case");
-        let words: Vec<&str> = request.splitn(5, ' ').collect();
-        let line = match words.as_slice() {
-            ["form", service, rest] => format!("{} | Action={rest}", at(service)),
-            ["json", service, version, target, body] => format!(
-                "{} | X-Amz-Target: {target} | Content-Type: application/x-amz-json-{version} | {body}",
-                at(service)
-            ),
-            _ => request.to_owned(),
-        };
+        let line = line_of(request);
         let asked: Vec<String> = questions_of(&line).iter().map(is_read).collect();
         assert_eq!(asked.join(" "), expect.trim(), "{line}");
     }
+}
+
+#[test]
+fn whatever_decides_is_asked() {
+    let mut asked = 0;
+    for case in CASES.trim().lines() {
+        let (request, _) = case.split_once(" ->").expect("a case");
+        let line = line_of(request);
+        if decides(&decoded_of(&line)) {
+            assert!(!questions_of(&line).is_empty(), "{line}");
+            asked += 1;
+        }
+    }
+    assert_eq!(asked, 5, "there is a case for each");
 }
 
 /// What the answers to the first questions say.

@@ -18,7 +18,6 @@ use super::Door;
 use super::answer::Refused;
 use super::tunnel::Tunnel;
 use crate::clock;
-use crate::gateway::Gateway;
 use crate::gateway::access_keys::Holder;
 
 /// Keys that are kept for their access key, day, region and service.
@@ -56,7 +55,6 @@ pub(super) struct Claimed {
     pub(super) claim: Claim,
     pub(super) holder: Holder,
     key: SigningKey,
-    protocol: Protocol,
 }
 
 impl Claimed {
@@ -69,11 +67,12 @@ impl Claimed {
     pub(super) fn verify(&self, body: Option<&Digest>) -> Result<Verified, Refused> {
         self.claim
             .verify(&self.head, body, &self.key, clock::now())
-            .map_err(|why| Refused::new(self.protocol, Kind::from(&why), why.to_string()))
+            .map_err(|why| self.refuse(Kind::from(&why), why.to_string()))
     }
 
     pub(super) fn refuse(&self, kind: Kind, message: impl Into<String>) -> Refused {
-        Refused::new(self.protocol, kind, message)
+        let Scope { service, region, .. } = self.claim.scope();
+        Refused::new(seems(&self.head, service, region), kind, message)
     }
 }
 
@@ -111,8 +110,8 @@ pub(super) async fn claimed(
     };
     let claim = Claim::read(&head).map_err(|why| unsigned(seems(&head, "", ""), &why))?;
     let (service, region) = (&claim.scope().service, &claim.scope().region);
-    let protocol = seems(&head, service, region);
-    let refuse = |kind, message: &str| Refused::new(protocol, kind, message);
+    let protocol = || seems(&head, service, region);
+    let refuse = |kind, message: &str| Refused::new(protocol(), kind, message);
     let holder = door.gateway.holder(claim.access_key(), &door.upstream).await.ok_or_else(|| {
         let message = "Tyer: this access key is none of a session that runs here; use the one that \
                        `tyer session new` shows";
@@ -126,18 +125,17 @@ pub(super) async fn claimed(
     if let Some(why) = through.and_then(|it| it.disagreement(&head, claim.scope(), session)) {
         return Err(refuse(Kind::Denied, &format!("Tyer: {why}")));
     }
-    let closed = Gateway::closed_by(&door.gateway.world().await.parts, &door.upstream);
-    if !closed.is_empty() {
-        let (message, next) = door.gateway.closed_in_words(&closed);
+    if !holder.closed_by.is_empty() {
+        let (message, next) = door.gateway.closed_in_words(&holder.closed_by);
         return Err(refuse(Kind::Denied, &format!("Tyer: {message} -- {next}")));
     }
     if !is_reached(door, table::signed_for(service), region) {
         return Err(refuse(Kind::Denied, &format!("Tyer: {}", not_reached(door, region))));
     }
-    let plain = claim.plain(&head).map_err(|why| unsigned(protocol, &why))?.into_owned();
+    let plain = claim.plain(&head).map_err(|why| unsigned(protocol(), &why))?.into_owned();
     let plain = path_style(plain, service, &door.names);
     let key = door.keys.of(claim.access_key(), &holder, claim.scope());
-    Ok(Claimed { head, plain, claim, holder, key, protocol })
+    Ok(Claimed { head, plain, claim, holder, key })
 }
 
 /// Whether one of these may be asked in a region: one that is configured, or where a service is that has one place for

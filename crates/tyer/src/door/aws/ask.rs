@@ -10,7 +10,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::{Request as HttpRequest, Response};
 use tokio::sync::watch;
-use tyer_core::intent::{Acts, SessionId};
+use tyer_core::intent::{Act, Acts, SessionId, Tie};
 use tyer_core::limits::AWS_WAIT_MS_MAX;
 use tyer_core::verdict::{Clearance, LeafIndex, Outcome, Refusal};
 use tyer_wire::aws::asked::{Asked, Content, Destination};
@@ -59,11 +59,12 @@ pub(super) async fn ask(
     let (gone, leaves) = watch::channel(false);
     // Told when this is no longer awaited.
     let _gone = Gone(gone);
-    let lost = claimed.refuse(Kind::Unavailable, "Tyer: the request came to no end");
-    let task = tokio::spawn(Exchange::new(open, claimed, read)?.run(kill, leaves));
+    let exchange = Exchange::new(open, claimed, read)?;
+    let protocol = exchange.protocol;
+    let task = tokio::spawn(exchange.run(kill, leaves));
     task.await.unwrap_or_else(|error| {
         tracing::error!(%error, "a request came to no end");
-        Err(lost)
+        Err(Refused::new(protocol, Kind::Lost, "Tyer: the request came to no end"))
     })
 }
 
@@ -164,8 +165,9 @@ impl Exchange {
         match sent {
             Ok(answered) => {
                 let reply = Box::pin(reply::reply(answered, leaf, (open, kill, seen))).await;
+                let kind = if is_write { Kind::Lost } else { Kind::Unavailable };
                 let lost = "Tyer: AWS's answer broke off; look before you ask for it again";
-                reply.ok_or_else(|| Refused::new(protocol, Kind::Lost, lost))
+                reply.ok_or_else(|| Refused::new(protocol, kind, lost))
             }
             Err(error) => {
                 tracing::error!(%error, upstream = %door.upstream, "a request was not answered");
@@ -211,7 +213,6 @@ async fn decide(
         config.environment(&otherwise, (account, &decoded.region), &touched(decoded, owner, &acts))
     });
     let (shape, redacted) = (decoded.shape(), decoded.redacted());
-    let text = asked.text();
     let session = &holder.principal.session;
     let carried = Carried {
         session,
@@ -220,7 +221,7 @@ async fn decide(
         digest,
         shape,
         redacted: &redacted,
-        bytes: text.len(),
+        bytes: asked.bytes_max(),
     };
     if let Some(clearance) = door.gateway.carry(&carried) {
         return Ok((clearance, is_write));
@@ -232,7 +233,7 @@ async fn decide(
         environment,
         digest,
         shape,
-        text,
+        text: asked.text(),
         redacted,
         transactional: false,
         fits_block: false,
@@ -244,18 +245,14 @@ async fn decide(
 
 /// Everything that the request names, and everything that something is done to.
 fn touched(decoded: &Decoded, owner: Owner<'_>, acts: &Acts) -> Vec<Resource> {
-    let mut all = decoded.resources(owner);
-    let arns =
-        acts.iter().map(|act| act.resource.name.as_str()).filter(|name| name.starts_with("arn:"));
-    let known: BTreeSet<String> = all.iter().map(|resource| resource.arn.clone()).collect();
-    let more = arns.filter(|arn| !known.contains(*arn)).map(|arn| Resource {
-        arn: arn.to_owned(),
-        service: String::new(),
-        kind: String::new(),
-        name: arn.rsplit(['/', ':']).next().unwrap_or_default().to_owned(),
-    });
-    all.extend(more.collect::<Vec<_>>());
-    all
+    let named = decoded.resources(owner);
+    // What is made and has no name yet is nothing that there is.
+    let is_there = |act: &&Act| act.tie != Some(Tie::Unnamed);
+    let arns = acts.iter().filter(is_there).map(|act| act.resource.name.as_str());
+    let arns: BTreeSet<&str> = arns.filter(|name| name.starts_with("arn:")).collect();
+    let is_new = |arn: &&str| named.iter().all(|resource| resource.arn != *arn);
+    let more: Vec<Resource> = arns.into_iter().filter(is_new).map(Resource::of_arn).collect();
+    named.into_iter().chain(more).collect()
 }
 
 /// Puts what came behind a body before it, where it is as good.

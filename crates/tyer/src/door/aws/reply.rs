@@ -29,7 +29,8 @@ const ERROR_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of an answer that are kept to find an error in them.
 const KEPT_BYTES_MAX: usize = 4 * 1024;
 
-/// The answer for the client; nothing if it did not come to its end, or the session to its own. Its outcome is recorded when it has come to its end.
+/// The answer for the client; nothing if it broke off, or its session was ended. Its outcome is recorded when it has come to
+/// its end.
 pub(super) async fn reply(
     answered: Answered,
     leaf: LeafIndex,

@@ -4,20 +4,16 @@
 //! Follows RFC 9110, sections 9.3.6 and 11.7, for `CONNECT` and the credentials. The target, the name in the TLS handshake, the
 //! `Host` and what is signed for have to agree; where a request is sent is worked out from the operation all the same.
 
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode, Uri};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tyer_core::intent::SessionId;
@@ -29,13 +25,11 @@ use zeroize::Zeroizing;
 use super::admit::{is_reached, not_reached};
 use super::answer::{Reply, whole};
 use super::ask::Open;
-use super::{Door, HEAD_BYTES_MAX, answered};
+use super::{Door, answered, spoken};
 use crate::door::accept::raised;
 
 /// The one port of AWS.
 const PORT: u16 = 443;
-/// How long the last answer of a tunnel may take to leave when its session was ended.
-const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// The host that a client asked for, and whose session it is.
 pub(super) struct Tunnel {
@@ -200,36 +194,7 @@ impl Opening {
             () = raised(&mut stop) => return,
         };
         let (door, tunnel) = (Arc::clone(door), Arc::new(tunnel));
-        let service = service_fn(move |request| {
-            let (door, tunnel) = (Arc::clone(&door), Arc::clone(&tunnel));
-            async move { Ok::<_, Infallible>(answered(door, Some(tunnel), request).await) }
-        });
-        let server = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(login)
-            .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), service);
-        let mut server = std::pin::pin!(server);
-        let mut is_stopping = false;
-        loop {
-            tokio::select! {
-                ended = server.as_mut() => {
-                    if let Err(error) = ended {
-                        tracing::debug!(%error, "a tunnel ended");
-                    }
-                    return;
-                }
-                () = raised(&mut kill) => {
-                    server.as_mut().graceful_shutdown();
-                    // What its last request is told may still leave.
-                    tokio::time::timeout(LAST_WAIT, server).await.ok();
-                    return;
-                }
-                () = raised(&mut stop), if !is_stopping => {
-                    is_stopping = true;
-                    server.as_mut().graceful_shutdown();
-                }
-            }
-        }
+        let answer = move |request| answered(Arc::clone(&door), Some(Arc::clone(&tunnel)), request);
+        spoken(stream, login, answer, (kill, stop)).await;
     }
 }

@@ -1,11 +1,14 @@
 //! An AWS that checks signatures, which emulators don't, and remembers what came.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -38,6 +41,8 @@ pub(crate) enum Says {
     Nothing,
     /// It answers when it is let.
     Waits,
+    /// The beginning of an answer of so many bytes, and then nothing.
+    Begins(u64),
 }
 
 #[derive(Debug)]
@@ -94,10 +99,7 @@ impl Service {
         self.shared.let_go.add_permits(1);
     }
 
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-    ) -> Result<Response<Full<Bytes>>, std::io::Error> {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Answer>, std::io::Error> {
         let (parts, body) = request.into_parts();
         // One that breaks off has not arrived.
         let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
@@ -119,6 +121,10 @@ impl Service {
                 let found = answers.into_iter().find(|(needle, _)| text.contains(needle));
                 Ok(answer(200, found.map_or_else(|| "<R/>".to_owned(), |(_, answer)| answer)))
             }
+            Says::Begins(length) => {
+                let body = Begun { length, has_begun: false };
+                Ok(Response::new(body.boxed_unsync()))
+            }
             Says::Nothing => Err(std::io::Error::other("gone")),
             Says::Waits => {
                 self.shared.let_go.acquire().await.expect("a permit").forget();
@@ -128,9 +134,40 @@ impl Service {
     }
 }
 
-fn answer(status: u16, body: String) -> Response<Full<Bytes>> {
-    let answer = Response::builder().status(status).header("x-amzn-requestid", "r-1");
-    answer.body(Full::new(Bytes::from(body))).expect("an answer")
+type Answer = UnsyncBoxBody<Bytes, std::io::Error>;
+
+fn answer(status: u16, body: String) -> Response<Answer> {
+    let mut answer = Response::builder().status(status).header("x-amzn-requestid", "r-1");
+    if (300..400).contains(&status) {
+        answer = answer.header("location", "https://elsewhere.s3.amazonaws.com/");
+    }
+    let body = Full::new(Bytes::from(body)).map_err(|never| match never {});
+    answer.body(body.boxed_unsync()).expect("an answer")
+}
+
+/// A body that says it is so long, begins, and never goes on.
+struct Begun {
+    length: u64,
+    has_begun: bool,
+}
+
+impl Body for Begun {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"begun")))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
+    }
 }
 
 fn signer(head: &Head, body: &[u8]) -> Option<String> {
