@@ -12,9 +12,11 @@
 mod backups;
 mod identity;
 mod past;
+mod risk;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use risk::Risk;
 use serde::{Deserialize, Serialize};
 
 use crate::intent::{

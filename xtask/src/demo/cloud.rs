@@ -103,6 +103,8 @@ secret_access_key = {{ file = "aws.secret" }}
         let shown = instance.run(&["show", &id])?;
         let contents = [DATABASE, BUCKET].iter().all(|name| shown.contains(name));
         story.check(&format!("what bob is shown of {id}"), shown.trim(), contents)?;
+        let risk = shown.lines().find(|line| line.starts_with("risk ") && line.contains("made anew"));
+        story.check("what could follow", risk.unwrap_or(&shown).trim(), risk.is_some())?;
         people.bob.reject(&id, REASON).await?;
         let refused = agent(login, &["recreate", "costs"])?;
         let is_told = words(&refused).contains("raise the timeout");

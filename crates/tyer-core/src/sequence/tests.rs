@@ -127,6 +127,33 @@ fn what_is_deleted_and_made_anew() {
 }
 
 #[test]
+fn before_anything_follows_what_may_is_announced() {
+    let check = |text: &str, expect: &str| {
+        let (intent, now) = request(text);
+        let seen: Vec<Sequence> = History::default().look(&intent, now).sequences.into_iter().collect();
+        let risk = Risk::of(&intent.acts, &seen);
+        let said = risk.map(|risk| format!("{} +{}", risk.resource.name, risk.more));
+        assert_eq!(said.unwrap_or_default(), expect, "{text}");
+    };
+    check("s: destroy orders", "orders +0");
+    check("s: destroy object:stack/ce", "stack/ce +0");
+    check("s: read items, destroy orders, destroy items, some customers", "orders +1");
+    check("s: some orders", "");
+    check("s: create orders", "");
+    check("s: disarm orders, read orders", "");
+    check("s: drop object:a:backups of object:a", "");
+    // What is seen already is named as such.
+    check("s: destroy orders, create orders", "");
+    check("s: destroy public.orders, create orders, destroy items", "items +0");
+    let risk = Risk { resource: resource("orders"), more: 2 };
+    assert_eq!(
+        risk.in_words(),
+        "If relation:orders or any of 2 more is made anew afterwards, its contents are not: its data, grants and \
+         dependents do not come back"
+    );
+}
+
+#[test]
 fn what_sessions_of_one_person_come_to() {
     check(&["s: destroy orders", "t: create orders"], "recreate orders");
     check(&["s: destroy orders", "t 1: create orders"], "");

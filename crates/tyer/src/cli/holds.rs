@@ -194,18 +194,14 @@ pub(super) fn card(hold: &Value) -> Result<(), Failure> {
     for (label, text) in hold.get("facts").map(facts::lines).unwrap_or_default() {
         say(label, &text)?;
     }
-    for different in hold.pointer("/facts/differences").and_then(Value::as_array).into_iter().flatten()
-    {
-        say("differs", different.as_str().unwrap_or_default())?;
+    for (label, list) in [("differs", "differences"), ("comes to", "sequences")] {
+        said(hold, label, list)?;
     }
-    for sequence in hold.pointer("/facts/sequences").and_then(Value::as_array).into_iter().flatten() {
-        say("comes to", sequence.as_str().unwrap_or_default())?;
+    if hold.pointer("/facts/risk").is_some_and(Value::is_string) {
+        say("risk", &of("/facts/risk"))?;
     }
-    for unknown in hold.pointer("/facts/unknown").and_then(Value::as_array).into_iter().flatten() {
-        say("unknown", unknown.as_str().unwrap_or_default())?;
-    }
-    for ceiling in hold.pointer("/facts/ceilings").and_then(Value::as_array).into_iter().flatten() {
-        say("at most", ceiling.as_str().unwrap_or_default())?;
+    for (label, list) in [("unknown", "unknown"), ("at most", "ceilings")] {
+        said(hold, label, list)?;
     }
     say("needs", &of("/needs/words"))?;
     if hold.pointer("/still/words").is_some() {
@@ -235,6 +231,15 @@ pub(super) fn card(hold: &Value) -> Result<(), Failure> {
     print::line("the request, exactly:")?;
     for text in block(&of("/text")).lines() {
         print::line(format!("  | {text}"))?;
+    }
+    Ok(())
+}
+
+/// A list of facts in words.
+fn said(hold: &Value, label: &str, list: &str) -> Result<(), Failure> {
+    let all = hold.pointer(&format!("/facts/{list}")).and_then(Value::as_array);
+    for text in all.into_iter().flatten() {
+        print::line(format!("{label:<10} {}", one_line(text.as_str().unwrap_or_default())))?;
     }
     Ok(())
 }

@@ -46,7 +46,10 @@ async fn a_create_after_a_drop_is_dangerous_over_another_connection_too() {
     let login = bed.session(&[]);
     let agent = bed.connect(&login).await;
     let drop = approved(&mut bed, &agent, "DROP TABLE notes").await;
-    assert_eq!(comes_to(&bed.hold(&drop).await), "[]");
+    let card = bed.hold(&drop).await;
+    assert_eq!(comes_to(&card), "[]");
+    let risk = "If relation:notes is made anew afterwards, its contents are not";
+    assert!(card["facts"]["risk"].as_str().is_some_and(|it| it.starts_with(risk)), "{card}");
     let other = bed.connect(&login).await;
     let create = "CREATE TABLE notes (id int)";
     let hold = ask(&other, create).await.unwrap_err().hold();
@@ -54,6 +57,7 @@ async fn a_create_after_a_drop_is_dangerous_over_another_connection_too() {
     assert_eq!(card["needs"]["peers"], 2, "a create alone asks one: {card}");
     assert_eq!(card["needs"]["owners"], 1, "{card}");
     let said = comes_to(&card);
+    assert!(card["facts"]["risk"].is_null(), "by now it is seen: {card}");
     assert!(said.contains("(drops table notes), this deletes and recreates relation:notes"), "{said}");
     assert!(card["policies"].to_string().contains("guarded/production-sequence"), "{card}");
     let shown = bed.tyer.run(&["show", &hold]).expect("the hold");

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 use tyer_core::ceilings::Ceilings;
-use tyer_core::facts::{Cascade, Counted, Facts, How, RelationFacts, Replica, Safety, Thing};
+use tyer_core::facts::{Card, Cascade, Counted, How, RelationFacts, Replica, Safety, Thing};
 use tyer_core::locks::Lock;
 use tyer_core::names::Named;
+use tyer_core::sequence::Risk;
 
 use super::Moment;
 
@@ -21,6 +22,8 @@ pub(crate) struct FactsBody {
     pub(crate) ceilings: Vec<String>,
     /// What the request comes to, with others or by its own steps, in words.
     pub(crate) sequences: Vec<String>,
+    /// What it may become part of if something follows it, in words; nothing of it was seen.
+    pub(crate) risk: Option<String>,
     /// Code of the database's own that it may run: functions, triggers, rules, policies and views.
     pub(crate) code: Vec<String>,
     /// What a loss could be made good from, if the upstream was asked.
@@ -133,7 +136,8 @@ pub(crate) struct AheadBody {
 }
 
 impl FactsBody {
-    pub(super) fn of(facts: &Facts) -> Self {
+    pub(super) fn of(card: &Card) -> Self {
+        let facts = &card.facts;
         Self {
             relations: facts.relations.iter().map(RelationBody::of).collect(),
             names: names(&facts.names),
@@ -145,6 +149,7 @@ impl FactsBody {
                 .iter()
                 .map(|sequence| sequence.in_words(crate::clock::civil))
                 .collect(),
+            risk: Risk::of(&card.intent.acts, &facts.sequences).map(|risk| risk.in_words()),
             code: facts.code.iter().map(|code| code.name.clone()).collect(),
             safety: facts.safety.as_ref().map(SafetyBody::of),
             locks: facts.locks.iter().map(LockBody::of).collect(),

@@ -307,7 +307,7 @@ impl CardBody {
             request_digest: card.intent.digest.to_string(),
             card_digest: card.digest().to_string(),
             acts: card.intent.acts.iter().map(act).collect(),
-            facts: FactsBody::of(&card.facts),
+            facts: FactsBody::of(card),
             policies: card.policies.clone(),
             policy_set: card.policy_set.to_string(),
             taken: Moment(card.taken),

@@ -19,6 +19,10 @@ pub(super) fn section(facts: &FactsBody, taken: Moment) -> Markup {
                 h3 { "What it comes to" }
                 ul.unknown { @for sequence in &facts.sequences { li { (Line(sequence)) } } }
             }
+            @if let Some(risk) = &facts.risk {
+                h3 { "What could follow" }
+                ul.names { li { (Line(risk)) } }
+            }
             @if !facts.names.is_empty() {
                 h3 { "What its names mean" }
                 ul.names { @for name in &facts.names { li { (Line(name)) } } }
@@ -61,7 +65,7 @@ pub(super) fn short(facts: &FactsBody) -> Markup {
             @for thing in &facts.things {
                 li { code { (Line(&thing.name)) } ": " (Line(&thing.is.join("; "))) }
             }
-            @for said in facts.differences.iter().chain(&facts.sequences) { li { (Line(said)) } }
+            @for said in facts.differences.iter().chain(&facts.sequences).chain(&facts.risk) { li { (Line(said)) } }
             @for unknown in &facts.unknown { li { "Not known: " (Line(unknown)) } }
             @for ceiling in &facts.ceilings { li { "Taken back if it does more: " (Line(ceiling)) } }
         }
@@ -293,6 +297,15 @@ mod tests {
         check(|_| {}, &["In use at that moment by 3 sessions: web."]);
         let nobody = |it: &mut RelationBody| it.in_use.iter_mut().for_each(|it| it.sessions = 0);
         check(relation(nobody), &["No session of the database had a lock"]);
+    }
+
+    #[test]
+    fn what_could_follow_stands_beside_what_was_seen() {
+        check(|_| {}, &["What could followIf relation:public.customers is made anew afterwards"]);
+        let page = |facts: &FactsBody| section(facts, sample::card().taken).into_string();
+        let mut facts = sample::card().facts;
+        facts.risk = None;
+        assert!(!page(&facts).contains("What could follow"));
     }
 
     #[test]

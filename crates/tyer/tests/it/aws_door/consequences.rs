@@ -74,6 +74,16 @@ impl Desk {
         self.bob.approve(id).await.expect("bob agrees");
     }
 
+    /// A first card says what could follow, and that nothing was seen; the command line does too.
+    fn announces(&self, id: &str, card: &Value) {
+        let risk = card["facts"]["risk"].as_str().expect("a risk");
+        let name = "stack/ce/* is made anew afterwards, its contents are not";
+        assert!(risk.starts_with("If object:arn:aws:cloudformation:") && risk.contains(name), "{risk}");
+        assert_eq!(card["facts"]["sequences"], serde_json::json!([]), "nothing was seen");
+        let shown = self.tyer.run(&["show", id]).expect("the card");
+        assert!(shown.contains(&format!("risk       {risk}")), "{shown}");
+    }
+
     /// What the last request that was cleared came to.
     fn came_to(&self) -> String {
         let cleared = self.leaves("cleared");
@@ -100,6 +110,7 @@ async fn a_stack_is_deleted_only_as_people_saw_it() {
         "{things}"
     );
     assert!(things.contains("it is not protected from being deleted"), "{things}");
+    desk.announces(&id, &card);
     desk.agree(&id).await;
     desk.service.says(stack(&[("AWS::RDS::DBInstance", "costs"), ("AWS::S3::Bucket", "ce")]));
     let other = refused(&delete_stack(), &login).await;
