@@ -7,6 +7,7 @@
 mod ask;
 mod databases;
 mod machines;
+mod recent;
 mod stacks;
 mod stores;
 
@@ -69,7 +70,7 @@ pub enum Found {
 pub fn questions(decoded: &Decoded, owner: Owner<'_>, now: Timestamp) -> Vec<Question> {
     let Call::Known(operation) = &decoded.call else { return Vec::new() };
     let about = About { decoded, owner, now };
-    match operation.api().folder() {
+    let mut questions = match operation.api().folder() {
         "cloudformation" => stacks::questions(&about, operation.name()),
         "rds" | "dynamodb" => databases::questions(&about, operation.name()),
         "ec2" | "autoscaling" | "ecs" | "lambda" => machines::questions(&about, operation.name()),
@@ -77,7 +78,9 @@ pub fn questions(decoded: &Decoded, owner: Owner<'_>, now: Timestamp) -> Vec<Que
             stores::questions(&about, operation.name())
         }
         _ => Vec::new(),
-    }
+    };
+    questions.extend(recent::questions(&about, *operation));
+    questions
 }
 
 /// Whether what AWS says decides what the request does, so that it is asked before anything else.

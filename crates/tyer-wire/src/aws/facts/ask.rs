@@ -1,16 +1,13 @@
-//! Questions in each of the protocols, and those that several things share.
+//! Questions in each of the protocols.
 
 use serde_json::Value;
-use tyer_core::intent::Timestamp;
 
-use super::{About, Found, Question};
+use super::{Found, Question};
 use crate::aws::own::{self, Doc, form, push_encoded};
 use crate::aws::request::Head;
 
 /// Pages of an answer that are asked for.
 const PAGES_MAX: usize = 5;
-/// What recent use is.
-const RECENT_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// What reads an answer.
 pub(super) type Read = fn(&Question, &Doc) -> Vec<Found>;
@@ -91,44 +88,4 @@ impl Question {
         let (service, read, pages) = (self.service, self.read, self.pages + 1);
         Found::More(Box::new(Self { service, head, body, about, context, read, pages }))
     }
-}
-
-/// How often something was used in the last day, by CloudWatch.
-pub(super) fn used(
-    about: &About<'_>,
-    (namespace, metric, statistic): (&str, &str, &str),
-    (dimension, name): (&str, &str),
-    shown: &str,
-) -> Question {
-    let moment = |at: Timestamp| {
-        let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
-        at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-    };
-    let (start, end) = (moment(about.now.plus(-RECENT_MS)), moment(about.now));
-    let parameters = [
-        ("Namespace", namespace),
-        ("MetricName", metric),
-        ("Dimensions.member.1.Name", dimension),
-        ("Dimensions.member.1.Value", name),
-        ("StartTime", &start),
-        ("EndTime", &end),
-        ("Period", "86400"),
-        ("Statistics.member.1", statistic),
-    ];
-    let action = ("GetMetricStatistics", "2010-08-01");
-    let asked = query("monitoring", action, &parameters, (shown, recent));
-    asked.knowing(format!("{metric}/{statistic}"))
-}
-
-fn recent(question: &Question, document: &Doc) -> Vec<Found> {
-    let (metric, statistic) = question.context().split_once('/').unwrap_or_default();
-    let points = document.all("Datapoints/member");
-    let values = points.iter().filter_map(|point| point.text(statistic)?.parse::<f64>().ok());
-    let most =
-        values.fold(None, |most: Option<f64>, value| Some(most.map_or(value, |it| it.max(value))));
-    vec![Found::Now(match most {
-        Some(most) if most > 0.0 => format!("in use: {metric} {statistic} in the last day {most:.0}"),
-        Some(_) => format!("not in use in the last day by {metric}"),
-        None => format!("no {metric} was recorded in the last day"),
-    })]
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::ask::{Read, json as ask_json, query, used};
+use super::ask::{Read, json as ask_json, query};
 use super::{About, Found, Question};
 use crate::aws::own::{Doc, Part};
 
@@ -11,7 +11,7 @@ const RDS: &str = "2014-10-31";
 pub(super) fn questions(about: &About<'_>, operation: &str) -> Vec<Question> {
     match operation {
         "DeleteDBInstance" | "ModifyDBInstance" | "StopDBInstance" => {
-            about.text("DBInstanceIdentifier").map(|id| instance(about, id)).unwrap_or_default()
+            about.text("DBInstanceIdentifier").map(instance).unwrap_or_default()
         }
         "DeleteDBCluster" | "ModifyDBCluster" | "StopDBCluster" => {
             about.text("DBClusterIdentifier").map(cluster).unwrap_or_default()
@@ -25,7 +25,7 @@ pub(super) fn questions(about: &About<'_>, operation: &str) -> Vec<Question> {
             .map(|id| vec![snapshot(about, OF_CLUSTERS, id)])
             .unwrap_or_default(),
         "DeleteTable" | "UpdateTable" | "UpdateContinuousBackups" => {
-            about.text("TableName").map(|name| table(about, name)).unwrap_or_default()
+            about.text("TableName").map(table).unwrap_or_default()
         }
         "DeleteBackup" => about
             .text("BackupArn")
@@ -66,13 +66,12 @@ fn dynamodb(operation: &str, body: &serde_json::Value, asked: (&str, Read)) -> Q
     ask_json(("dynamodb", "1.0"), &format!("DynamoDB_20120810.{operation}"), body, asked)
 }
 
-fn instance(about: &About<'_>, id: &str) -> Vec<Question> {
+fn instance(id: &str) -> Vec<Question> {
     let shown = format!("database {id}");
     let named = [("DBInstanceIdentifier", id)];
     vec![
         query("rds", ("DescribeDBInstances", RDS), &named, (&shown, database)),
         query("rds", ("DescribeDBSnapshots", RDS), &named, (&shown, snapshots)),
-        used(about, ("AWS/RDS", "DatabaseConnections", "Maximum"), named[0], &shown),
     ]
 }
 
@@ -182,16 +181,14 @@ fn left(question: &Question, document: &Doc, (_, named, ..): Snapshots) -> Vec<F
     vec![Found::Copy { of: of.to_owned(), left }]
 }
 
-fn table(about: &About<'_>, name: &str) -> Vec<Question> {
+fn table(name: &str) -> Vec<Question> {
     let shown = format!("table {name}");
     let body = json!({ "TableName": name });
     let ask = |operation, read| dynamodb(operation, &body, (&shown, read));
-    let metric = ("AWS/DynamoDB", "ConsumedReadCapacityUnits", "Sum");
     vec![
         ask("DescribeTable", described),
         ask("DescribeContinuousBackups", continuous),
         ask("ListBackups", backups),
-        used(about, metric, ("TableName", name), &shown),
     ]
 }
 

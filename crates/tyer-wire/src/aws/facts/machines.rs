@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::ask::{Read, get, json as ask_json, query, used};
+use super::ask::{Read, get, json as ask_json, query};
 use super::{About, Found, Question};
 use crate::aws::own::{Doc, Part};
 
@@ -49,7 +49,7 @@ pub(super) fn questions(about: &About<'_>, operation: &str) -> Vec<Question> {
             name.map(|name| of_cluster(about.text("cluster"), name)).unwrap_or_default()
         }
         "DeleteFunction" | "UpdateFunctionConfiguration" | "UpdateFunctionCode" => {
-            one("FunctionName", &|name| function(about, name))
+            one("FunctionName", &function)
         }
         _ => Vec::new(),
     }
@@ -163,14 +163,10 @@ fn tasks(_: &Question, document: &Doc) -> Vec<Found> {
     ]
 }
 
-fn function(about: &About<'_>, name: &str) -> Vec<Question> {
-    let shown = format!("function {name}");
-    let id = name.rsplit(':').next().unwrap_or(name);
+fn function(name: &str) -> Vec<Question> {
+    let shown = format!("function {}", name.rsplit(':').next().unwrap_or(name));
     let path = ["2015-03-31", "functions", name, "configuration"];
-    vec![
-        get("lambda", &path, "", (&shown, configured)),
-        used(about, ("AWS/Lambda", "Invocations", "Sum"), ("FunctionName", id), &shown),
-    ]
+    vec![get("lambda", &path, "", (&shown, configured))]
 }
 
 /// Names of variables only: their values are secrets more often than not.

@@ -42,23 +42,23 @@ const CASES: &str = r#"
 form cloudformation DeleteStack&Version=2010-05-15&StackName=ce -> cloudformation:DescribeStacks cloudformation:ListStackResources
 form cloudformation ExecuteChangeSet&Version=2010-05-15&StackName=ce&ChangeSetName=fix -> cloudformation:DescribeChangeSet
 form rds DeleteDBInstance&Version=2014-10-31&DBInstanceIdentifier=a -> rds:DescribeDBInstances rds:DescribeDBSnapshots cloudwatch:GetMetricStatistics
-form rds DeleteDBCluster&Version=2014-10-31&DBClusterIdentifier=a -> rds:DescribeDBClusters rds:DescribeDBClusterSnapshots
+form rds DeleteDBCluster&Version=2014-10-31&DBClusterIdentifier=a -> rds:DescribeDBClusters rds:DescribeDBClusterSnapshots cloudwatch:GetMetricStatistics
 form rds DeleteDBSnapshot&Version=2014-10-31&DBSnapshotIdentifier=a -> rds:DescribeDBSnapshots
 form rds DeleteDBClusterSnapshot&Version=2014-10-31&DBClusterSnapshotIdentifier=a -> rds:DescribeDBClusterSnapshots
-form ec2 TerminateInstances&Version=2016-11-15&InstanceId.1=i-0a&InstanceId.2=i-0b -> ec2:DescribeInstances
+form ec2 TerminateInstances&Version=2016-11-15&InstanceId.1=i-0a&InstanceId.2=i-0b -> ec2:DescribeInstances cloudwatch:GetMetricStatistics cloudwatch:GetMetricStatistics
 form ec2 DeleteVolume&Version=2016-11-15&VolumeId=vol-1 -> ec2:DescribeSnapshots
 form ec2 DeleteSnapshot&Version=2016-11-15&SnapshotId=snap-1 -> ec2:DescribeSnapshots
 form ec2 DescribeInstances&Version=2016-11-15 ->
 form autoscaling SetDesiredCapacity&Version=2011-01-01&AutoScalingGroupName=g&DesiredCapacity=1 -> autoscaling:DescribeAutoScalingGroups
 form iam DeleteRole&Version=2010-05-08&RoleName=r -> iam:GetRole
-json dynamodb 1.0 DynamoDB_20120810.DeleteTable {"TableName":"t"} -> dynamodb:DescribeTable dynamodb:DescribeContinuousBackups dynamodb:ListBackups cloudwatch:GetMetricStatistics
+json dynamodb 1.0 DynamoDB_20120810.DeleteTable {"TableName":"t"} -> dynamodb:DescribeTable dynamodb:DescribeContinuousBackups dynamodb:ListBackups cloudwatch:GetMetricStatistics cloudwatch:GetMetricStatistics
 json dynamodb 1.0 DynamoDB_20120810.DeleteBackup {"BackupArn":"arn:aws:dynamodb:eu-west-1:1:table/t/backup/1"} -> dynamodb:DescribeBackup
-json ecs 1.1 AmazonEC2ContainerServiceV20141113.UpdateService {"service":"s","cluster":"c","desiredCount":0} -> ecs:DescribeServices
-json logs 1.1 Logs_20140328.DeleteLogGroup {"logGroupName":"/prod/api"} -> logs:DescribeLogGroups
+json ecs 1.1 AmazonEC2ContainerServiceV20141113.UpdateService {"service":"s","cluster":"c","desiredCount":0} -> ecs:DescribeServices cloudwatch:GetMetricStatistics
+json logs 1.1 Logs_20140328.DeleteLogGroup {"logGroupName":"/prod/api"} -> logs:DescribeLogGroups cloudwatch:GetMetricStatistics
 json kms 1.1 TrentService.ScheduleKeyDeletion {"KeyId":"k"} -> kms:DescribeKey
 json secretsmanager 1.1 secretsmanager.DeleteSecret {"SecretId":"s"} -> secretsmanager:DescribeSecret
-json sqs 1.0 AmazonSQS.PurgeQueue {"QueueUrl":"https://sqs.eu-west-1.amazonaws.com/1/q"} -> sqs:GetQueueAttributes
-DELETE https://orders.s3.eu-west-1.amazonaws.com/ -> s3:GetBucketVersioning s3:ListObjectsV2
+json sqs 1.0 AmazonSQS.PurgeQueue {"QueueUrl":"https://sqs.eu-west-1.amazonaws.com/1/q"} -> sqs:GetQueueAttributes cloudwatch:GetMetricStatistics cloudwatch:GetMetricStatistics
+DELETE https://orders.s3.eu-west-1.amazonaws.com/ -> s3:GetBucketVersioning s3:ListObjectsV2 cloudwatch:GetMetricStatistics
 DELETE https://lambda.eu-west-1.amazonaws.com/2015-03-31/functions/f -> lambda:GetFunctionConfiguration cloudwatch:GetMetricStatistics
 "#;
 
@@ -100,6 +100,117 @@ fn whatever_decides_is_asked() {
         }
     }
     assert_eq!(asked, 5, "there is a case for each");
+}
+
+/// A request; the metric and the dimensions of what CloudWatch is asked.
+const USES: &str = r#"
+form rds DeleteDBInstance&Version=2014-10-31&DBInstanceIdentifier=a -> AWS/RDS DatabaseConnections DBInstanceIdentifier=a
+form rds DeleteDBCluster&Version=2014-10-31&DBClusterIdentifier=a -> AWS/RDS DatabaseConnections DBClusterIdentifier=a
+form redshift DeleteCluster&Version=2012-12-01&ClusterIdentifier=w -> AWS/Redshift DatabaseConnections ClusterIdentifier=w
+form elasticache DeleteCacheCluster&Version=2015-02-02&CacheClusterId=c -> AWS/ElastiCache CurrConnections CacheClusterId=c
+json dynamodb 1.0 DynamoDB_20120810.DeleteTable {"TableName":"arn:t"} -> AWS/DynamoDB ConsumedReadCapacityUnits TableName=t, AWS/DynamoDB ConsumedWriteCapacityUnits TableName=t
+DELETE https://es.eu-west-1.amazonaws.com/2021-01-01/opensearch/domain/d -> AWS/ES SearchRate DomainName=d ClientId=111122223333
+DELETE https://es.eu-west-1.amazonaws.com/2015-01-01/es/domain/d -> AWS/ES SearchRate DomainName=d ClientId=111122223333
+DELETE https://lambda.eu-west-1.amazonaws.com/2015-03-31/functions/f -> AWS/Lambda Invocations FunctionName=f
+json states 1.0 AWSStepFunctions.DeleteStateMachine {"stateMachineArn":"arn:aws:states:eu-west-1:1:stateMachine:m"} -> AWS/States ExecutionsStarted StateMachineArn=arn:aws:states:eu-west-1:1:stateMachine:m
+json ecs 1.1 AmazonEC2ContainerServiceV20141113.DeleteService {"service":"s"} -> AWS/ECS CPUUtilization ServiceName=s ClusterName=default
+json ecs 1.1 AmazonEC2ContainerServiceV20141113.DeleteService {"service":"s","cluster":"arn:aws:ecs:eu-west-1:1:cluster/c"} -> AWS/ECS CPUUtilization ServiceName=s ClusterName=c
+form ec2 TerminateInstances&Version=2016-11-15&InstanceId.1=i-0a&InstanceId.2=i-0b -> AWS/EC2 CPUUtilization InstanceId=i-0a, AWS/EC2 CPUUtilization InstanceId=i-0b
+form ec2 DeleteNatGateway&Version=2016-11-15&NatGatewayId=nat-1 -> AWS/NATGateway ActiveConnectionCount NatGatewayId=nat-1
+json sqs 1.0 AmazonSQS.DeleteQueue {"QueueUrl":"https://sqs.eu-west-1.amazonaws.com/1/q"} -> AWS/SQS NumberOfMessagesSent QueueName=q, AWS/SQS NumberOfMessagesReceived QueueName=q
+form sns DeleteTopic&Version=2010-03-31&TopicArn=arn:aws:sns:eu-west-1:1:news -> AWS/SNS NumberOfMessagesPublished TopicName=news
+json kinesis 1.1 Kinesis_20131202.DeleteStream {"StreamName":"s"} -> AWS/Kinesis IncomingRecords StreamName=s
+json kinesis 1.1 Kinesis_20131202.DeleteStream {"StreamARN":"arn:aws:kinesis:eu-west-1:1:stream/s"} -> AWS/Kinesis IncomingRecords StreamName=s
+json firehose 1.1 Firehose_20150804.DeleteDeliveryStream {"DeliveryStreamName":"d"} -> AWS/Firehose IncomingRecords DeliveryStreamName=d
+json logs 1.1 Logs_20140328.DeleteLogGroup {"logGroupName":"g"} -> AWS/Logs IncomingLogEvents LogGroupName=g
+form elasticloadbalancing DeleteLoadBalancer&Version=2015-12-01&LoadBalancerArn=arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/web/5 -> AWS/ApplicationELB RequestCount LoadBalancer=app/web/5
+form elasticloadbalancing DeleteLoadBalancer&Version=2015-12-01&LoadBalancerArn=arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/net/web/5 -> AWS/NetworkELB ActiveFlowCount LoadBalancer=net/web/5
+form elasticloadbalancing DeleteLoadBalancer&Version=2015-12-01&LoadBalancerArn=arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/gwy/web/5 -> AWS/GatewayELB ActiveFlowCount LoadBalancer=gwy/web/5
+form elasticloadbalancing DeleteLoadBalancer&Version=2012-06-01&LoadBalancerName=old -> AWS/ELB RequestCount LoadBalancerName=old
+DELETE https://apigateway.eu-west-1.amazonaws.com/v2/apis/a1 -> AWS/ApiGateway Count ApiId=a1
+DELETE https://elasticfilesystem.eu-west-1.amazonaws.com/2015-02-01/file-systems/fs-1 -> AWS/EFS ClientConnections FileSystemId=fs-1
+DELETE https://orders.s3.eu-west-1.amazonaws.com/ -> AWS/S3 AllRequests BucketName=orders FilterId=EntireBucket
+form sns Publish&Version=2010-03-31&TopicArn=arn:aws:sns:eu-west-1:1:news&Message=m ->
+"#;
+
+/// The metric and the dimensions of a question.
+fn metric_of(question: &Question) -> String {
+    let body = String::from_utf8_lossy(&question.body).replace("%2F", "/").replace("%3A", ":");
+    let at = |name: &str| {
+        let found = body.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}=")));
+        found.map(ToOwned::to_owned)
+    };
+    let dimensions = (1..).map_while(|place| {
+        let part = |part: &str| at(&format!("Dimensions.member.{place}.{part}"));
+        Some(format!(" {}={}", part("Name")?, part("Value")?))
+    });
+    let dimensions: String = dimensions.collect();
+    let [namespace, metric] = ["Namespace", "MetricName"].map(|name| at(name).unwrap_or_default());
+    format!("{namespace} {metric}{dimensions}")
+}
+
+#[test]
+fn recent_use_is_asked_for_by_the_metric_that_says_it() {
+    let mut seen = String::new();
+    for case in USES.trim().lines() {
+        let (request, expect) = case.split_once(" ->").expect("a case");
+        let questions = questions_of(&line_of(request));
+        let asked = questions.iter().filter(|it| is_read(it) == "cloudwatch:GetMetricStatistics");
+        let asked: Vec<String> = asked.map(metric_of).collect();
+        assert_eq!(asked.join(", "), expect.trim(), "{request}");
+        seen.push_str(expect);
+    }
+    let rows =
+        include_str!("../../../data/aws-recent.tsv").lines().filter(|line| !line.starts_with('#'));
+    for row in rows {
+        let fields: Vec<&str> = row.split('\t').collect();
+        assert!(seen.contains(&format!("{} {} ", fields[2], fields[3])), "there is a case for {row}");
+        let (service, operations) = fields[0].split_once(':').expect("a service");
+        for operation in operations.split(',') {
+            let known = table::named(service, operation);
+            assert!(known.iter().any(|it| it.api().folder() == service), "{service}:{operation}");
+        }
+    }
+}
+
+#[test]
+fn no_record_of_use_is_not_no_use() {
+    let queue =
+        "json sqs 1.0 AmazonSQS.DeleteQueue {\"QueueUrl\":\"https://sqs.eu-west-1.amazonaws.com/1/q\"}";
+    let machine = "form ec2 TerminateInstances&Version=2016-11-15&InstanceId.1=i-0a";
+    let bucket = "DELETE https://orders.s3.eu-west-1.amazonaws.com/";
+    let check = |request: &str, points: &[(&str, &str)], expect: &str| {
+        let questions = questions_of(&line_of(request));
+        let uses =
+            questions.iter().find(|it| is_read(it).starts_with("cloudwatch:")).expect("a question");
+        let point = |(statistic, value): &(&str, &str)| {
+            format!("<member><{statistic}>{value}</{statistic}></member>")
+        };
+        let points: String = points.iter().map(point).collect();
+        let answer = format!("<R><G><Datapoints>{points}</Datapoints></G></R>");
+        let (things, unknown) = told(&[(uses.about().to_owned(), uses.read(answer.as_bytes()))]);
+        assert_eq!(unknown, Vec::<String>::new());
+        let said: Vec<String> =
+            things.iter().map(|thing| format!("{}: {}", thing.name, thing.now.join("; "))).collect();
+        assert_eq!(said.join(" "), expect);
+    };
+    let sum = |value| [("Sum", value)];
+    check(queue, &sum("12.0"), "queue q: in use: NumberOfMessagesSent Sum in the last day 12");
+    check(queue, &sum("0.0"), "queue q: not in use in the last day by NumberOfMessagesSent");
+    let none = "queue q: whether it was used in the last day is not known: no NumberOfMessagesSent was recorded";
+    check(queue, &[], none);
+    check(
+        machine,
+        &[("Maximum", "3.21")],
+        "instance i-0a: CPUUtilization Maximum in the last day 3.2 (how busy it was at most, in per cent, not whether anybody \
+         needs it)",
+    );
+    check(
+        bucket,
+        &[],
+        "bucket orders: whether it was used in the last day is not known: no AllRequests (requests, which S3 counts only \
+         where it was told to) was recorded",
+    );
 }
 
 /// What the answers to the first questions say.
