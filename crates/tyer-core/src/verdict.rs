@@ -379,6 +379,9 @@ pub enum Outcome {
         /// What it did to rows of each relation, where that was counted; bounded.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         did: Vec<Measured>,
+        /// How many of the things that it asked for were not done, where the upstream said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        undone: Option<u64>,
     },
     /// The upstream refused or failed.
     Failed {
@@ -401,7 +404,7 @@ impl Outcome {
     /// It was done, and what it did was not counted.
     #[must_use]
     pub fn done(tag: String, rows: Option<u64>) -> Self {
-        Self::Done { tag, rows, did: Vec::new() }
+        Self::Done { tag, rows, did: Vec::new(), undone: None }
     }
 }
 

@@ -31,6 +31,7 @@ use tyer_core::intent::Digest;
 use super::protocol::Protocol;
 use super::request::Head;
 use super::table::{self, Api, Operation, Place};
+pub(super) use cbor::read as read_cbor;
 use content::Content;
 pub(super) use shown::is_identifying;
 use uri::{Pair, Plus};

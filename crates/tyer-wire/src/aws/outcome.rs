@@ -1,7 +1,11 @@
 //! What an answer of AWS says about whether something was done.
 //!
 //! Follows the error sections of the Smithy protocol definitions, and "Error Responses" of S3, which answers some
-//! requests with 200 and an error in the body.
+//! requests with 200 and an error in the body. Others answer with 200 and a list of what was not done: [`undone`].
+
+mod undone;
+
+pub use undone::{looked_at, undone};
 
 /// Characters of a code that are kept.
 const CODE_CHARS_MAX: usize = 80;

@@ -77,6 +77,21 @@ impl Doc {
         starts.into_iter().flat_map(|start| start.all(rest)).collect()
     }
 
+    /// What stands at its top, by name: below the result, where XML has one of its own.
+    pub(super) fn top(&self) -> Vec<(&str, Part<'_>)> {
+        match self {
+            Self::Json(Value::Object(map)) => {
+                map.iter().map(|(name, value)| (name.as_str(), Part::Json(value))).collect()
+            }
+            Self::Json(_) => Vec::new(),
+            Self::Xml(root) => {
+                let result = root.inner.iter().find(|it| it.name.ends_with("Result"));
+                let top = result.filter(|_| root.name.ends_with("Response")).unwrap_or(root);
+                top.inner.iter().map(|it| (it.name.as_str(), Part::Xml(it))).collect()
+            }
+        }
+    }
+
     /// The text of the first part of that name.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.all(name).first().and_then(|part| part.own_text())

@@ -257,10 +257,13 @@ fn signers(signed: &[Signed]) -> String {
 /// What was observed, in words.
 pub(crate) fn outcome_words(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Done { tag, rows, did } => {
+        Outcome::Done { tag, rows, did, undone } => {
             let rows = rows.map_or_else(String::new, |rows| format!(" ({rows} rows)"));
             let did: Vec<String> = did.iter().map(|it| format!("; {}", it.in_words())).collect();
-            format!("done, {tag}{rows}{}", did.concat())
+            let undone = undone.map_or_else(String::new, |count| {
+                format!("; {count} of what it asked for was not done")
+            });
+            format!("done, {tag}{rows}{}{undone}", did.concat())
         }
         Outcome::Failed { code } => format!("failed at the upstream with {code}"),
         Outcome::Misread { code } => format!(

@@ -114,7 +114,7 @@ fn start(
     let relayed = async move {
         let _place = place;
         match TcpStream::from_std(tcp) {
-            Ok(tcp) => connection(door, tcp, stop).await,
+            Ok(tcp) => Box::pin(connection(door, tcp, stop)).await,
             Err(error) => tracing::warn!(%error, "a connection was not accepted"),
         }
     };

@@ -6,6 +6,7 @@ mod client;
 mod consequences;
 mod proxy;
 mod real;
+mod undone;
 
 use std::time::Duration;
 

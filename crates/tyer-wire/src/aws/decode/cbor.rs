@@ -18,7 +18,7 @@ const TRUE: u8 = 21;
 const NULL: u8 = 22;
 
 /// The document of a body. Nothing at all is an object without members.
-pub(super) fn read(body: &[u8]) -> Result<Value, Unclear> {
+pub(in crate::aws) fn read(body: &[u8]) -> Result<Value, Unclear> {
     if body.is_empty() {
         return Ok(Value::Object(Map::new()));
     }

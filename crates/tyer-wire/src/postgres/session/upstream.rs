@@ -217,7 +217,7 @@ impl Session {
         if let Some(leaf) = leaf {
             let only_reads = running.course.only_reads;
             let did = std::mem::take(&mut self.did);
-            let outcome = Outcome::Done { tag, rows, did };
+            let outcome = Outcome::Done { tag, rows, did, undone: None };
             self.known.push(Known { at, leaf, outcome, is_final: false, only_reads });
             return;
         }

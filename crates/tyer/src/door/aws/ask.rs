@@ -14,7 +14,7 @@ use tyer_core::intent::{Act, Acts, SessionId, Tie};
 use tyer_core::limits::AWS_WAIT_MS_MAX;
 use tyer_core::verdict::{Clearance, LeafIndex, Outcome, Refusal};
 use tyer_wire::aws::asked::{Asked, Content, Destination};
-use tyer_wire::aws::decode::Decoded;
+use tyer_wire::aws::decode::{Call, Decoded};
 use tyer_wire::aws::protocol::Protocol;
 use tyer_wire::aws::refuse::Kind;
 use tyer_wire::aws::request::Head;
@@ -164,7 +164,12 @@ impl Exchange {
         };
         match sent {
             Ok(answered) => {
-                let reply = Box::pin(reply::reply(answered, leaf, (open, kill, seen))).await;
+                let call = match asked.decoded().call {
+                    Call::Known(operation) => Some(operation),
+                    Call::Unknown { .. } => None,
+                };
+                let reply = reply::reply(answered, leaf, kill, (open, call, seen));
+                let reply = Box::pin(reply).await;
                 let kind = if is_write { Kind::Lost } else { Kind::Unavailable };
                 let lost = "Tyer: AWS's answer broke off; look before you ask for it again";
                 reply.ok_or_else(|| Refused::new(protocol, kind, lost))
