@@ -20,8 +20,6 @@ mod typed;
 mod uri;
 mod xml;
 
-use std::collections::BTreeMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
@@ -187,15 +185,9 @@ impl Decoded {
 }
 
 /// The value with its names in order, however a map keeps them.
-fn sorted(value: Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            let members: BTreeMap<String, Value> = map.into_iter().collect();
-            members.into_iter().map(|(name, inner)| (name, sorted(inner))).collect()
-        }
-        Value::Array(items) => items.into_iter().map(sorted).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
-    }
+fn sorted(mut value: Value) -> Value {
+    value.sort_all_objects();
+    value
 }
 
 /// A digest of everything that could matter in a request that is not understood.

@@ -36,8 +36,8 @@ struct Table {
     kinds: Vec<&'static str>,
     /// Lines of partitions and hosts.
     hosts: Vec<&'static str>,
-    /// Numbers of services, by the name that requests to them are signed with.
-    by_signing: Vec<u32>,
+    /// Numbers of services with the names that requests to them are signed with, sorted by these.
+    by_signing: Vec<(&'static str, u32)>,
 }
 
 struct Row {
@@ -73,12 +73,9 @@ impl Table {
         {
             lines.shrink_to_fit();
         }
-        let numbers = || (0_u32..).take(table.services.len());
-        let field = |number: &u32, at| {
-            table.services.get(*number as usize).map_or("", |row| field(row.line, at))
-        };
-        let mut by_signing: Vec<u32> = numbers().collect();
-        by_signing.sort_by_key(|number| field(number, 3));
+        let names = table.services.iter().map(|row| field(row.line, 3));
+        let mut by_signing: Vec<(&str, u32)> = names.zip(0..).collect();
+        by_signing.sort_unstable();
         Self { by_signing, ..table }
     }
 
@@ -105,19 +102,11 @@ impl Table {
         self.services.get(number as usize).map(|row| Api { row })
     }
 
-    /// The services of a sorted list whose field is `name`.
-    fn sorted<'a>(
-        &'static self,
-        list: &'static [u32],
-        at: usize,
-        name: &'a str,
-    ) -> impl Iterator<Item = Api> + use<'a> {
-        let key = move |number: &u32| self.api(*number).map_or("", |api| api.field(at));
-        let start = list.partition_point(|number| key(number) < name);
-        list.iter()
-            .skip(start)
-            .filter_map(|number| self.api(*number))
-            .take_while(move |api| api.field(at) == name)
+    /// The services that requests are signed for by that name.
+    fn signed_for<'a>(&'static self, name: &'a str) -> impl Iterator<Item = Api> + use<'a> {
+        let start = self.by_signing.partition_point(|(other, _)| *other < name);
+        let from = self.by_signing.iter().skip(start).take_while(move |(other, _)| *other == name);
+        from.filter_map(|(_, number)| self.api(*number))
     }
 }
 
@@ -242,8 +231,7 @@ pub fn apis() -> impl Iterator<Item = Api> {
 /// The services that requests signed for `name` can be for. What is signed for S3's own variants is S3's too.
 pub fn signed_for(name: &str) -> impl Iterator<Item = Api> {
     let is_s3 = matches!(name, "s3express" | "s3-outposts" | "s3-object-lambda");
-    let s3 = TABLE.sorted(&TABLE.by_signing, 3, "s3").filter(move |_| is_s3);
-    TABLE.sorted(&TABLE.by_signing, 3, name).chain(s3)
+    TABLE.signed_for(name).chain(TABLE.signed_for("s3").filter(move |_| is_s3))
 }
 
 /// The operations that people mean by `service:Operation`: the service by IAM's name, botocore's, the one that is

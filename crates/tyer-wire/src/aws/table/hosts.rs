@@ -81,8 +81,10 @@ impl Partition {
         self.hosts.iter().map(|line| [1, 2, 3, 4].map(|at| field(line, at)))
     }
 
+    /// They are sorted by prefix.
     fn row(self, prefix: &str) -> Option<[&'static str; 4]> {
-        self.rows().find(|[own, ..]| *own == prefix)
+        let found = self.hosts.binary_search_by(|line| field(line, 1).cmp(prefix)).ok()?;
+        self.hosts.get(found).map(|line| [1, 2, 3, 4].map(|at| field(line, at)))
     }
 }
 

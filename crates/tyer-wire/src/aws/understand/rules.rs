@@ -15,13 +15,16 @@ pub(super) static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::read(TEXT));
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     verbs: HashMap<&'static str, Said>,
-    is: HashMap<String, Said>,
-    beside: HashMap<String, Vec<Beside>>,
-    nouns: HashMap<String, &'static str>,
-    names: HashMap<(&'static str, &'static str), &'static str>,
+    is: HashMap<Key, Said>,
+    beside: HashMap<Key, Vec<Beside>>,
+    nouns: HashMap<Key, &'static str>,
+    names: HashMap<Key, &'static str>,
     /// Lines that say nothing; a test sees to it that there are none.
     pub(super) broken: Vec<&'static str>,
 }
+
+/// Botocore's name of the service, and the operation; `*` for all of them.
+type Key = (&'static str, &'static str);
 
 /// An effect and the words for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,9 +101,8 @@ impl Rules {
 
     /// What it does beside that.
     pub(super) fn beside(&self, operation: Operation) -> impl Iterator<Item = Beside> {
-        let any = format!("{}:*", operation.api().folder());
-        let of = |key: &str| self.beside.get(key).into_iter().flatten().copied().collect::<Vec<_>>();
-        of(&key(operation)).into_iter().chain(of(&any))
+        let of = |key: Key| self.beside.get(&key).into_iter().flatten().copied();
+        of(key(operation)).chain(of((operation.api().folder(), "*")))
     }
 
     /// What an operation does whose name begins so.
@@ -120,8 +122,8 @@ impl Rules {
 
     /// Every operation that some rule names.
     #[cfg(test)]
-    pub(super) fn named(&self) -> impl Iterator<Item = &str> {
-        self.is.keys().chain(self.beside.keys()).chain(self.nouns.keys()).map(String::as_str)
+    pub(super) fn named(&self) -> impl Iterator<Item = Key> {
+        self.is.keys().chain(self.beside.keys()).chain(self.nouns.keys()).copied()
     }
 }
 
@@ -176,14 +178,11 @@ pub(super) fn usual(effect: Effect) -> Reversibility {
     }
 }
 
-/// Botocore's name of the service, and the operation.
-pub(super) fn key(operation: Operation) -> String {
-    format!("{}:{}", operation.api().folder(), operation.name())
+fn key(operation: Operation) -> Key {
+    (operation.api().folder(), operation.name())
 }
 
-fn operations(text: &str) -> impl Iterator<Item = String> {
+fn operations(text: &'static str) -> impl Iterator<Item = Key> {
     let (services, names) = text.split_once(':').unwrap_or_default();
-    services
-        .split(',')
-        .flat_map(move |service| names.split(',').map(move |name| format!("{service}:{name}")))
+    services.split(',').flat_map(move |service| names.split(',').map(move |name| (service, name)))
 }

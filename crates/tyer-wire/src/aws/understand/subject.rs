@@ -267,10 +267,8 @@ impl Asked<'_> {
         if let Some(form) = RULES.name(api.folder(), noun) {
             return Some(form);
         }
-        let noun = plain(noun);
-        let kinds =
-            api.kinds().filter(|(kind, _)| noun.ends_with(&plain(kind)) && !plain(kind).is_empty());
-        kinds.max_by_key(|(kind, _)| plain(kind).len()).map(|(_, template)| template)
+        let ends = api.kinds().filter_map(|(kind, template)| Some((ends_as(noun, kind)?, template)));
+        ends.max_by_key(|(length, _)| *length).map(|(_, template)| template)
     }
 
     /// What stands under a member of a place, if the request says it; all of its kind if the place has no member.
@@ -377,10 +375,24 @@ fn singular(noun: &str) -> String {
 }
 
 /// Letters and digits alone, in lower case.
+fn letters(name: &str) -> impl DoubleEndedIterator<Item = char> {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase())
+}
+
 fn plain(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+    letters(name).collect()
 }
 
 fn is_same(kind: &str, noun: &str) -> bool {
-    plain(kind) == plain(noun)
+    letters(kind).eq(letters(noun))
+}
+
+/// How long the end of a noun is that is a kind's name; `None` if it does not end so.
+fn ends_as(noun: &str, kind: &str) -> Option<usize> {
+    let (mut end, mut length) = (letters(noun).rev(), 0);
+    for letter in letters(kind).rev() {
+        length += 1;
+        end.next().filter(|own| *own == letter)?;
+    }
+    Some(length).filter(|length| *length > 0)
 }
