@@ -3,5 +3,6 @@
 
 pub(crate) mod accept;
 pub(crate) mod aws;
+mod lasting;
 pub(crate) mod postgres;
 pub(crate) mod threads;

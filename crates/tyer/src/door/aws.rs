@@ -96,8 +96,12 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: Listener, stop: watch
         names,
         tls: TlsAcceptor::from(listener.tls),
     });
+    let cloud = Arc::clone(&door.cloud);
     let accepting = Accepting { door, stop: stop.clone() };
-    accept(&listener.tcp, most, stop, &accepting).await;
+    tokio::select! {
+        () = accept(&listener.tcp, most, stop, &accepting) => {}
+        () = cloud.keep_up() => {}
+    }
 }
 
 /// What starting a connection needs.

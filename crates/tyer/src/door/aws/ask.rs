@@ -1,7 +1,6 @@
 //! One request: decided by the gateway, sent if it may be, and recorded with what came of it.
 //!
-//! What follows the decision runs in a task of its own, so that a client that leaves neither stops what was sent nor
-//! leaves it without an outcome.
+//! A client that leaves neither stops what was sent nor leaves it without an outcome.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,6 +29,7 @@ use super::content::{Read, read};
 use super::reply;
 use super::tunnel::Tunnel;
 use crate::door::accept::raised;
+use crate::door::lasting::{Lasting, Panicked};
 use crate::gateway::access_keys::Holder;
 use crate::gateway::carried::Read as Carried;
 use crate::gateway::{About, Patience, Request};
@@ -61,9 +61,8 @@ pub(super) async fn ask(
     let _gone = Gone(gone);
     let exchange = Exchange::new(open, claimed, read)?;
     let protocol = exchange.protocol;
-    let task = tokio::spawn(exchange.run(kill, leaves));
-    task.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "a request came to no end");
+    Lasting::new(exchange.run(kill, leaves)).await.unwrap_or_else(|Panicked| {
+        tracing::error!("a request came to no end");
         Err(Refused::new(protocol, Kind::Lost, "Tyer: the request came to no end"))
     })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::Response;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use hyper::http::response::Parts;
 use tokio::sync::watch;
 use tyer_core::verdict::{LeafIndex, Outcome};
@@ -19,7 +19,7 @@ use super::answer::{Broken, Reply, passed_on, whole};
 use super::ask::{Open, settle};
 use super::body::Seen;
 use crate::door::accept::raised;
-use crate::upstream::aws::{Answered, Credentials};
+use crate::upstream::aws::{Answer, Answered, Credentials};
 
 /// Bytes of an answer that goes back in one piece.
 const WHOLE_BYTES_MAX: u64 = 64 * 1024;
@@ -72,7 +72,7 @@ pub(super) async fn reply(
 }
 
 /// All of a body; nothing if it breaks off, or is larger than what is passed on in one piece.
-async fn collected(body: &mut Incoming) -> Option<Bytes> {
+async fn collected(body: &mut Answer) -> Option<Bytes> {
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(bytes) = frame.ok()?.into_data() else { continue };
@@ -155,7 +155,7 @@ impl Ending {
 
 /// An answer that streams.
 struct Passing {
-    body: Incoming,
+    body: Answer,
     killed: Pin<Box<dyn Future<Output = ()> + Send>>,
     ending: Option<Ending>,
     /// Its beginning.
