@@ -13,14 +13,15 @@ struct Link {
     is_once: bool,
 }
 
-const LINKS: [Link; 7] = [
+const LINKS: [Link; 8] = [
     Link { call: "Grant::decided", caller: "crates/tyer-core/src/policy", is_once: false },
     Link { call: ".released(", caller: "crates/tyer-core/src/hold", is_once: false },
     Link { call: ".used_as(", caller: "crates/tyer-core/src/hold", is_once: false },
     Link { call: ".observe_only(", caller: "crates/tyer/src/gateway", is_once: false },
     Link { call: "Clearance::assertion", caller: "crates/tyer/src/gateway", is_once: true },
     Link { call: "client::legacy", caller: "crates/tyer/src/upstream/aws", is_once: false },
-    Link { call: "self.client.request(", caller: "crates/tyer/src/upstream/aws", is_once: true },
+    Link { call: ".try_send_request(", caller: "crates/tyer/src/upstream/aws", is_once: true },
+    Link { call: "self.connections.send(", caller: "crates/tyer/src/upstream/aws", is_once: true },
 ];
 
 /// Types that nobody renames, because a rename would hide such a call.

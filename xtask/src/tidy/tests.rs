@@ -188,7 +188,8 @@ fn the_proof_chain_has_its_callers_and_no_others() {
         "use hyper_util::client::legacy::Client;",
         "client::legacy is for",
     );
-    check("crates/tyer/src/upstream/aws.rs", "fn f() { }", "self.client.request( is called 0 times");
+    check("crates/tyer/src/upstream/aws.rs", "fn f() { }", "self.connections.send( is called 0 times");
+    check("crates/tyer/src/door.rs", "fn f() { a.try_send_request(b) }", ".try_send_request( is for");
     check("crates/tyer/src/door.rs", "use tyer_core::verdict::Clearance as Key;", "never renamed");
     check("crates/tyer/src/door.rs", "type Key = Clearance;", "no alias");
     check("crates/tyer-core/src/verdict.rs", "fn f() { Self::assertion(a, b) }", "hides a call");

@@ -3,6 +3,7 @@
 //! INVARIANT: what an agent asked for is sent only by [`Cloud::execute`], which takes a clearance by value and compares
 //! it with what is sent. The client that sends is private to this file and to what Tyer itself asks.
 
+mod connections;
 mod credentials;
 mod look;
 
@@ -13,12 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
 use hyper::{Request, Response, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use tyer_core::intent::{Digest, Principal};
 use tyer_core::verdict::Clearance;
 use tyer_wire::aws::asked::Asked;
@@ -28,6 +24,8 @@ use tyer_wire::aws::sigv4::{Outgoing, Scope, SignError, Signer, sign};
 use tyer_wire::aws::table;
 use tyer_wire::line::one_line;
 
+pub(crate) use self::connections::Answer;
+use self::connections::{Connections, IDLE, NoAnswer, Place};
 pub(crate) use self::credentials::Credentials;
 use self::credentials::Kept;
 pub(crate) use self::look::Looked;
@@ -35,16 +33,12 @@ use super::dial::client_tls;
 use crate::clock;
 use crate::config::aws::AwsConfig;
 
-/// How long a connection to AWS may take to be made.
-const CONNECT_WAIT: Duration = Duration::from_secs(10);
 /// How long Tyer waits for an answer to what it asks itself.
 const ASK_WAIT: Duration = Duration::from_secs(10);
 /// Bytes of such an answer.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// Characters of an error that the operator is told.
 const ERROR_CHARS_MAX: usize = 300;
-/// How long a connection that nobody uses is kept: less than AWS keeps it.
-const IDLE: Duration = Duration::from_secs(15);
 
 /// A body on its way to AWS; it fails where the client's fails.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Cut>;
@@ -57,7 +51,7 @@ pub(crate) struct Cut(pub(crate) String);
 /// The accounts behind one door.
 pub(crate) struct Cloud {
     config: Arc<AwsConfig>,
-    client: Client<HttpsConnector<HttpConnector>, Body>,
+    connections: Arc<Connections>,
     credentials: BTreeMap<String, Kept>,
 }
 
@@ -81,7 +75,7 @@ pub(crate) struct Sending<'a> {
 /// What came of sending.
 #[derive(Debug)]
 pub(crate) struct Answered {
-    pub(crate) response: Response<Incoming>,
+    pub(crate) response: Response<Answer>,
     /// What must not get back to the agent.
     pub(crate) secrets: Credentials,
 }
@@ -119,32 +113,28 @@ impl SendError {
 impl Cloud {
     /// Prepares the way to the accounts; reads the certificates of its authorities.
     pub(crate) fn new(config: &Arc<AwsConfig>) -> Result<Self, String> {
-        let tls = client_tls(config.authorities.as_deref(), None)
-            .or_else(|message| {
-                // Without TLS there is nothing to trust.
-                let is_plain = config.endpoint.as_ref().is_some_and(|it| !it.is_tls);
-                if is_plain { Ok(super::dial::trusting_nobody()) } else { Err(message) }
-            })?
-            .as_ref()
-            .clone();
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http.set_connect_timeout(Some(CONNECT_WAIT));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
-        let client = Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).build(connector);
+        let tls = client_tls(config.authorities.as_deref(), None).or_else(|message| {
+            // Without TLS there is nothing to trust.
+            let is_plain = config.endpoint.as_ref().is_some_and(|it| !it.is_tls);
+            if is_plain { Ok(super::dial::trusting_nobody()) } else { Err(message) }
+        })?;
         let credentials = config.accounts.iter();
         let credentials = credentials.map(|(name, it)| (name.clone(), Kept::new(it.clone()))).collect();
-        Ok(Self { config: Arc::clone(config), client, credentials })
+        let connections = Arc::new(Connections::new(tls));
+        Ok(Self { config: Arc::clone(config), connections, credentials })
     }
 
     /// What is configured.
     pub(crate) fn config(&self) -> &AwsConfig {
         &self.config
+    }
+
+    /// Closes, from time to time, connections that nobody uses any more.
+    pub(crate) async fn keep_up(&self) {
+        loop {
+            tokio::time::sleep(IDLE).await;
+            self.connections.close_idle(tokio::time::Instant::now());
+        }
     }
 
     /// Sends exactly the cleared request, once, signed with Tyer's credentials.
@@ -186,23 +176,23 @@ impl Cloud {
         (body, outgoing): (Body, Outgoing),
         (host, service, region): (&str, &str, &str),
         credentials: &Credentials,
-    ) -> Result<Response<Incoming>, SendError> {
-        let (scheme, host) = match &self.config.endpoint {
-            Some(own) => (if own.is_tls { "https" } else { "http" }, own.authority.as_str()),
-            None => ("https", host),
+    ) -> Result<Response<Answer>, SendError> {
+        let (is_tls, host) = match &self.config.endpoint {
+            Some(own) => (own.is_tls, own.authority.as_str()),
+            None => (true, host),
         };
         let now = clock::now();
         let scope = Scope::on(now, region, service).ok_or(SignError::Day)?;
         let key = credentials.key(&scope);
         let (access_key, token) = (credentials.access_key(), credentials.token());
         let signed = sign(head, host, outgoing, &Signer { access_key, token, key: &key }, now)?;
-        let request = request(&signed, scheme, host, body)
+        let request = request(&signed, body)
             .map_err(|error| SendError::Unreachable(host.to_owned(), error.to_string()))?
             .ok_or(SendError::OtherRequest)?;
-        self.client.request(request).await.map_err(|error| {
-            let (said, is_unsent) = (chain(&error), error.is_connect());
-            let host = host.to_owned();
-            if is_unsent { SendError::Unreachable(host, said) } else { SendError::Lost(host, said) }
+        let place = Place { is_tls, authority: host.to_owned() };
+        self.connections.send(place, request).await.map_err(|error| match error {
+            NoAnswer::Unsent(why) => SendError::Unreachable(host.to_owned(), why),
+            NoAnswer::Lost(error) => SendError::Lost(host.to_owned(), chain(&error)),
         })
     }
 
@@ -256,18 +246,13 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// The request as it is sent; nothing if it could be read as another than was signed.
-fn request(
-    head: &Head,
-    scheme: &str,
-    host: &str,
-    body: Body,
-) -> Result<Option<Request<Body>>, hyper::http::Error> {
+fn request(head: &Head, body: Body) -> Result<Option<Request<Body>>, hyper::http::Error> {
     let mut target = head.path.clone();
     if !head.query.is_empty() {
         target.push('?');
         target.push_str(&head.query);
     }
-    let uri = Uri::builder().scheme(scheme).authority(host).path_and_query(target).build()?;
+    let uri = Uri::builder().path_and_query(target).build()?;
     if uri.path() != head.path || uri.query().unwrap_or_default() != head.query {
         return Ok(None);
     }
