@@ -96,12 +96,16 @@ pub fn decides(decoded: &Decoded) -> bool {
     )
 }
 
-/// The acts of a request after AWS was asked. Only answers that are whole make anything less grave.
+/// The acts of a request after AWS was asked. Only answers that are whole make anything less grave. Tags with one of these
+/// keys say where something stands.
 #[must_use]
-pub fn decided(acts: &Acts, found: &[Found]) -> Acts {
+pub fn decided(acts: &Acts, found: &[Found], environment_tags: &[String]) -> Acts {
     let is_whole = !found.iter().any(|it| matches!(it, Found::Unknown(_)));
     let changes: Vec<Change> = found.iter().filter_map(Found::change).cloned().collect();
-    let acts = if is_whole && !changes.is_empty() { carried_out(acts, &changes) } else { acts.clone() };
+    let acts = match is_whole && !changes.is_empty() {
+        true => carried_out(acts, &changes, environment_tags),
+        false => acts.clone(),
+    };
     // Unless others are known to be left, it counts as the last.
     let is_left =
         |of: &str| found.iter().any(|it| matches!(it, Found::Copy { of: own, left: 1.. } if own == of));

@@ -11,12 +11,14 @@ mod class;
 mod condition;
 mod plan;
 mod rules;
+mod stacked;
 mod subject;
 mod tags;
 
 use tyer_core::intent::{Act, Acts};
 
 pub use self::class::{Class, Evidence, class};
+pub(super) use self::plan::TAGS;
 pub use self::plan::{Change, carried_out};
 use self::subject::Asked;
 use super::decode::{Call, Decoded};

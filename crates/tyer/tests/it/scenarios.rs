@@ -145,7 +145,7 @@ fn decide_all(policies: &Policies, scenario: &Scenario) -> Vec<(Decided, String)
         let found = decide(policies, (&intent, &history), scenario.frozen);
         // What is known of a change set makes it no less than what has to be feared of it.
         if let Some(change) = scenario.changes.clone() {
-            let acts = carried_out(&intent.acts, &[change]);
+            let acts = carried_out(&intent.acts, &[change], &ENVIRONMENT_TAGS.map(str::to_owned));
             let known = Intent { acts, ..intent.clone() };
             assert_eq!(decide(policies, (&known, &history), scenario.frozen).verdict, found.verdict);
         }

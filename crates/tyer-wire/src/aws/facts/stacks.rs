@@ -1,11 +1,13 @@
 //! Stacks of CloudFormation: what is in them, and what a change set would do to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use super::ask::query;
 use super::{About, Found, Question};
 use crate::aws::own::{Doc, Part};
-use crate::aws::understand::Change;
+use crate::aws::understand::{Change, TAGS};
 
 const VERSION: &str = "2010-05-15";
 const SIGNED_FOR: &str = "cloudformation";
@@ -43,7 +45,8 @@ pub(super) fn questions(about: &About<'_>, operation: &str) -> Vec<Question> {
         "UpdateTerminationProtection" | "SetStackPolicy" => vec![of_stack("DescribeStacks", state)],
         "ExecuteChangeSet" => {
             let Some(set) = about.text("ChangeSetName") else { return Vec::new() };
-            let mut parameters = vec![("ChangeSetName", set)];
+            // Values say which tags are altered.
+            let mut parameters = vec![("ChangeSetName", set), ("IncludePropertyValues", "true")];
             parameters.extend(about.text("StackName").map(|stack| ("StackName", stack)));
             let shown = format!("change set {set}");
             vec![query(SIGNED_FOR, ("DescribeChangeSet", VERSION), &parameters, (&shown, changes))]
@@ -100,22 +103,70 @@ fn contents(question: &Question, document: &Doc) -> Vec<Found> {
     found
 }
 
-/// The properties that a change alters, if each thing that it alters is one.
+/// The properties that a change alters, if each thing that it alters is one, or is tags or metadata.
 fn alters(change: Part<'_>) -> Vec<String> {
     let targets = change.all("Details/member/Target");
-    let property = |target: &Part<'_>| {
-        target.text("Name").filter(|_| target.text("Attribute").as_deref() == Some("Properties"))
+    let named: Vec<(String, Vec<String>)> =
+        targets.iter().filter_map(|target| altered(change, *target)).collect();
+    let is_said = |scope: &Part<'_>| {
+        named.iter().any(|(attribute, _)| scope.own_text().as_ref() == Some(attribute))
     };
-    // Tags and metadata have no name.
-    let is_harmless =
-        |target: &Part<'_>| matches!(target.text("Attribute").as_deref(), Some("Tags" | "Metadata"));
-    let named: Vec<String> = targets.iter().filter_map(property).collect();
-    let harmless: Vec<String> =
-        targets.iter().filter(|it| is_harmless(it)).filter_map(|it| it.text("Attribute")).collect();
-    if named.len() + harmless.len() < targets.len() {
-        Vec::new()
-    } else {
-        named.into_iter().chain(harmless).collect()
+    if named.len() < targets.len() || !change.all("Scope/member").iter().all(is_said) {
+        return Vec::new();
+    }
+    let mut found: Vec<String> = Vec::new();
+    for name in named.into_iter().flat_map(|(_, names)| names) {
+        if !found.contains(&name) {
+            found.push(name);
+        }
+    }
+    found
+}
+
+/// Which attribute of a resource a target is of, and what that is called among what is altered.
+fn altered(change: Part<'_>, target: Part<'_>) -> Option<(String, Vec<String>)> {
+    let attribute = target.text("Attribute")?;
+    let names = match attribute.as_str() {
+        "Tags" => tags(change),
+        "Metadata" => vec![attribute.clone()],
+        "Properties" => {
+            let path = target.text("Path").unwrap_or_default();
+            let first = path.strip_prefix("/Properties/").and_then(|rest| rest.split('/').next());
+            let name = target.text("Name").or_else(|| first.map(str::to_owned))?;
+            let is_tags = ["Tags", "TagList", "TagSpecifications", "TagsList"]
+                .iter()
+                .any(|end| name.ends_with(end));
+            if is_tags { tags(change) } else { vec![name] }
+        }
+        _ => return None,
+    };
+    Some((attribute, names))
+}
+
+/// The tags that a change alters, each by its key; `Tags` alone where that is not said.
+fn tags(change: Part<'_>) -> Vec<String> {
+    let of = |context: &str| {
+        let context: Value = serde_json::from_str(&change.text(context)?).ok()?;
+        pairs(context.get("Properties")?.get(TAGS).unwrap_or(&Value::Null))
+    };
+    let unknown = vec![TAGS.to_owned()];
+    let (Some(before), Some(after)) = (of("BeforeContext"), of("AfterContext")) else { return unknown };
+    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let altered = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
+    let named: Vec<String> = altered.map(|key| format!("{TAGS}.{key}")).collect();
+    if named.is_empty() { unknown } else { named }
+}
+
+/// Tags by their keys: a list of pairs, or a map.
+fn pairs(tags: &Value) -> Option<BTreeMap<String, Value>> {
+    match tags {
+        Value::Null => Some(BTreeMap::new()),
+        Value::Object(map) => Some(map.clone().into_iter().collect()),
+        Value::Array(items) => {
+            let key = |item: &Value| Some(item.get("Key")?.as_str()?.to_owned());
+            items.iter().map(|item| Some((key(item)?, item.clone()))).collect()
+        }
+        _ => None,
     }
 }
 

@@ -267,15 +267,19 @@ fn a_stack_shows_what_is_in_it() {
     );
 }
 
-#[test]
-fn a_change_set_decides_what_carrying_it_out_does() {
-    let line = "POST https://cloudformation.eu-west-1.amazonaws.com/ | Action=ExecuteChangeSet&Version=2010-05-15&StackName=ce&ChangeSetName=fix";
-    let change = |action: &str, replacement: &str| {
-        format!(
-            "<R><Status>CREATE_COMPLETE</Status><Changes><member><ResourceChange><Action>{action}</Action><Replacement>{replacement}</Replacement><ResourceType>AWS::RDS::DBInstance</ResourceType><LogicalResourceId>CostStore</LogicalResourceId><PhysicalResourceId>costs</PhysicalResourceId><Details><member><Target><Attribute>Properties</Attribute><Name>AllocatedStorage</Name></Target></member></Details></ResourceChange></member></Changes></R>"
-        )
-    };
-    let request = Line::read(line).expect("a request");
+const EXECUTE: &str = "POST https://cloudformation.eu-west-1.amazonaws.com/ | Action=ExecuteChangeSet&Version=2010-05-15&StackName=ce&ChangeSetName=fix";
+
+/// A change set of one change.
+fn set_of(action: &str, replacement: &str) -> String {
+    format!(
+        "<R><Status>CREATE_COMPLETE</Status><Changes><member><ResourceChange><Action>{action}</Action><Replacement>{replacement}</Replacement><ResourceType>AWS::RDS::DBInstance</ResourceType><LogicalResourceId>CostStore</LogicalResourceId><PhysicalResourceId>costs</PhysicalResourceId><Details><member><Target><Attribute>Properties</Attribute><Name>AllocatedStorage</Name></Target></member></Details></ResourceChange></member></Changes></R>"
+    )
+}
+
+/// The gravest of what carrying it out does, once it is described so.
+fn worst_of(answer: &str) -> Effect {
+    let tags = ["env".to_owned()];
+    let request = Line::read(EXECUTE).expect("a request");
     let decoded = crate::aws::decode::decode(
         &request.head,
         &request.body,
@@ -285,26 +289,74 @@ fn a_change_set_decides_what_carrying_it_out_does() {
     let terms = crate::aws::understand::Terms { owner: OWNER, environment_tags: &[] };
     let acts = crate::aws::understand::understand(&decoded, &terms);
     assert_eq!(acts.worst(), Effect::Replace, "until it is known");
-    let worst = |answer: &str| decided(&acts, &said(line, &[answer]).1).worst();
-    assert_eq!(worst(&change("Modify", "True")), Effect::Replace);
-    assert_eq!(worst(&change("Modify", "False")), Effect::Change);
-    assert_eq!(worst(&change("Remove", "")), Effect::Destroy);
-    let with = |name: &str| change("Modify", "False").replace("AllocatedStorage", name);
-    assert_eq!(worst(&with("DeletionProtection")), Effect::Disarm);
-    let unsaid = change("Modify", "False").replace("Details", "Else");
-    assert_eq!(worst(&unsaid), Effect::Replace, "what it alters was not said");
-    let of = |kind: &str| change("Add", "").replace("AWS::RDS::DBInstance", kind);
-    assert_eq!(worst(&of("AWS::SQS::Queue")), Effect::Change);
-    assert_eq!(worst(&of("AWS::IAM::Role")), Effect::Grant);
-    assert_eq!(worst(&of("Custom::Thing")), Effect::Execute);
-    assert_eq!(worst(&of("AWS::CloudFormation::Stack")), Effect::Replace);
-    assert_eq!(worst(&change("Modify", "False").replace("CREATE_COMPLETE", "FAILED")), Effect::Replace);
-    assert_eq!(worst(""), Effect::Replace, "what is not understood changes nothing");
+    decided(&acts, &said(EXECUTE, &[answer]).1, &tags).worst()
+}
+
+#[test]
+fn a_change_set_decides_what_carrying_it_out_does() {
+    assert_eq!(worst_of(&set_of("Modify", "True")), Effect::Replace);
+    assert_eq!(worst_of(&set_of("Modify", "False")), Effect::Change);
+    assert_eq!(worst_of(&set_of("Remove", "")), Effect::Destroy);
+    let with = |name: &str| set_of("Modify", "False").replace("AllocatedStorage", name);
+    assert_eq!(worst_of(&with("DeletionProtection")), Effect::Disarm);
+    let unsaid = set_of("Modify", "False").replace("Details", "Else");
+    assert_eq!(worst_of(&unsaid), Effect::Replace, "what it alters was not said");
+    let of = |kind: &str| set_of("Add", "").replace("AWS::RDS::DBInstance", kind);
+    assert_eq!(worst_of(&of("AWS::SQS::Queue")), Effect::Change);
+    assert_eq!(worst_of(&of("AWS::IAM::Role")), Effect::Grant);
+    assert_eq!(worst_of(&of("AWS::CloudFormation::CustomResource")), Effect::Execute);
+    assert_eq!(worst_of(&of("AWS::EC2::SecurityGroupIngress")), Effect::Grant);
+    assert_eq!(worst_of(&with("DesiredCount")), Effect::Destroy);
+    assert_eq!(worst_of(&with("Engine")), Effect::Replace, "nothing says that it is plain");
+    assert_eq!(worst_of(&of("AWS::CloudFormation::Stack")), Effect::Replace);
     assert_eq!(
-        worst("<R><Status>CREATE_COMPLETE</Status></R>"),
+        worst_of(&set_of("Modify", "False").replace("CREATE_COMPLETE", "FAILED")),
+        Effect::Replace
+    );
+    assert_eq!(worst_of(""), Effect::Replace, "what is not understood changes nothing");
+    assert_eq!(
+        worst_of("<R><Status>CREATE_COMPLETE</Status></R>"),
         Effect::Replace,
         "nothing is not a change"
     );
+}
+
+#[test]
+fn a_change_set_is_harmless_only_where_it_says_all_that_it_alters() {
+    let tagged = set_of("Modify", "False").replace(
+        "<Attribute>Properties</Attribute><Name>AllocatedStorage</Name>",
+        "<Attribute>Tags</Attribute>",
+    );
+    assert_eq!(worst_of(&tagged), Effect::Disarm, "which tags was not said");
+    let tag = |key: &str| {
+        let context = |at: &str, value: &str| {
+            format!(
+                "<{at}Context>{{\"Properties\":{{\"Tags\":[{{\"Key\":\"kept\",\"Value\":\"1\"}},{{\"Key\":\"{key}\",\"Value\":\"{value}\"}}]}}}}</{at}Context>"
+            )
+        };
+        let both = format!("{}{}<Details>", context("Before", "a"), context("After", "b"));
+        tagged.replace("<Details>", &both)
+    };
+    assert_eq!(worst_of(&tag("team")), Effect::Change);
+    assert_eq!(worst_of(&tag("env")), Effect::Disarm);
+    assert_eq!(
+        worst_of(&tag("team").replace("Properties\":{", "Properties\":[{")),
+        Effect::Disarm,
+        "nor read"
+    );
+    let meta = tagged.replace("Tags", "Metadata");
+    assert_eq!(worst_of(&meta), Effect::Execute, "machines may run what it says");
+    assert_eq!(worst_of(&tagged.replace("Tags", "DeletionPolicy")), Effect::Replace);
+    let scope = set_of("Modify", "False").replace(
+        "<Details>",
+        "<Scope><member>Properties</member><member>DeletionPolicy</member></Scope><Details>",
+    );
+    assert_eq!(worst_of(&scope), Effect::Replace, "not all that it alters was said");
+    assert_eq!(worst_of(&scope.replace("<member>DeletionPolicy</member>", "")), Effect::Change);
+    let path = set_of("Modify", "False")
+        .replace("<Name>AllocatedStorage</Name>", "<Path>/Properties/AllocatedStorage</Path>");
+    assert_eq!(worst_of(&path), Effect::Change);
+    assert_eq!(worst_of(&path.replace("AllocatedStorage<", "Port/0<")), Effect::Replace);
 }
 
 #[test]
@@ -321,7 +373,7 @@ fn the_last_snapshot_takes_the_backups_with_it() {
     let acts = Acts::new(Act::opaque("x"), []);
     let after = |others: &[&str]| {
         let (text, found) = said(line, &[&snapshots(&["s-1"]), &snapshots(others)]);
-        (text, decided(&acts, &found))
+        (text, decided(&acts, &found, &[]))
     };
     let (text, last) = after(&["s-1"]);
     let of = "arn:aws:rds:eu-west-1:111122223333:db:costs";
@@ -331,8 +383,8 @@ fn the_last_snapshot_takes_the_backups_with_it() {
     let (_, more) = after(&["s-1", "s-2"]);
     assert_eq!(more, acts);
     let (_, found) = said(line, &[&snapshots(&["s-1"]), "not an answer"]);
-    assert_ne!(decided(&acts, &found), acts, "unless others are known it is the last");
+    assert_ne!(decided(&acts, &found, &[]), acts, "unless others are known it is the last");
     let being_made = snapshots(&["s-1", "s-2"]).replace("available", "creating");
     let (_, found) = said(line, &[&snapshots(&["s-1"]), &being_made]);
-    assert_ne!(decided(&acts, &found), acts, "one that is being made is none yet");
+    assert_ne!(decided(&acts, &found, &[]), acts, "one that is being made is none yet");
 }

@@ -150,7 +150,7 @@ impl Beside {
 }
 
 impl Said {
-    fn read(effect: &str, words: &'static str) -> Option<Self> {
+    pub(super) fn read(effect: &str, words: &'static str) -> Option<Self> {
         let (effect, reversibility) = effect.split_once('/').unwrap_or((effect, ""));
         let effect = Effect::parse(effect)?;
         let all = [Reversibility::Reversible, Reversibility::Recoverable, Reversibility::Irreversible];

@@ -56,7 +56,7 @@ pub(super) fn disarms(asked: Asked<'_>, terms: &Terms<'_>, subjects: &[Subject])
 const SUBJECTS_MAX: usize = 50;
 
 /// Whether a key, or what stands last in it, is one of those.
-fn says_where(key: &str, those: &[String]) -> bool {
+pub(super) fn says_where(key: &str, those: &[String]) -> bool {
     let key = key.trim();
     let last = key.rsplit([':', '/', '.', '-', '_']).next().unwrap_or(key);
     those.iter().any(|it| key.eq_ignore_ascii_case(it) || last.eq_ignore_ascii_case(it))

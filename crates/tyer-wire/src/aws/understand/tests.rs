@@ -1,5 +1,7 @@
 //! What requests are understood to do, and what holds for every operation of the table.
 
+mod changes;
+
 use std::collections::BTreeMap;
 
 use expect_test::{expect, expect_file};
@@ -371,46 +373,6 @@ fn a_whole_http_request_is_read_as_its_one_line_is() {
     for text in [whole, signed] {
         assert_eq!(acts(&written::read(&text, "us-east-1").unwrap()), expect, "{text}");
     }
-}
-
-#[test]
-fn facts_of_a_change_set_say_what_it_would_do() {
-    let request = "cloudformation:ExecuteChangeSet {\"StackName\": \"a\", \"ChangeSetName\": \"c\"}";
-    let unknown = acts(&written::read(request, "eu-west-1").unwrap());
-    assert_eq!(unknown.worst(), Effect::Replace);
-    let check = |action: &str, replacement: &str, policy: &str, expect: Effect| {
-        let change = Change {
-            action: action.to_owned(),
-            replacement: replacement.to_owned(),
-            policy: policy.to_owned(),
-            kind: "AWS::RDS::DBInstance".to_owned(),
-            logical: "CostStore".to_owned(),
-            physical: "cost-store".to_owned(),
-            alters: vec!["AllocatedStorage".to_owned()],
-        };
-        let known = carried_out(&unknown, &[change]);
-        assert_eq!(known.worst(), expect, "{action} {replacement} {policy}");
-        assert_eq!(known.iter().count(), 2);
-    };
-    check("Modify", "False", "", Effect::Change);
-    check("Modify", "True", "", Effect::Replace);
-    check("Modify", "Conditional", "", Effect::Replace);
-    check("Modify", "", "", Effect::Replace);
-    check("Add", "", "", Effect::Change);
-    check("Import", "", "", Effect::Change);
-    check("Remove", "", "", Effect::Destroy);
-    check("Remove", "", "Delete", Effect::Destroy);
-    check("Remove", "", "Retain", Effect::Change);
-    check("Dynamic", "", "", Effect::Replace);
-    check("SomethingNew", "", "", Effect::Replace);
-    assert_eq!(carried_out(&unknown, &[]).worst(), Effect::Change);
-    let many = vec![Change { action: "Remove".to_owned(), ..Change::default() }; 80];
-    assert_eq!(carried_out(&unknown, &many).worst(), Effect::Destroy);
-    // What else a request does stays.
-    let update =
-        "cloudformation:UpdateStack {\"StackName\": \"a\", \"StackPolicyDuringUpdateBody\": \"{}\"}";
-    let update = acts(&written::read(update, "eu-west-1").unwrap());
-    assert_eq!(carried_out(&update, &[]).worst(), Effect::Disarm);
 }
 
 /// Any JSON, with names that rules ask for among others.

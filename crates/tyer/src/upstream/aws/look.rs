@@ -33,7 +33,7 @@ impl Cloud {
         }
         let found = self.look(asked).await;
         let found: Vec<Found> = found.into_iter().flat_map(|(_, found)| found).collect();
-        decided(&acts, &found)
+        decided(&acts, &found, &self.config.environment_tags)
     }
 
     /// What AWS says of the consequences; never fails, says what stayed unknown.
