@@ -8,6 +8,7 @@
 
 mod access;
 mod endpoints;
+mod grave;
 mod models;
 mod shapes;
 
@@ -45,6 +46,9 @@ pub enum Aim {
 /// Where the wire crate carries the table, from the root of the tree.
 pub const TABLE: &str = "crates/tyer-wire/data/aws-operations.bin";
 
+/// Where the members stand by whose names an operation may be graver than its verb, which a test goes through.
+pub const GRAVE: &str = "crates/tyer-wire/testdata/aws/grave-members.tsv";
+
 /// The versions that it is made from, as `./dev aws-table` fetches them.
 const SOURCES: &str = include_str!("../../crates/tyer-wire/data/requirements.txt");
 
@@ -57,14 +61,16 @@ const SOURCES: &str = include_str!("../../crates/tyer-wire/data/requirements.txt
 pub fn run(models: &Path, access: &Path, root: &Path, aim: Aim) -> Result<String, TableError> {
     let text = text(models, access)?;
     let packed = miniz_oxide::deflate::compress_to_vec_zlib(text.as_bytes(), 10);
-    let path = root.join(TABLE);
-    let read = |error| TableError::Read { path: path.clone(), error };
-    match aim {
-        Aim::Write => fs::write(&path, &packed).map_err(read)?,
-        Aim::Check if fs::read(&path).map_err(read)? != packed => {
-            return Err(TableError::Differs(path));
+    let grave = grave::text_of(&models::all(models)?).into_bytes();
+    for (path, bytes) in [(root.join(TABLE), &packed), (root.join(GRAVE), &grave)] {
+        let read = |error| TableError::Read { path: path.clone(), error };
+        match aim {
+            Aim::Write => fs::write(&path, bytes).map_err(read)?,
+            Aim::Check if fs::read(&path).map_err(read)? != *bytes => {
+                return Err(TableError::Differs(path));
+            }
+            Aim::Check => {}
         }
-        Aim::Check => {}
     }
     let count = |tag: &str| text.lines().filter(|line| line.starts_with(tag)).count();
     Ok(format!(

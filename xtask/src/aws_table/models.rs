@@ -16,7 +16,7 @@ use super::{TableError, json, read};
 pub(super) struct Model {
     /// The folder it is in, such as `elbv2`; botocore's name of the service.
     pub(super) folder: String,
-    document: Value,
+    pub(super) document: Value,
 }
 
 /// Every service below a folder, by name.

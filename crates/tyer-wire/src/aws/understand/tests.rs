@@ -1,6 +1,7 @@
 //! What requests are understood to do, and what holds for every operation of the table.
 
 mod changes;
+mod grave;
 
 use std::collections::BTreeMap;
 
