@@ -15,7 +15,7 @@ use crate::approver::{Approver, ApproverError};
 use crate::cluster::{Cluster, DATABASE, ROLE, free_port};
 use crate::http::Http;
 
-pub use aws::{ACCOUNT, AwsLogin, Real};
+pub use aws::{ACCOUNT, AwsKey, AwsLogin, Real};
 
 /// How long the program may take to serve.
 const START_LIMIT: Duration = Duration::from_secs(20);

@@ -126,8 +126,16 @@ pub const PRESIGNED_S_MAX: u32 = 7 * 24 * 60 * 60;
 pub const AWS_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes above which a body that is a stream is not read whole.
 pub const AWS_STREAM_BYTES_MIN: u64 = 64 * 1024;
-/// How long an AWS door waits for people, less than the minute for which SDKs wait for an answer.
-pub const AWS_WAIT_MS_MAX: u64 = 45_000;
+/// The least time for which one of AWS's SDKs waits for an answer unless it is told otherwise: `socketTimeout` of the SDK for
+/// Java 2, whose other clients have the same; the SDKs for Python, Ruby and .NET wait a minute or longer.
+pub const AWS_SDK_READ_MS_MIN: u64 = 30_000;
+/// How long an AWS door waits for people, from when it has read a request. What is left of the client's time is for
+/// asking AWS again about what they approved, and for its answer.
+pub const AWS_WAIT_MS_MAX: u64 = 25_000;
+const _: () = assert!(
+    AWS_WAIT_MS_MAX + 5_000 <= AWS_SDK_READ_MS_MIN,
+    "a client that gives up while it waits never hears of its hold"
+);
 /// Bytes of a signed chunk of a body, which is held until its signature was verified.
 pub const CHUNK_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of a line in a body that comes in chunks.

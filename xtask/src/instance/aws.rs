@@ -12,7 +12,7 @@ pub const ACCOUNT: &str = "123456789012";
 /// The emulator, and the credentials that only Tyer has.
 #[derive(Clone, Copy, Debug)]
 pub struct Real<'a> {
-    /// Where everything is sent, such as `http://127.0.0.1:5000`.
+    /// Where everything is sent, such as `http://127.0.0.1:5000`; the hosts of AWS if it is empty.
     pub endpoint: &'a str,
     /// Tyer's own access key there.
     pub access_key: &'a str,
@@ -22,15 +22,28 @@ pub struct Real<'a> {
     pub account: &'a str,
 }
 
+/// The key of one account.
+#[derive(Clone, Debug)]
+pub struct AwsKey {
+    /// By the operator's name.
+    pub account: String,
+    /// The minted access key's id.
+    pub access_key: String,
+    /// Its secret.
+    pub secret: String,
+}
+
 /// What an SDK needs to be a session.
 #[derive(Clone, Debug)]
 pub struct AwsLogin {
     /// The session's id.
     pub session: String,
-    /// The minted access key's id.
+    /// The minted access key's id, of the first account.
     pub access_key: String,
     /// Its secret.
     pub secret: String,
+    /// The keys of all accounts.
+    pub keys: Vec<AwsKey>,
     /// What `AWS_ENDPOINT_URL` is to be.
     pub endpoint: String,
     /// The session's password.
@@ -39,6 +52,16 @@ pub struct AwsLogin {
     pub proxy: String,
     /// What is trusted then, as PEM.
     pub certificate: String,
+}
+
+impl AwsLogin {
+    /// The same with the key of that account, if it has one.
+    #[must_use]
+    pub fn of(&self, account: &str) -> Option<Self> {
+        let key = self.keys.iter().find(|key| key.account == account)?;
+        let (access_key, secret) = (key.access_key.clone(), key.secret.clone());
+        Some(Self { access_key, secret, ..self.clone() })
+    }
 }
 
 impl Instance {
@@ -61,6 +84,10 @@ impl Instance {
     /// # Errors
     /// When the file cannot be written.
     pub fn configure_aws(&self, real: Real<'_>, shape: &Shape) -> Result<(), InstanceError> {
+        let endpoint = match real.endpoint {
+            "" => String::new(),
+            endpoint => format!("endpoint = \"{endpoint}\""),
+        };
         let section = format!(
             r#"[upstream.cloud.account.main]
 id = "{ACCOUNT}"
@@ -71,12 +98,11 @@ secret_access_key = {{ file = "aws.secret" }}
 [upstream.cloud]
 protocol = "aws"
 listen = "127.0.0.1:{door}"
-endpoint = "{endpoint}"
+{endpoint}
 regions = ["us-east-1", "eu-west-1"]
 "#,
             account = real.account,
             door = self.door,
-            endpoint = real.endpoint,
         );
         self.write(shape, &section)
     }
@@ -99,8 +125,15 @@ regions = ["us-east-1", "eu-west-1"]
         let text = |pointer: &str| {
             json.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
+        let count = json.pointer("/aws").and_then(Value::as_array).map_or(0, Vec::len);
+        let key = |at| AwsKey {
+            account: text(&format!("/aws/{at}/account")),
+            access_key: text(&format!("/aws/{at}/access_key_id")),
+            secret: text(&format!("/aws/{at}/secret_access_key")),
+        };
         Ok(AwsLogin {
             session: text("/session"),
+            keys: (0..count).map(key).collect(),
             access_key: text("/aws/0/access_key_id"),
             secret: text("/aws/0/secret_access_key"),
             endpoint: text("/url"),

@@ -141,11 +141,20 @@ impl Asked {
         }
     }
 
-    /// The host that AWS has for it; `None` if the operation is not known, and so nothing says where it belongs.
+    /// The host that AWS has for it. An operation that is not known belongs to what it is signed for; `None` if that
+    /// stands for nothing, or for services at several hosts. What the request says of its host is not asked.
     #[must_use]
     pub fn host(&self) -> Option<String> {
-        let Call::Known(operation) = &self.decoded.call else { return None };
-        table::host(operation.api(), &self.decoded.region)
+        let region = &self.decoded.region;
+        match &self.decoded.call {
+            Call::Known(operation) => table::host(operation.api(), region),
+            Call::Unknown { .. } => {
+                let mut hosts =
+                    table::signed_for(&self.decoded.service).map(|api| table::host(api, region));
+                let first = hosts.next()??;
+                hosts.all(|other| other.as_ref() == Some(&first)).then_some(first)
+            }
+        }
     }
 }
 

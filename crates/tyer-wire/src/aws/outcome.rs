@@ -12,10 +12,31 @@ const CODE_CHARS_MAX: usize = 80;
 /// Bytes of an answer's beginning in which an error is looked for.
 const LOOKED_AT_BYTES: usize = 4 * 1024;
 
-/// The code of an error, with the status before it; `None` if the answer is none. `kind` is the header
-/// `x-amzn-errortype`, `body` the answer or its beginning.
+/// Codes by which AWS turns a request away before it does anything, whatever the status.
+const TURNED_AWAY: [&str; 8] = [
+    "SlowDown",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "Throttling",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+    "BandwidthLimitExceeded",
+];
+
+/// An answer that is an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Its code, with the status before it.
+    pub code: String,
+    /// Whether nothing was done. What broke inside of AWS, or between its parts, may have been done all the same.
+    pub is_certain: bool,
+}
+
+/// What failed; `None` if the answer is no error. `kind` is the header `x-amzn-errortype`, `body` the answer or its
+/// beginning.
 #[must_use]
-pub fn error(status: u16, kind: Option<&str>, body: &[u8]) -> Option<String> {
+pub fn error(status: u16, kind: Option<&str>, body: &[u8]) -> Option<Failure> {
     let body = body.get(..LOOKED_AT_BYTES).unwrap_or(body);
     let text = String::from_utf8_lossy(body);
     // What is elsewhere was not done.
@@ -24,7 +45,13 @@ pub fn error(status: u16, kind: Option<&str>, body: &[u8]) -> Option<String> {
         return None;
     }
     let code = kind.and_then(|kind| plain(kind.split(':').next()?)).or_else(|| named(&text));
-    Some(code.map_or_else(|| status.to_string(), |code| format!("{status} {code}")))
+    let is_certain = match (status, code.as_deref()) {
+        (_, Some(code)) if TURNED_AWAY.contains(&code) => true,
+        (500 | 502..=599, _) | (200..=299, Some("InternalError")) => false,
+        _ => true,
+    };
+    let code = code.map_or_else(|| status.to_string(), |code| format!("{status} {code}"));
+    Some(Failure { code, is_certain })
 }
 
 /// Whether a document is an error whatever the status says.
@@ -64,7 +91,8 @@ mod tests {
     #[test]
     fn errors_are_found_in_every_form() {
         let check = |status, kind, body: &str, expect: Option<&str>| {
-            assert_eq!(error(status, kind, body.as_bytes()).as_deref(), expect, "{body}");
+            let found = error(status, kind, body.as_bytes()).map(|failure| failure.code);
+            assert_eq!(found.as_deref(), expect, "{body}");
         };
         check(200, None, "<ListBucketResult/>", None);
         check(200, None, "{\"code\": \"x\"}", None);
@@ -92,5 +120,29 @@ mod tests {
         );
         check(304, None, "", None);
         check(403, None, "<Code>\u{202e}x</Code>", Some("403"));
+    }
+
+    #[test]
+    fn what_broke_inside_may_have_been_done() {
+        let check = |status, code: &str, expect| {
+            let body = format!("<Error><Code>{code}</Code></Error>");
+            let found = error(status, None, body.as_bytes()).expect("an error");
+            assert_eq!(found.is_certain, expect, "{status} {code}");
+        };
+        for status in [500, 502, 503, 504, 507] {
+            for code in ["", "InternalError", "InternalFailure", "SomethingElse"] {
+                check(status, code, false);
+            }
+        }
+        check(200, "InternalError", false);
+        check(200, "NoSuchKey", true);
+        for (status, code) in
+            [(503, "SlowDown"), (503, "ServiceUnavailable"), (500, "ThrottlingException")]
+        {
+            check(status, code, true);
+        }
+        for status in [307, 400, 403, 404, 408, 409, 412, 413, 429, 501] {
+            check(status, "InternalError", true);
+        }
     }
 }

@@ -6,6 +6,8 @@
 mod connections;
 mod credentials;
 mod look;
+mod mask;
+mod way;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +31,8 @@ use self::connections::{Connections, IDLE, NoAnswer, Place};
 pub(crate) use self::credentials::Credentials;
 use self::credentials::Kept;
 pub(crate) use self::look::Looked;
+pub(crate) use self::mask::Mask;
+use self::way::Way;
 use super::dial::client_tls;
 use crate::clock;
 use crate::config::aws::AwsConfig;
@@ -108,6 +112,28 @@ impl SendError {
     pub(crate) fn is_unsent(&self) -> bool {
         !matches!(self, Self::Lost(..))
     }
+
+    /// Whether the same request may get there if it is sent again.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Credentials(_) | Self::Unreachable(..) | Self::Lost(..) => true,
+            Self::OtherRequest | Self::NoHost | Self::Sign(_) => false,
+        }
+    }
+
+    /// What the agent is told; the credentials are the operator's business.
+    pub(crate) fn in_words(&self) -> &'static str {
+        match self {
+            Self::OtherRequest => "what was about to be sent is not what was decided; nothing was sent",
+            Self::Credentials(_) => {
+                "Tyer has no credentials for this account just now; nothing was sent"
+            }
+            Self::NoHost => "nothing says at which host of AWS this is asked for; nothing was sent",
+            Self::Sign(_) => "this cannot be signed as it is; nothing was sent",
+            Self::Unreachable(..) => "AWS cannot be reached just now; nothing was sent",
+            Self::Lost(..) => "the connection to AWS was lost before the outcome was seen",
+        }
+    }
 }
 
 impl Cloud {
@@ -137,6 +163,11 @@ impl Cloud {
         }
     }
 
+    /// Whether there is a place to send the request to.
+    pub(crate) fn reaches(&self, asked: &Asked) -> bool {
+        Way::of(self.config.endpoint.as_ref(), asked).is_some()
+    }
+
     /// Sends exactly the cleared request, once, signed with Tyer's credentials.
     pub(crate) async fn execute(
         &self,
@@ -149,11 +180,9 @@ impl Cloud {
         }
         // Used up.
         drop(clearance);
+        let way = Way::of(self.config.endpoint.as_ref(), asked).ok_or(SendError::NoHost)?;
         let credentials = self.credentials(account, principal).await?;
-        let to = &asked.decoded().region;
-        let host = asked.host().or_else(|| self.config.endpoint.as_ref().map(|_| String::new()));
-        let host = host.ok_or(SendError::NoHost)?;
-        let at = (host.as_str(), asked.decoded().service.as_str(), to.as_str());
+        let at = (&way, asked.decoded().service.as_str(), asked.decoded().region.as_str());
         let response = self.send(asked.head(), (body, outgoing), at, &credentials).await?;
         Ok(Answered { response, secrets: credentials })
     }
@@ -169,18 +198,15 @@ impl Cloud {
         kept.of(self, principal).await.map_err(SendError::Credentials)
     }
 
-    /// Signs and sends. `host` is the one of AWS, used unless everything goes to one endpoint.
+    /// Signs and sends.
     async fn send(
         &self,
         head: &Head,
         (body, outgoing): (Body, Outgoing),
-        (host, service, region): (&str, &str, &str),
+        (way, service, region): (&Way, &str, &str),
         credentials: &Credentials,
     ) -> Result<Response<Answer>, SendError> {
-        let (is_tls, host) = match &self.config.endpoint {
-            Some(own) => (own.is_tls, own.authority.as_str()),
-            None => (true, host),
-        };
+        let host = way.authority.as_str();
         let now = clock::now();
         let scope = Scope::on(now, region, service).ok_or(SignError::Day)?;
         let key = credentials.key(&scope);
@@ -189,7 +215,7 @@ impl Cloud {
         let request = request(&signed, body)
             .map_err(|error| SendError::Unreachable(host.to_owned(), error.to_string()))?
             .ok_or(SendError::OtherRequest)?;
-        let place = Place { is_tls, authority: host.to_owned() };
+        let place = Place { is_tls: way.is_tls, authority: host.to_owned() };
         self.connections.send(place, request).await.map_err(|error| match error {
             NoAnswer::Unsent(why) => SendError::Unreachable(host.to_owned(), why),
             NoAnswer::Lost(error) => SendError::Lost(host.to_owned(), chain(&error)),
@@ -214,23 +240,28 @@ impl Cloud {
         credentials: &Credentials,
     ) -> Result<Bytes, String> {
         let api = table::signed_for(service).next();
-        let host = api.and_then(|api| table::host(api, region)).unwrap_or_default();
+        let host = || api.and_then(|api| table::host(api, region));
+        let way = Way::to(self.config.endpoint.as_ref(), host);
+        let way = way.ok_or_else(|| SendError::NoHost.to_string())?;
         let outgoing = Outgoing::Hash(Digest::of(&body));
-        let (body, to) = ((whole(Bytes::from(body)), outgoing), (host.as_str(), service, region));
+        let (body, to) = ((whole(Bytes::from(body)), outgoing), (&way, service, region));
         let asked = async {
             let answer = self.send(&head, body, to, credentials).await.map_err(|it| it.to_string())?;
             let status = answer.status();
             let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
             let body = body.map_err(|error| error.to_string())?.to_bytes();
-            if status.is_success() { Ok(body) } else { Err(said(status, &body)) }
+            if status.is_success() { Ok(body) } else { Err(said(status, &body, credentials)) }
         };
         tokio::time::timeout(ASK_WAIT, asked).await.map_err(|_| "it took too long".to_owned())?
     }
 }
 
-/// What an error of AWS says, short, for the operator.
-fn said(status: hyper::StatusCode, body: &[u8]) -> String {
-    let body: String = String::from_utf8_lossy(body).chars().take(ERROR_CHARS_MAX).collect();
+/// What an error of AWS says, short, for the operator, without what AWS was asked with.
+fn said(status: hyper::StatusCode, body: &[u8], credentials: &Credentials) -> String {
+    let mut body = body.to_vec();
+    // Before it is cut, so that nothing of them is left at the end.
+    credentials.cover(&mut body);
+    let body: String = String::from_utf8_lossy(&body).chars().take(ERROR_CHARS_MAX).collect();
     format!("{status}, {}", one_line(&body))
 }
 

@@ -1,12 +1,18 @@
 //! The AWS door by its bytes: who gets in, what goes out, and what is recorded when things break.
 
+mod accounts;
 mod authority;
 mod bodies;
 mod client;
 mod consequences;
+mod expect;
+mod nowhere;
 mod proxy;
 mod real;
+mod secrets;
+mod unclear;
 mod undone;
+mod waits;
 
 use std::time::Duration;
 
@@ -29,9 +35,14 @@ struct Desk {
 
 impl Desk {
     async fn new(shape: &Shape) -> Self {
+        Self::with(shape, "").await
+    }
+
+    /// With further lines for its account's section.
+    async fn with(shape: &Shape, account: &str) -> Self {
         let service = Service::start().await;
         let endpoint = service.endpoint();
-        let real = Real { endpoint: &endpoint, access_key: ACCESS_KEY, secret: SECRET, account: "" };
+        let real = Real { endpoint: &endpoint, access_key: ACCESS_KEY, secret: SECRET, account };
         let tyer = Instance::before_aws(program().as_ref(), real, shape).expect("an instance");
         let [alice, bob, _] = people(&tyer).await;
         Self { service, tyer, alice, bob }
@@ -239,7 +250,8 @@ async fn what_is_elsewhere_was_not_done_and_nobody_is_led_past_the_door() {
         "{}",
         answer.body
     );
-    assert_eq!(desk.outcomes(2).await[1]["code"], "200 InternalError");
+    let why = "AWS answered 200 InternalError, which does not say how far it got";
+    assert_eq!(desk.outcomes(2).await[1]["why"], why);
     desk.verify();
 }
 

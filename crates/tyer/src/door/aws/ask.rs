@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::{Request as HttpRequest, Response};
@@ -26,7 +26,7 @@ use super::admit::{Claimed, claimed, head};
 use super::answer::{Refused, Reply};
 use super::body::{Seen, passing};
 use super::content::{Read, read};
-use super::reply;
+use super::reply::{self, Sent};
 use super::tunnel::Tunnel;
 use crate::door::accept::raised;
 use crate::door::lasting::{Lasting, Panicked};
@@ -167,8 +167,8 @@ impl Exchange {
                     Call::Known(operation) => Some(operation),
                     Call::Unknown { .. } => None,
                 };
-                let reply = reply::reply(answered, leaf, kill, (open, call, seen));
-                let reply = Box::pin(reply).await;
+                let sent = Sent { open, leaf, call, seen, is_write };
+                let reply = Box::pin(reply::reply(answered, sent, kill)).await;
                 let kind = if is_write { Kind::Lost } else { Kind::Unavailable };
                 let lost = "Tyer: AWS's answer broke off; look before you ask for it again";
                 reply.ok_or_else(|| Refused::new(protocol, kind, lost))
@@ -178,7 +178,11 @@ impl Exchange {
                 let message = unanswered(&door, leaf, &error).await;
                 // SDKs send again by themselves what was not answered.
                 let may_be_done = is_write && !error.is_unsent();
-                let kind = if may_be_done { Kind::Lost } else { Kind::Unavailable };
+                let kind = match (may_be_done, error.may_pass()) {
+                    (true, _) => Kind::Lost,
+                    (false, true) => Kind::Unavailable,
+                    (false, false) => Kind::NotImplemented,
+                };
                 Err(Refused::new(protocol, kind, message))
             }
         }
@@ -191,6 +195,10 @@ async fn decide(
     (asked, holder): (&Asked, &Holder),
     gone: watch::Receiver<bool>,
 ) -> Result<(Clearance, bool), Refusal> {
+    let since = Instant::now();
+    if !door.cloud.reaches(asked) {
+        return Err(nowhere(&asked.decoded().service));
+    }
     let (decoded, digest) = (asked.decoded(), asked.digest());
     let config = door.cloud.config();
     let account = holder.account.as_str();
@@ -230,7 +238,7 @@ async fn decide(
     if let Some(clearance) = door.gateway.carry(&carried) {
         return Ok((clearance, is_write));
     }
-    let wait = door.gateway.config.holds.wait.min(Duration::from_millis(AWS_WAIT_MS_MAX));
+    let wait = left(door.gateway.config.holds.wait, since.elapsed());
     let request = Request {
         session: session.clone(),
         acts,
@@ -276,13 +284,30 @@ fn unseen() -> Refusal {
     )
 }
 
-/// Records that nothing was sent, and why that is said to the client.
+/// It would be held, approved, and then go nowhere.
+fn nowhere(service: &str) -> Refusal {
+    Refusal::new(
+        tyer_core::verdict::Reason::Unsupported,
+        format!(
+            "this is no operation that Tyer knows, and what is signed for `{service}` is not at one host of AWS, so \
+             nothing says where it would have to be sent"
+        ),
+        "ask for an operation that `tyer understand aws` knows",
+    )
+}
+
+/// How long people have, where they would have `configured` and the client has waited for `spent`.
+fn left(configured: Duration, spent: Duration) -> Duration {
+    configured.min(Duration::from_millis(AWS_WAIT_MS_MAX).saturating_sub(spent))
+}
+
+/// Records that nothing was sent, and says to the client why.
 async fn unanswered(door: &Door, leaf: LeafIndex, error: &SendError) -> String {
     if error.is_unsent() {
         not_sent(door, leaf).await;
-        return "Tyer: AWS cannot be reached just now; nothing was sent, and the operator has been told".to_owned();
+        return format!("Tyer: {}, and the operator has been told", error.in_words());
     }
-    let why = "the connection to AWS was lost before the outcome was seen".to_owned();
+    let why = error.in_words().to_owned();
     let told = format!("Tyer: {why}; look before you ask for it again");
     settle(door, leaf, Outcome::Unknown { why }).await;
     told
@@ -298,5 +323,41 @@ pub(super) async fn settle(door: &Door, leaf: LeafIndex, outcome: Outcome) {
     if let Err(error) = door.gateway.settle_soon(leaf, outcome).await {
         // The leaf stays unsettled; the next start records it as unknown.
         tracing::error!(%error, leaf = leaf.0, "an outcome was not recorded");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_have_what_the_client_leaves_them() {
+        let check = |configured, spent, expect| {
+            let left = left(Duration::from_secs(configured), Duration::from_secs(spent));
+            assert_eq!(left, Duration::from_secs(expect), "{configured} {spent}");
+        };
+        check(0, 0, 0);
+        check(20, 0, 20);
+        check(20, 3, 20);
+        check(20, 9, 16);
+        check(300, 0, 25);
+        check(300, 6, 19);
+        check(300, 60, 0);
+    }
+
+    #[test]
+    fn only_what_may_pass_later_is_tried_again() {
+        let host = || "sts.amazonaws.com".to_owned();
+        let check = |error: SendError, may_pass, words: &str| {
+            assert_eq!(error.may_pass(), may_pass, "{error}");
+            assert!(error.in_words().contains(words), "{}", error.in_words());
+            assert!(!error.in_words().contains("AKIA"), "{}", error.in_words());
+        };
+        check(SendError::NoHost, false, "nothing says at which host");
+        check(SendError::OtherRequest, false, "is not what was decided");
+        check(SendError::Sign(tyer_wire::aws::sigv4::SignError::Parameter), false, "cannot be signed");
+        check(SendError::Credentials("AKIA1".to_owned()), true, "has no credentials");
+        check(SendError::Unreachable(host(), "x".to_owned()), true, "cannot be reached");
+        check(SendError::Lost(host(), "x".to_owned()), true, "was lost");
     }
 }

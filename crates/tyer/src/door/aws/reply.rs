@@ -1,5 +1,6 @@
 //! AWS's answer on its way back, and what it says about the outcome. Tyer's own credentials never go with it.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -9,17 +10,18 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::Response;
 use hyper::body::{Body, Frame, SizeHint};
+use hyper::header::{HeaderMap, HeaderName};
 use hyper::http::response::Parts;
 use tokio::sync::watch;
 use tyer_core::verdict::{LeafIndex, Outcome};
-use tyer_wire::aws::outcome;
+use tyer_wire::aws::outcome::{self, Failure};
 use tyer_wire::aws::table::Operation;
 
 use super::answer::{Broken, Reply, passed_on, whole};
 use super::ask::{Open, settle};
 use super::body::Seen;
 use crate::door::accept::raised;
-use crate::upstream::aws::{Answer, Answered, Credentials};
+use crate::upstream::aws::{Answer, Answered, Credentials, Mask};
 
 /// Bytes of an answer that goes back in one piece.
 const WHOLE_BYTES_MAX: u64 = 64 * 1024;
@@ -30,13 +32,24 @@ const ERROR_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of any answer that are kept to find an error in them.
 const KEPT_BYTES_MAX: usize = 4 * 1024;
 
+/// What of a request outlasts its sending.
+pub(super) struct Sent {
+    pub(super) open: Arc<Open>,
+    pub(super) leaf: LeafIndex,
+    /// What it was, if that is known.
+    pub(super) call: Option<Operation>,
+    /// Of its body, if that streamed.
+    pub(super) seen: Option<Seen>,
+    /// Whether it does more than read.
+    pub(super) is_write: bool,
+}
+
 /// The answer for the client; nothing if it broke off, or its session was ended. Its outcome is recorded when it has come to
 /// its end.
 pub(super) async fn reply(
     answered: Answered,
-    leaf: LeafIndex,
+    sent: Sent,
     mut kill: watch::Receiver<bool>,
-    (open, call, seen): (Arc<Open>, Option<Operation>, Option<Seen>),
 ) -> Option<Response<Reply>> {
     let Answered { response, secrets } = answered;
     let (mut parts, mut body) = response.into_parts();
@@ -45,13 +58,22 @@ pub(super) async fn reply(
     if parts.status.is_redirection() {
         parts.headers.remove("location");
     }
-    let ending = Ending { open, leaf, call, status: parts.status.as_u16(), seen };
+    let ending = Ending { sent, status: parts.status.as_u16() };
     let is_error = parts.status.as_u16() >= 300;
     let is_small = body.size_hint().exact().is_some_and(|bytes| bytes <= WHOLE_BYTES_MAX);
     if !is_error && !is_small {
-        let kept = Vec::new();
+        clean(&mut parts.headers, |value| secrets.cover_secrets(value));
         let killed = Box::pin(async move { raised(&mut kill).await });
-        let body = Passing { body, killed, ending: Some(ending), kept, is_cut: false };
+        let (kept, mask) = (Vec::new(), Mask::new(secrets));
+        let body = Passing {
+            body,
+            killed,
+            ending: Some(ending),
+            kept,
+            is_cut: false,
+            mask,
+            next: VecDeque::new(),
+        };
         return Some(Response::from_parts(parts, body.boxed_unsync()));
     }
     let all = tokio::select! {
@@ -67,7 +89,7 @@ pub(super) async fn reply(
     let error_type = error_type.map(str::to_owned);
     let is_error = outcome::error(ending.status, error_type.as_deref(), &all).is_some();
     ending.settle(error_type.as_deref(), &all, Came::Whole).await;
-    let all = if is_error { without(&secrets, &mut parts, all) } else { all };
+    let all = without((&secrets, is_error), &mut parts, all);
     Some(Response::from_parts(parts, whole(all)))
 }
 
@@ -84,23 +106,33 @@ async fn collected(body: &mut Answer) -> Option<Bytes> {
     Some(all.freeze())
 }
 
-/// An error of AWS may say with what it was asked.
-fn without(secrets: &Credentials, parts: &mut Parts, body: Bytes) -> Bytes {
-    let stands_in_headers = |value: &hyper::header::HeaderValue| secrets.stand_in(value.as_bytes());
-    let named: Vec<_> = parts
-        .headers
-        .iter()
-        .filter(|(_, value)| stands_in_headers(value))
-        .map(|(name, _)| name.clone())
-        .collect();
-    for name in named {
-        parts.headers.remove(name);
+/// An answer without Tyer's secrets, and an error, which may say with what AWS was asked, without its access key either.
+fn without((own, is_error): (&Credentials, bool), parts: &mut Parts, body: Bytes) -> Bytes {
+    let cover = |text: &mut [u8]| if is_error { own.cover(text) } else { own.cover_secrets(text) };
+    clean(&mut parts.headers, cover);
+    let mut body = BytesMut::from(body);
+    if cover(&mut body) {
+        // They are of what AWS said.
+        let is_sum = |name: &str| {
+            ["x-amz-crc32", "content-md5"].contains(&name) || name.starts_with("x-amz-checksum-")
+        };
+        drop_named(&mut parts.headers, |name, _| is_sum(name));
     }
-    if !secrets.stand_in(&body) {
-        return body;
+    body.freeze()
+}
+
+/// Drops headers in which something would have to be covered.
+fn clean(headers: &mut HeaderMap, cover: impl Fn(&mut [u8]) -> bool) {
+    drop_named(headers, |_, value| cover(&mut value.to_vec()));
+}
+
+fn drop_named(headers: &mut HeaderMap, is_dropped: impl Fn(&str, &[u8]) -> bool) {
+    let all = headers.iter();
+    let dropped = all.filter(|(name, value)| is_dropped(name.as_str(), value.as_bytes()));
+    let dropped: Vec<HeaderName> = dropped.map(|(name, _)| name.clone()).collect();
+    for name in dropped {
+        headers.remove(name);
     }
-    parts.headers.remove("content-length");
-    Bytes::from(secrets.taken_out(&String::from_utf8_lossy(&body)))
 }
 
 /// How much of an answer is at hand at its end.
@@ -115,30 +147,31 @@ enum Came {
 
 /// What is recorded at the end.
 struct Ending {
-    open: Arc<Open>,
-    leaf: LeafIndex,
-    call: Option<Operation>,
+    sent: Sent,
     status: u16,
-    seen: Option<Seen>,
 }
 
 impl Ending {
     /// Bytes of the answer that are needed.
     fn kept_max(&self) -> usize {
-        self.call.map_or(0, outcome::looked_at).max(KEPT_BYTES_MAX)
+        self.sent.call.map_or(0, outcome::looked_at).max(KEPT_BYTES_MAX)
     }
 
     async fn settle(self, error_type: Option<&str>, body: &[u8], came: Came) {
         let outcome = match outcome::error(self.status, error_type, body) {
-            Some(code) => Outcome::Failed { code },
+            Some(Failure { code, is_certain: false }) if self.sent.is_write => Outcome::Unknown {
+                why: format!("AWS answered {code}, which does not say how far it got"),
+            },
+            Some(Failure { code, .. }) => Outcome::Failed { code },
             None => self.done(body, came),
         };
-        settle(&self.open.door, self.leaf, outcome).await;
+        settle(&self.sent.open.door, self.sent.leaf, outcome).await;
     }
 
     fn done(&self, body: &[u8], came: Came) -> Outcome {
-        let seen = self.seen.as_ref().map(|seen| format!("; {}", seen.in_words()));
-        let may_say_more = self.call.is_some_and(|call| outcome::looked_at(call) > 0);
+        let seen = self.sent.seen.as_ref().map(|seen| format!("; {}", seen.in_words()));
+        let call = self.sent.call;
+        let may_say_more = call.is_some_and(|call| outcome::looked_at(call) > 0);
         let cut = match came {
             Came::Broken => "; the answer broke off",
             Came::Cut if may_say_more => {
@@ -146,7 +179,7 @@ impl Ending {
             }
             Came::Cut | Came::Whole => "",
         };
-        let call = self.call.filter(|_| came == Came::Whole);
+        let call = call.filter(|_| came == Came::Whole);
         let undone = call.and_then(|call| outcome::undone(call, body));
         let tag = format!("{}{}{cut}", self.status, seen.unwrap_or_default());
         Outcome::Done { tag, rows: None, did: Vec::new(), undone }
@@ -158,10 +191,13 @@ struct Passing {
     body: Answer,
     killed: Pin<Box<dyn Future<Output = ()> + Send>>,
     ending: Option<Ending>,
-    /// Its beginning.
+    /// As much of its beginning as says whether it is an error.
     kept: Vec<u8>,
     /// There is more than its beginning.
     is_cut: bool,
+    mask: Mask,
+    /// What may go on.
+    next: VecDeque<Frame<Bytes>>,
 }
 
 impl Body for Passing {
@@ -176,35 +212,63 @@ impl Body for Passing {
             self.end(Came::Broken);
             return Poll::Ready(Some(Err(Broken("the session was ended".to_owned()))));
         }
-        let next = ready!(Pin::new(&mut self.body).poll_frame(context));
-        match &next {
-            Some(Ok(frame)) => {
-                if let Some(bytes) = frame.data_ref() {
-                    let most = self.ending.as_ref().map_or(0, Ending::kept_max);
-                    let room = most.saturating_sub(self.kept.len());
-                    self.is_cut |= room < bytes.len();
-                    self.kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        loop {
+            if let Some(frame) = self.next.pop_front() {
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            let frame = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => frame,
+                Some(Err(error)) => {
+                    self.end(Came::Broken);
+                    return Poll::Ready(Some(Err(Broken(error.to_string()))));
+                }
+                None => {
+                    self.end(Came::Whole);
+                    return Poll::Ready(self.mask.rest().map(|rest| Ok(Frame::data(rest))));
+                }
+            };
+            self.take(frame);
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.next.is_empty() && self.mask.held() == 0 && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (inner, held) = (self.body.size_hint(), self.mask.held() as u64);
+        inner.exact().map_or_else(SizeHint::default, |left| SizeHint::with_exact(left + held))
+    }
+}
+
+impl Passing {
+    /// Takes what AWS sent, and finds out what of it may go on.
+    fn take(&mut self, frame: Frame<Bytes>) {
+        match frame.into_data() {
+            Ok(bytes) => {
+                let most = self.ending.as_ref().map_or(0, Ending::kept_max);
+                let room = most.saturating_sub(self.kept.len());
+                self.is_cut |= room < bytes.len();
+                self.kept.extend_from_slice(bytes.get(..room).unwrap_or(&bytes));
+                let passed = self.mask.push(bytes);
+                if !passed.is_empty() {
+                    self.next.push_back(Frame::data(passed));
                 }
                 if self.body.is_end_stream() {
                     self.end(Came::Whole);
                 }
             }
-            Some(Err(_)) => self.end(Came::Broken),
-            None => self.end(Came::Whole),
+            Err(mut last) => {
+                let own = self.mask.credentials();
+                if let Some(trailers) = last.trailers_mut() {
+                    clean(trailers, |value| own.cover_secrets(value));
+                }
+                self.next.extend(self.mask.rest().map(Frame::data));
+                self.next.push_back(last);
+            }
         }
-        Poll::Ready(next.map(|it| it.map_err(|error| Broken(error.to_string()))))
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Passing {
     fn end(&mut self, came: Came) {
         let Some(ending) = self.ending.take() else { return };
         let kept = std::mem::take(&mut self.kept);

@@ -10,6 +10,7 @@ use tyer_wire::aws::assume::{self, Assume, Assumed};
 use tyer_wire::aws::sigv4::{Scope, SigningKey};
 
 use super::Cloud;
+use super::mask::{self, forms};
 use crate::clock;
 use crate::config::aws::{Account, Role, Source};
 use crate::secret::Secret;
@@ -30,6 +31,8 @@ pub(crate) struct Credentials {
     secret: Arc<Secret>,
     token: Option<Arc<Secret>>,
     until: Option<Timestamp>,
+    /// The secret and the token in the forms that answers may have them in.
+    forms: Arc<Vec<Secret>>,
     keys: Arc<Mutex<HashMap<Scope, SigningKey>>>,
 }
 
@@ -40,8 +43,10 @@ impl std::fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    fn new(access_key: Secret, secret: Secret, token: Option<Secret>) -> Self {
+    pub(super) fn new(access_key: Secret, secret: Secret, token: Option<Secret>) -> Self {
+        let secrets = [Some(&secret), token.as_ref()].into_iter().flatten();
         Self {
+            forms: Arc::new(secrets.flat_map(|it| forms(it.reveal())).collect()),
             access_key: Arc::new(access_key),
             secret: Arc::new(secret),
             token: token.map(Arc::new),
@@ -80,31 +85,24 @@ impl Credentials {
         key
     }
 
-    /// Whether any of them stands in a text.
-    pub(crate) fn stand_in(&self, text: &[u8]) -> bool {
-        self.all().any(|own| contains(text, own.as_bytes()))
+    /// Writes over whichever of them stands in an error, which may say with what AWS was asked; whether one did.
+    pub(crate) fn cover(&self, error: &mut [u8]) -> bool {
+        mask::cover(error, self.secrets().chain([self.access_key()]))
     }
 
-    /// The text without any of them.
-    pub(crate) fn taken_out(&self, text: &str) -> String {
-        self.all().fold(text.to_owned(), |text, own| text.replace(own, "***"))
+    /// Writes over those that are secret. The id of the access key is none: whoever may list access keys is shown it.
+    pub(crate) fn cover_secrets(&self, text: &mut [u8]) -> bool {
+        mask::cover(text, self.secrets())
     }
 
-    fn all(&self) -> impl Iterator<Item = &str> {
-        let token = self.token();
-        [Some(self.access_key()), Some(self.secret.reveal()), token]
-            .into_iter()
-            .flatten()
-            .filter(|own| !own.is_empty())
+    /// What is secret, in every form in which it is looked for.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.forms.iter().map(Secret::reveal)
     }
 
     fn lasts(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now.plus(LEFT_MS) < until)
     }
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
 }
 
 /// The credentials of one account.
@@ -231,8 +229,15 @@ mod tests {
         assert_eq!((credentials.access_key(), credentials.token()), ("AKIA1", None));
         assert_eq!(credentials.secret.reveal(), "s3/cret=");
         assert!(!format!("{credentials:?}").contains("AKIA1"));
-        assert!(credentials.stand_in(b"<AWSAccessKeyId>AKIA1</AWSAccessKeyId>"));
-        assert_eq!(credentials.taken_out("x AKIA1 y"), "x *** y");
+        let check = |text: &str, error: &str, answer: &str| {
+            let (mut one, mut other) = (text.as_bytes().to_vec(), text.as_bytes().to_vec());
+            assert_eq!(credentials.cover(&mut one), text != error);
+            assert_eq!(credentials.cover_secrets(&mut other), text != answer);
+            assert_eq!((one.as_slice(), other.as_slice()), (error.as_bytes(), answer.as_bytes()));
+        };
+        check("<Id>AKIA1</Id>", "<Id>*****</Id>", "<Id>AKIA1</Id>");
+        check("x s3/cret= AKIA1", "x ******** *****", "x ******** AKIA1");
+        check("AKIA s3/cret", "AKIA s3/cret", "AKIA s3/cret");
         let error = profile(&file, "test").await.expect_err("no such profile");
         assert!(error.contains("has no keys of a profile `test`"), "{error}");
     }

@@ -107,6 +107,17 @@ pub(crate) async fn send(login: &AwsLogin, head: &Head, body: Vec<u8>) -> Result
     sent(&mut sender, &head.path, head, body).await
 }
 
+/// A head as it is written by whoever declares a body of that length and speaks no HTTP of somebody else's.
+pub(crate) fn written(head: &Head, length: usize, more: &str) -> Vec<u8> {
+    let query = if head.query.is_empty() { String::new() } else { format!("?{}", head.query) };
+    let lines: String =
+        head.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let (method, path) = (&head.method, &head.path);
+    let text =
+        format!("{method} {path}{query} HTTP/1.1\r\n{lines}content-length: {length}\r\n{more}\r\n");
+    text.into_bytes()
+}
+
 /// HTTP over a stream.
 pub(crate) async fn spoken<S>(stream: S) -> Result<Sender, hyper::Error>
 where

@@ -9,11 +9,11 @@ use super::{Desk, hold, open};
 
 const OF: &str = "arn:aws:rds:us-east-1:123456789012:db:costs";
 
-fn delete_stack() -> Call {
+pub(super) fn delete_stack() -> Call {
     Call::query("cloudformation", "Action=DeleteStack&Version=2010-05-15&StackName=ce")
 }
 
-fn create_stack() -> Call {
+pub(super) fn create_stack() -> Call {
     let form = "Action=CreateStack&Version=2010-05-15&StackName=ce&TemplateBody=%7B%7D";
     Call::query("cloudformation", form)
 }
@@ -85,7 +85,7 @@ impl Desk {
     }
 
     /// What the last request that was cleared came to.
-    fn came_to(&self) -> String {
+    pub(super) fn came_to(&self) -> String {
         let cleared = self.leaves("cleared");
         cleared.last().map(|leaf| leaf["request"]["facts"]["sequences"].to_string()).unwrap_or_default()
     }

@@ -265,7 +265,7 @@ async fn what_disagrees_with_its_tunnel_is_refused() {
 }
 
 /// Connections that are open of a session, as the operator is shown.
-fn connections(desk: &Desk, login: &AwsLogin) -> u64 {
+pub(super) fn connections(desk: &Desk, login: &AwsLogin) -> u64 {
     let said = desk.tyer.run(&["--json", "session", "list"]).expect("sessions");
     let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     let sessions = said["sessions"].as_array().expect("sessions");

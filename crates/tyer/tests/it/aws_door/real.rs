@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -20,6 +20,14 @@ use tyer_wire::aws::sigv4::{Claim, SigningKey};
 
 pub(crate) const ACCESS_KEY: &str = "AKIAREALREALREALREAL";
 pub(crate) const SECRET: &str = "rEaL/s3cret+of=the-account";
+
+/// Every access key that it knows, with its secret.
+pub(crate) const KEYS: [(&str, &str); 4] = [
+    (ACCESS_KEY, SECRET),
+    ("AKIAOTHEROTHEROTHER0", "oThEr/s3cret"),
+    ("AKIAPROFILEPROFILE00", "pRoFiLe+s3cret="),
+    ("ASIAASSUMEDASSUMED00", "aSsUmEd/s3cret"),
+];
 
 /// A request that arrived whole.
 #[derive(Clone, Debug)]
@@ -37,6 +45,8 @@ pub(crate) enum Says {
     Answer(u16, String),
     /// The first of these answers whose text stands in the request's body, else an empty one.
     Script(Vec<(&'static str, String)>),
+    /// These pieces, each by itself, of a length that is not said.
+    Pieces(Vec<String>),
     /// Nothing: the connection is closed once the request is there.
     Nothing,
     /// It answers when it is let.
@@ -121,6 +131,11 @@ impl Service {
                 let found = answers.into_iter().find(|(needle, _)| text.contains(needle));
                 Ok(answer(200, found.map_or_else(|| "<R/>".to_owned(), |(_, answer)| answer)))
             }
+            Says::Pieces(pieces) => {
+                let frame = |piece| Ok(Frame::data(Bytes::from(piece)));
+                let pieces = tokio_stream::iter(pieces.into_iter().map(frame));
+                Ok(Response::new(StreamBody::new(pieces).boxed_unsync()))
+            }
             Says::Begins(length) => {
                 let body = Begun { length, has_begun: false };
                 Ok(Response::new(body.boxed_unsync()))
@@ -172,7 +187,8 @@ impl Body for Begun {
 
 fn signer(head: &Head, body: &[u8]) -> Option<String> {
     let claim = Claim::read(head).ok()?;
-    let key = SigningKey::derive(SECRET, claim.scope());
+    let (_, secret) = KEYS.iter().find(|(id, _)| *id == claim.access_key())?;
+    let key = SigningKey::derive(secret, claim.scope());
     let digest = Digest::of(body);
     let body = (!claim.payload().is_chunked()).then_some(&digest);
     claim.verify(head, body, &key, now()).ok()?;
