@@ -178,7 +178,8 @@ pub const PASSKEY_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of a passkey's credential id, by the WebAuthn specification.
 pub const CREDENTIAL_ID_BYTES_MAX: usize = 1023;
 
-/// How long a resource may not be destroyed by whoever removed its last known backup: 7 days.
+/// How long a resource may not be destroyed by whoever removed its last known backup, nor that be removed by whoever
+/// destroyed the resource: 7 days.
 pub const BACKUP_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// How long what a session did can be part of what another of its controller does.
 pub const SEQUENCE_MS: i64 = 24 * 60 * 60 * 1000;
@@ -186,7 +187,9 @@ pub const SEQUENCE_MS: i64 = 24 * 60 * 60 * 1000;
 pub const SESSION_SEQUENCE_BYTES_MAX: usize = 256 * 1024;
 /// What is remembered of the copies of one upstream's resources.
 pub const COPIES_BYTES_MAX: usize = 1024 * 1024;
-/// What is remembered of all sessions and copies.
+/// What is remembered of what was destroyed at one upstream that may have copies nobody told of.
+pub const LOSSES_BYTES_MAX: usize = 1024 * 1024;
+/// What is remembered of all sessions, copies and losses.
 pub const SEQUENCE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 const _: () =

@@ -6,11 +6,14 @@
 //! knows no protocol: only effects, resources, and what an act says of another resource.
 //!
 //! INVARIANT: whatever does not fit counts as if it could complete a pattern: a session that did more than is
-//! remembered is told so with each further create or destroy, and a controller of whose copies not everything
-//! is remembered destroys nothing at that upstream for as long as it could matter.
+//! remembered is told so with each further create or destroy; a controller of whose copies not everything is remembered
+//! destroys nothing at that upstream for as long as it could matter, and one who destroyed more than is remembered removes
+//! no last backup there.
 
 mod backups;
+mod forget;
 mod identity;
+mod losses;
 mod past;
 mod risk;
 
@@ -23,7 +26,8 @@ use crate::intent::{
     Act, Effect, Intent, PersonId, Principal, Resource, SessionId, Tie, Timestamp, Upstream,
 };
 use crate::limits::{
-    BACKUP_MS, COPIES_BYTES_MAX, SEQUENCE_BYTES_MAX, SEQUENCE_MS, SESSION_SEQUENCE_BYTES_MAX,
+    BACKUP_MS, COPIES_BYTES_MAX, LOSSES_BYTES_MAX, SEQUENCE_BYTES_MAX, SEQUENCE_MS,
+    SESSION_SEQUENCE_BYTES_MAX,
 };
 use crate::verdict::LeafIndex;
 
@@ -40,7 +44,7 @@ pub enum Pattern {
     Exchange,
     /// A protection of a resource is switched off and the resource is destroyed.
     DisarmThenDestroy,
-    /// The last known backup of a resource is removed and the resource is destroyed.
+    /// The last known backup of a resource is removed and the resource is destroyed, in either order.
     BackupThenDestroy,
     /// The session did more than is remembered, so what this completes cannot be told.
     Untold,
@@ -131,9 +135,18 @@ impl Sequence {
 pub struct Found {
     /// Every pattern, without repetitions.
     pub sequences: BTreeSet<Sequence>,
-    /// The one for which the intent is refused, whatever policies say: a resource certainly goes together with its
-    /// last known backup, or within seven days after it, by the same controller.
-    pub refused: Option<Sequence>,
+    /// The one for which the intent is refused, whatever policies say: a resource and its last known backup certainly go
+    /// together, or one within seven days after the other, by the same controller.
+    pub refused: Option<Refused>,
+}
+
+/// For what an intent is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What it completes.
+    pub sequence: Sequence,
+    /// Whether the resource went before, and this removes its backup.
+    pub takes_backup: bool,
 }
 
 /// What is remembered of one cleared request: the acts that can be part of a pattern.
@@ -194,10 +207,14 @@ pub struct History {
     controllers: BTreeMap<PersonId, BTreeSet<Mark>>,
     /// Notes about copies and what became of them, whichever session made them.
     backups: BTreeMap<Upstream, BTreeSet<Mark>>,
+    /// Notes about what was destroyed and may have copies that nobody told of.
+    losses: BTreeMap<Upstream, BTreeSet<Mark>>,
     /// Sessions of which not everything is remembered.
     untold: BTreeSet<SessionId>,
     /// Controllers of whose removals not everything is remembered, until when.
     unknown: BTreeMap<(Upstream, PersonId), Timestamp>,
+    /// Controllers who destroyed more than is remembered, until when that matters.
+    unsaid: BTreeMap<(Upstream, PersonId), Timestamp>,
 }
 
 impl History {
@@ -230,19 +247,24 @@ impl History {
                 before: None,
             }));
         }
-        let copied = self.noted(self.backups.get(&intent.upstream));
         let by = &intent.principal.controller;
-        let (named, mut refused) = backups::removes(copied, &steps, (by, now));
+        let who = (intent.upstream.clone(), by.clone());
+        let told = [self.backups.get(&intent.upstream), self.losses.get(&intent.upstream)];
+        let told: BTreeSet<Mark> = told.into_iter().flatten().flatten().copied().collect();
+        let unsaid = self.unsaid.get(&who).filter(|until| now < **until);
+        let earlier = (self.noted(Some(&told)), unsaid.map(|until| until.plus(-BACKUP_MS)));
+        let (named, mut refused) = backups::removes(earlier, &steps, (by, now));
         sequences.extend(named);
-        let unknown = self.unknown.get(&(intent.upstream.clone(), by.clone()));
+        let unknown = self.unknown.get(&who);
         if refused.is_none() && unknown.is_some_and(|until| now < *until) {
             let destroyed = steps.iter().find(|step| step.verb == Verb::Destroy);
-            refused = destroyed.map(|step| Sequence {
+            let sequence = destroyed.map(|step| Sequence {
                 pattern: Pattern::BackupThenDestroy,
                 resource: step.resource.clone(),
                 before: None,
             });
-            sequences.extend(refused.clone());
+            sequences.extend(sequence.clone());
+            refused = sequence.map(|sequence| Refused { sequence, takes_backup: false });
         }
         Found { sequences, refused }
     }
@@ -298,50 +320,6 @@ impl History {
         self.untold.remove(session);
     }
 
-    /// Forgets what can complete nothing any more, and returns the leaves whose notes need not be kept.
-    pub fn forget(&mut self, now: Timestamp) -> Vec<LeafIndex> {
-        self.unknown.retain(|_, until| now < *until);
-        let backups = self
-            .backups
-            .iter()
-            .map(|(upstream, marks)| (upstream.clone(), backups::needed(self.noted(Some(marks)), now)));
-        let backups: BTreeMap<_, _> = backups.filter(|(_, marks)| !marks.is_empty()).collect();
-        let sessions = self.sessions.iter().map(|(session, marks)| {
-            (session.clone(), past::needed(&self.noted(Some(marks)).collect::<Vec<_>>()))
-        });
-        let sessions = sessions.filter(|(_, marks)| !marks.is_empty()).collect();
-        let controllers = self
-            .controllers
-            .iter()
-            .map(|(person, marks)| (person.clone(), self.needed_of(marks, now)))
-            .filter(|(_, marks)| !marks.is_empty())
-            .collect();
-        (self.backups, self.sessions, self.controllers) = (backups, sessions, controllers);
-        let kept = self.sessions.values().chain(self.controllers.values());
-        let needed: BTreeSet<Mark> = kept.chain(self.backups.values()).flatten().copied().collect();
-        let pending: BTreeSet<Mark> = self.by_leaf.values().copied().collect();
-        let mut leaves = Vec::new();
-        self.notes.retain(|mark, note| {
-            let keep = needed.contains(mark) || pending.contains(mark) || note.leaf.is_none();
-            if !keep {
-                leaves.extend(note.leaf);
-            }
-            keep
-        });
-        self.bytes = self.notes.values().map(Note::bytes).sum();
-        leaves
-    }
-
-    /// Which of a controller's notes a later session of theirs can need.
-    fn needed_of(&self, marks: &BTreeSet<Mark>, now: Timestamp) -> BTreeSet<Mark> {
-        let mut by_upstream: BTreeMap<&Upstream, Vec<(&Mark, &Note)>> = BTreeMap::new();
-        for (mark, note) in self.noted(Some(marks)).filter(|(_, note)| now < note.at.plus(SEQUENCE_MS))
-        {
-            by_upstream.entry(&note.upstream).or_default().push((mark, note));
-        }
-        by_upstream.values().flat_map(|notes| past::needed(notes)).collect()
-    }
-
     /// Every session that has notes.
     pub fn sessions(&self) -> impl Iterator<Item = &SessionId> {
         self.sessions.keys()
@@ -375,25 +353,33 @@ impl History {
         let in_session =
             !is_untold && past::adds(self.noted(of_session).map(|(_, note)| note), &note.steps);
         let of_backups = backups::concerns(self.noted(of_upstream), &note.steps);
+        let of_losses = !of_backups && losses::concerns(&note.steps);
         let (bytes, is_full) = (note.bytes(), self.bytes + note.bytes() > SEQUENCE_BYTES_MAX);
         let held = |marks| self.noted(marks).map(|(_, note)| note.bytes()).sum::<usize>();
         let has_room = !is_full && held(of_session) + bytes <= SESSION_SEQUENCE_BYTES_MAX;
         let has_copies_room = !is_full && held(of_upstream) + bytes <= COPIES_BYTES_MAX;
+        let lost = held(self.losses.get(&upstream));
+        let has_losses_room = !is_full && lost + bytes <= LOSSES_BYTES_MAX;
+        let who = || (upstream.clone(), note.principal.controller.clone());
         if in_session && !has_room {
             self.untold.insert(session.clone());
         }
         if of_backups && !has_copies_room {
             // Whoever did this destroys nothing there for as long as it could matter.
-            let who = (upstream.clone(), note.principal.controller.clone());
-            self.unknown.insert(who, now.plus(BACKUP_MS));
+            self.unknown.insert(who(), now.plus(BACKUP_MS));
         }
-        if !(in_session && has_room || of_backups && has_copies_room) {
+        if of_losses && !has_losses_room {
+            self.unsaid.insert(who(), now.plus(BACKUP_MS));
+        }
+        let (in_backups, in_losses) = (of_backups && has_copies_room, of_losses && has_losses_room);
+        if !(in_session && has_room || in_backups || in_losses) {
             return None;
         }
         let mark = Mark(self.next);
         self.next += 1;
-        if of_backups && has_copies_room {
-            self.backups.entry(upstream).or_default().insert(mark);
+        let kept = [(in_backups, &mut self.backups), (in_losses, &mut self.losses)];
+        for (_, set) in kept.into_iter().filter(|(is_of, _)| *is_of) {
+            set.entry(upstream.clone()).or_default().insert(mark);
         }
         if in_session && has_room {
             self.sessions.entry(session).or_default().insert(mark);
@@ -417,7 +403,8 @@ impl History {
                 marks.remove(&mark);
             }
         }
-        for marks in of_session.into_iter().chain(of_upstream) {
+        let of_losses = self.losses.get_mut(&note.upstream);
+        for marks in of_session.into_iter().chain(of_upstream).chain(of_losses) {
             marks.remove(&mark);
         }
     }

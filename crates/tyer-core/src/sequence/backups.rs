@@ -1,9 +1,9 @@
-//! Copies of resources, and who removed the last one that is known, whichever session it was.
+//! Copies of resources, and who removed the last one that is known or what they are of, whichever session it was.
 
 use std::collections::BTreeSet;
 
 use super::identity::{Sure, covers, is_open, same};
-use super::{Before, Mark, Note, Pattern, Sequence, Step, Verb};
+use super::{Before, Mark, Note, Pattern, Refused, Sequence, Step, Verb};
 use crate::intent::{PersonId, Resource, Timestamp};
 use crate::limits::BACKUP_MS;
 
@@ -13,6 +13,8 @@ struct Copies {
     known: Vec<Copy>,
     /// The newest last.
     gone: Vec<Gone>,
+    /// What was destroyed itself.
+    lost: Vec<Lost>,
 }
 
 #[derive(Clone, Debug)]
@@ -32,7 +34,14 @@ struct Gone {
     by: Option<By>,
 }
 
-/// Who removed a copy, when, and in which words.
+#[derive(Debug)]
+struct Lost {
+    resource: Resource,
+    by: By,
+    marks: Vec<Mark>,
+}
+
+/// Who removed something, when, and in which words.
 #[derive(Clone, Debug)]
 struct By {
     controller: PersonId,
@@ -40,31 +49,51 @@ struct By {
     why: String,
 }
 
-/// The patterns that these steps of a controller complete, and the one for which they are refused.
+/// The patterns that these steps of a controller complete, and the one for which they are refused. `unsaid` is since when
+/// the controller has destroyed more than is remembered.
 pub(super) fn removes<'a>(
-    earlier: impl Iterator<Item = (&'a Mark, &'a Note)>,
+    (earlier, unsaid): (impl Iterator<Item = (&'a Mark, &'a Note)>, Option<Timestamp>),
     steps: &[Step],
     (controller, now): (&PersonId, Timestamp),
-) -> (BTreeSet<Sequence>, Option<Sequence>) {
+) -> (BTreeSet<Sequence>, Option<Refused>) {
     let mut copies = Copies::of(earlier);
+    copies.lost.extend(unsaid.map(|at| {
+        let (controller, why) = (controller.clone(), "destroys more than Tyer remembers".to_owned());
+        Lost { resource: Resource::upstream(), by: By { controller, at, why }, marks: Vec::new() }
+    }));
+    let counts = |by: &By| by.controller == *controller && now < by.at.plus(BACKUP_MS);
     // What goes in one request goes together, in whatever order it is written.
     steps.iter().for_each(|step| copies.take(step, None, None));
     let (mut found, mut refused) = (BTreeSet::new(), None);
     for step in steps.iter().filter(|step| matches!(step.verb, Verb::Destroy | Verb::Lessen)) {
         for gone in copies.last_gone() {
             let sure = covers(&step.resource, &gone.copy.of).min(gone.sure);
-            let counts = gone
-                .by
-                .as_ref()
-                .is_none_or(|by| by.controller == *controller && now < by.at.plus(BACKUP_MS));
-            if sure == Sure::No || !counts {
+            if sure == Sure::No || !gone.by.as_ref().is_none_or(counts) {
                 continue;
             }
             let before = gone.by.as_ref().map(|by| Before { at: by.at, why: by.why.clone() });
             let pattern = Pattern::BackupThenDestroy;
             let sequence = Sequence { pattern, resource: gone.copy.of.clone(), before };
             if step.verb == Verb::Destroy && sure == Sure::Yes {
-                refused.get_or_insert_with(|| sequence.clone());
+                refused
+                    .get_or_insert_with(|| Refused { sequence: sequence.clone(), takes_backup: false });
+            }
+            found.insert(sequence);
+        }
+    }
+    // What it is of went before, and this takes what it could be had back from.
+    for gone in copies.last_gone().filter(|gone| gone.by.is_none()) {
+        for lost in copies.lost.iter().filter(|lost| counts(&lost.by)) {
+            let sure = covers(&lost.resource, &gone.copy.of).min(gone.sure);
+            if sure == Sure::No {
+                continue;
+            }
+            let before = Some(Before { at: lost.by.at, why: lost.by.why.clone() });
+            let pattern = Pattern::BackupThenDestroy;
+            let sequence = Sequence { pattern, resource: gone.copy.of.clone(), before };
+            if sure == Sure::Yes {
+                refused
+                    .get_or_insert_with(|| Refused { sequence: sequence.clone(), takes_backup: true });
             }
             found.insert(sequence);
         }
@@ -97,7 +126,9 @@ pub(super) fn needed<'a>(
     let copies = Copies::of(notes);
     let lately = |gone: &&Gone| gone.by.as_ref().is_none_or(|by| now < by.at.plus(BACKUP_MS));
     let gone = copies.gone.iter().filter(lately).map(|gone| &gone.copy);
-    copies.known.iter().chain(gone).flat_map(|copy| copy.marks.iter().copied()).collect()
+    let copied = copies.known.iter().chain(gone).flat_map(|copy| copy.marks.iter().copied());
+    let lost = copies.lost.iter().filter(|lost| now < lost.by.at.plus(BACKUP_MS));
+    copied.chain(lost.flat_map(|lost| lost.marks.iter().copied())).collect()
 }
 
 impl Copies {
@@ -121,13 +152,18 @@ impl Copies {
             Verb::Copy(of) => self.copied(of, &step.resource, mark),
             Verb::Rename(to) => self.renamed(&step.resource, to, mark),
             // Rows that go make a copy one that cannot be relied on.
-            Verb::Destroy | Verb::Lessen => self.removed(&step.resource, mark, by),
+            Verb::Lessen => self.removed(&step.resource, mark, by),
+            Verb::Destroy => {
+                self.removed(&step.resource, mark, by);
+                self.destroyed(&step.resource, mark, by);
+            }
             Verb::Copies(of) => self.kept_gone(of, &step.resource, (mark, by)),
             Verb::Create | Verb::Another | Verb::Disarm => {}
         }
     }
 
     fn copied(&mut self, of: &Resource, copy: &Resource, mark: Option<Mark>) {
+        self.restored(of, copy);
         // One that has no name yet is another than all that are known.
         self.known.retain(|known| is_open(copy) || !same(&known.copy, copy));
         // A copy of a copy is one of what that is of.
@@ -141,6 +177,12 @@ impl Copies {
     }
 
     fn renamed(&mut self, from: &Resource, to: &Resource, mark: Option<Mark>) {
+        self.restored(from, to);
+        // Whatever has the name of what was destroyed may be all that is known by it.
+        for lost in self.lost.iter_mut().filter(|lost| same(&lost.resource, from)) {
+            lost.resource = to.clone();
+            lost.marks.extend(mark);
+        }
         let rename = |copy: &mut Copy| {
             for name in [&mut copy.of, &mut copy.copy] {
                 if same(name, from) {
@@ -153,6 +195,23 @@ impl Copies {
         self.gone.iter_mut().map(|gone| &mut gone.copy).for_each(rename);
         // A copy that has taken the place of what it was of is no copy any more.
         self.known.retain(|known| !same(&known.of, &known.copy));
+    }
+
+    /// The last time counts. What a request that is looked at destroys goes with what else it does.
+    fn destroyed(&mut self, resource: &Resource, mark: Option<Mark>, by: Option<&By>) {
+        let Some(by) = by.cloned() else { return };
+        let is_again = |lost: &Lost| lost.resource == *resource && lost.by.controller == by.controller;
+        self.lost.retain(|lost| !is_again(lost));
+        let (resource, marks) = (resource.clone(), mark.into_iter().collect());
+        self.lost.push(Lost { resource, by, marks });
+    }
+
+    /// What was destroyed is there again once a copy of it has its name.
+    fn restored(&mut self, copy: &Resource, name: &Resource) {
+        let is_copy = |known: &Copy| same(&known.copy, copy) && same(&known.of, name);
+        if self.known.iter().any(is_copy) {
+            self.lost.retain(|lost| lost.resource != *name);
+        }
     }
 
     /// Copies that are kept with the resource go, whether or not they were heard of before.
@@ -190,7 +249,9 @@ impl Copies {
     fn concerns(&self, step: &Step) -> bool {
         let touches = |name: &Resource| covers(&step.resource, name) != Sure::No;
         let renames = matches!(step.verb, Verb::Rename(_));
-        self.known.iter().any(|known| touches(&known.copy) || renames && touches(&known.of))
+        let is_whole = renames || step.verb == Verb::Destroy;
+        self.known.iter().any(|known| touches(&known.copy) || is_whole && touches(&known.of))
             || renames && self.gone.iter().any(|gone| touches(&gone.copy.of))
+            || renames && self.lost.iter().any(|lost| touches(&lost.resource))
     }
 }

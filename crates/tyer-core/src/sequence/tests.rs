@@ -214,7 +214,7 @@ fn what_goes_with_its_last_known_backup() {
     check(&[copied, "t/alice: destroy b", "u/bob: destroy orders"], "");
     check(&[copied, "t/bob: destroy b, destroy orders"], refused);
     check(&[copied, "t: destroy orders"], "");
-    check(&[copied, "t: destroy orders", "t: destroy b"], "");
+    check(&[copied, "s: copy c of orders", "t: destroy orders", "t: destroy b"], "");
     check(&[copied, "s: copy c of orders", "t: destroy b", "u: destroy orders"], "");
     check(&[copied, "s: copy c of b", "t: destroy b", "u: destroy orders"], "");
     check(&[copied, "s: copy c of b", "t: destroy b, destroy c", "u: destroy orders"], refused);
@@ -226,6 +226,83 @@ fn what_goes_with_its_last_known_backup() {
     check(&["s: copy a.b of a.orders", "t: destroy schema:a"], "backup_then_destroy a.orders, refused");
     // Whether they are in that schema cannot be told.
     check(&[copied, "t: destroy schema:a"], "backup_then_destroy orders");
+}
+
+#[test]
+fn the_last_known_backup_of_what_was_destroyed_stays() {
+    let refused = "backup_then_destroy orders, refused";
+    let copied = "s: copy b of orders";
+    check(&[copied, "t: destroy orders", "u: destroy b"], refused);
+    check(&[copied, "t: destroy orders", "u: some b"], refused);
+    check(&[copied, "t: destroy orders", "u: replace b"], refused);
+    check(&[copied, "t 1: destroy orders", "u 7: destroy b"], refused);
+    check(&[copied, "t 1: destroy orders", "u 8: destroy b"], "");
+    check(&[copied, "t/alice: destroy orders", "u/bob: destroy b"], "");
+    check(&[copied, "t: some orders", "u: destroy b"], "");
+    check(&[copied, "t: destroy items", "u: destroy b"], "");
+    check(&["s: copy b of orders, destroy orders", "t: destroy b"], refused);
+    check(&["s: copy a.b of a.orders", "t: destroy schema:a"], "backup_then_destroy a.orders, refused");
+    check(
+        &["s: copy c.b of a.orders", "t: destroy schema:a", "t: destroy c.b"],
+        "backup_then_destroy a.orders, refused",
+    );
+    // As long as another is known; however the last of them is called by then.
+    let other = "s: copy c of orders";
+    check(&[copied, other, "t: destroy orders", "t: destroy b"], "");
+    check(&[copied, other, "t: destroy orders", "t: destroy b", "t: destroy c"], refused);
+    check(&[copied, "s: copy c of b", "t: destroy orders", "t: destroy b"], "");
+    check(&[copied, "t: destroy orders", "t: rename b to c", "t: destroy c"], refused);
+    // Something else of its name does not bring it back, a copy does.
+    check(&[copied, "t: destroy orders", "u: create orders", "u: destroy b"], refused);
+    check(
+        &[copied, "t: destroy orders", "u: create orders", "u: rename orders to old", "u: destroy b"],
+        "backup_then_destroy old, refused",
+    );
+    check(&[copied, "t: destroy orders", "u: copy orders of b", "u: destroy b"], "");
+    check(
+        &[copied, "t: destroy orders", "u: copy orders of b", "u: destroy orders", "u: destroy b"],
+        "backup_then_destroy b, backup_then_destroy orders, refused",
+    );
+}
+
+#[test]
+fn a_backup_that_nobody_told_of_is_asked_about_when_it_goes() {
+    let gone = "t: destroy object:arn:db/costs";
+    let last = "u: drop object:arn:snapshot/1 of object:arn:db/costs";
+    let refused = "backup_then_destroy arn:db/costs, refused";
+    check(&[gone, last], refused);
+    check(&[gone, "end t", "u 6: drop object:arn:snapshot/1 of object:arn:db/costs"], refused);
+    check(&[gone, "u 7: drop object:arn:snapshot/1 of object:arn:db/costs"], "");
+    check(&["t/bob: destroy object:arn:db/costs", last], "");
+    check(&["t: destroy object:arn:db/items", last], "");
+    check(&["t@cloud: destroy object:arn:db/costs", last], "");
+    let any = "u: drop object:arn:snapshot/1 of object:arn:db/*";
+    check(&[gone, any], "backup_then_destroy arn:db/*");
+}
+
+#[test]
+fn whoever_destroys_more_than_fits_removes_no_last_backup_for_a_week() {
+    let mut history = History::default();
+    let mut leaf = 0;
+    while history.unsaid.is_empty() {
+        let (intent, now) = request(&format!("s{leaf}: destroy object:arn:object/{leaf}"));
+        if let Some((mark, _)) = history.note(&intent, false, now) {
+            history.recorded(mark, LeafIndex(leaf));
+            history.done(LeafIndex(leaf));
+        }
+        leaf += 1;
+        assert!(leaf < 20_000, "never full");
+    }
+    let look = |text: &str| {
+        let (intent, now) = request(text);
+        history.look(&intent, now).refused.is_some()
+    };
+    assert!(look("t/alice 6: drop object:arn:snapshot/1 of object:arn:db/costs"));
+    assert!(!look("t/alice 7: drop object:arn:snapshot/1 of object:arn:db/costs"));
+    assert!(!look("t/bob: drop object:arn:snapshot/1 of object:arn:db/costs"));
+    assert!(!look("t/alice: destroy object:arn:db/costs"));
+    history.forget(Timestamp(7 * DAY_MS));
+    assert!(history.unsaid.is_empty() && history.losses.is_empty());
 }
 
 #[test]

@@ -31,6 +31,7 @@ use super::request::Head;
 use super::table::{self, Api, Operation, Place};
 pub(super) use cbor::read as read_cbor;
 use content::Content;
+pub use identity::Whither;
 pub(super) use shown::is_identifying;
 use uri::{Pair, Plus};
 pub(super) use xml::{Element, read as read_xml};

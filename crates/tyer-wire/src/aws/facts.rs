@@ -5,6 +5,7 @@
 //! does (what a change set replaces, whether a snapshot is the last) are looked at before anything is decided: [`decides`].
 
 mod ask;
+mod backups;
 mod databases;
 mod machines;
 mod recent;
@@ -20,7 +21,7 @@ use super::decode::{Call, Decoded};
 use super::own::Doc;
 use super::request::Head;
 use super::resources::Owner;
-use super::understand::{Change, carried_out};
+use super::understand::{Change, Terms, carried_out};
 use crate::line::one_line;
 
 /// Something to ask AWS.
@@ -70,13 +71,15 @@ pub enum Found {
 pub fn questions(decoded: &Decoded, owner: Owner<'_>, now: Timestamp) -> Vec<Question> {
     let Call::Known(operation) = &decoded.call else { return Vec::new() };
     let about = About { decoded, owner, now };
-    let mut questions = match operation.api().folder() {
-        "cloudformation" => stacks::questions(&about, operation.name()),
-        "rds" | "dynamodb" => databases::questions(&about, operation.name()),
-        "ec2" | "autoscaling" | "ecs" | "lambda" => machines::questions(&about, operation.name()),
-        "s3" | "sqs" | "logs" | "secretsmanager" | "kms" | "iam" => {
-            stores::questions(&about, operation.name())
-        }
+    let (folder, name) = (operation.api().folder(), operation.name());
+    if !backups::removes(decoded).is_empty() {
+        return backups::questions(&about, (folder, name));
+    }
+    let mut questions = match folder {
+        "cloudformation" => stacks::questions(&about, name),
+        "rds" | "dynamodb" => databases::questions(&about, name),
+        "ec2" | "autoscaling" | "ecs" | "lambda" => machines::questions(&about, name),
+        "s3" | "sqs" | "logs" | "secretsmanager" | "kms" | "iam" => stores::questions(&about, name),
         _ => Vec::new(),
     };
     questions.extend(recent::questions(&about, *operation));
@@ -87,34 +90,32 @@ pub fn questions(decoded: &Decoded, owner: Owner<'_>, now: Timestamp) -> Vec<Que
 #[must_use]
 pub fn decides(decoded: &Decoded) -> bool {
     let Call::Known(operation) = &decoded.call else { return false };
-    matches!(
-        (operation.api().folder(), operation.name()),
-        ("cloudformation", "ExecuteChangeSet")
-            | ("rds", "DeleteDBSnapshot" | "DeleteDBClusterSnapshot")
-            | ("ec2", "DeleteSnapshot")
-            | ("dynamodb", "DeleteBackup")
-    )
+    let asked = (operation.api().folder(), operation.name());
+    asked == ("cloudformation", "ExecuteChangeSet") || !backups::removes(decoded).is_empty()
 }
 
-/// The acts of a request after AWS was asked. Only answers that are whole make anything less grave. Tags with one of these
-/// keys say where something stands.
+/// The acts of a request after AWS was asked. Only answers that are whole make anything less grave; a backup of which
+/// AWS has said nothing counts as the last of whatever it may be of.
 #[must_use]
-pub fn decided(acts: &Acts, found: &[Found], environment_tags: &[String]) -> Acts {
+pub fn decided((decoded, terms): (&Decoded, &Terms<'_>), acts: &Acts, found: &[Found]) -> Acts {
     let is_whole = !found.iter().any(|it| matches!(it, Found::Unknown(_)));
     let changes: Vec<Change> = found.iter().filter_map(Found::change).cloned().collect();
     let acts = match is_whole && !changes.is_empty() {
-        true => carried_out(acts, &changes, environment_tags),
+        true => carried_out(acts, &changes, terms.environment_tags),
         false => acts.clone(),
     };
     // Unless others are known to be left, it counts as the last.
     let is_left =
         |of: &str| found.iter().any(|it| matches!(it, Found::Copy { of: own, left: 1.. } if own == of));
     let copies = found.iter().filter_map(|it| match it {
-        Found::CopyOf(of) | Found::Copy { of, .. } => Some(of),
+        Found::CopyOf(of) | Found::Copy { of, .. } => Some(of.clone()),
         _ => None,
     });
-    let last: BTreeSet<&String> = copies.filter(|of| !is_left(of)).collect();
-    let more: Vec<Act> = last.into_iter().map(|of| last_copy(of)).collect();
+    let mut copies: BTreeSet<String> = copies.collect();
+    if copies.is_empty() {
+        copies.extend(backups::removed_of(decoded, terms.owner));
+    }
+    let more: Vec<Act> = copies.iter().filter(|of| !is_left(of)).map(|of| last_copy(of)).collect();
     let mut all = acts.iter().cloned();
     match all.next() {
         Some(first) => Acts::new(first, all.chain(more)),
@@ -123,12 +124,17 @@ pub fn decided(acts: &Acts, found: &[Found], environment_tags: &[String]) -> Act
 }
 
 fn last_copy(of: &str) -> Act {
+    let why = if of.contains('*') {
+        format!("removes a backup, which may be the last of {of}: AWS did not say")
+    } else {
+        format!("removes the last backup of {of} that is known to be there")
+    };
     Act {
         effect: Effect::Destroy,
         resource: Resource::new(Kind::Object, format!("{of}:backups")),
         reversibility: Reversibility::Irreversible,
         local: false,
-        why: format!("removes the last backup of {of} that is known to be there"),
+        why,
         tie: Some(Tie::CopiesOf(Resource::new(Kind::Object, of))),
     }
 }
@@ -213,6 +219,11 @@ impl About<'_> {
     /// The text of a parameter.
     fn text(&self, name: &str) -> Option<&str> {
         self.decoded.parameters.get(name)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    /// The same, as the service calls what is called so.
+    fn name(&self, parameter: &str) -> Option<String> {
+        self.text(parameter).map(|text| self.decoded.own_name(text))
     }
 
     /// The texts of one that is a list.

@@ -154,8 +154,9 @@ impl Decoded {
                 }
                 let service = operation.api().name().to_owned();
                 let (region, Owner { partition, account }) = (&self.region, owner);
-                let arn = format!("arn:{partition}:{service}:{region}:{account}:{member}/{value}");
-                Resource { arn, service, kind: member.clone(), name: value }
+                let name = self.own_name(&value);
+                let arn = format!("arn:{partition}:{service}:{region}:{account}:{member}/{name}");
+                Resource { arn, service, kind: member.clone(), name }
             })
         });
         made.collect()
@@ -173,6 +174,19 @@ impl Decoded {
     }
 }
 
+/// What people know a resource by, of its ARN: the bucket that an object is in, else itself.
+pub(super) fn holder(arn: &str) -> &str {
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    let pieces = match home_of(arn).as_str() {
+        // An object is behind a slash; of an access point, behind its name and `object`.
+        "s3" if resource.starts_with("accesspoint/") => 2,
+        "s3" if arn.contains(":s3:::") => 1,
+        _ => return arn,
+    };
+    let (start, kept) = (arn.len() - resource.len(), resource.match_indices('/').nth(pieces - 1));
+    kept.and_then(|(at, _)| arn.get(..start + at)).unwrap_or(arn)
+}
+
 /// The resource that a request names by its ARN.
 pub(super) fn named_by(arn: &str, kind: &str) -> Resource {
     let arn = &plain(arn);
@@ -180,13 +194,14 @@ pub(super) fn named_by(arn: &str, kind: &str) -> Resource {
 }
 
 /// The ARN without what only some requests add: the version of a function, or that all streams of a group of logs are
-/// meant.
+/// meant; in lower case where the service takes it so.
 fn plain(arn: &str) -> String {
     let parts: Vec<&str> = arn.split(':').collect();
     match parts.as_slice() {
         [_, _, "lambda", _, _, "function", _, ..] => {
             parts.get(..7).map_or(arn.to_owned(), |it| it.join(":"))
         }
+        [_, _, "rds" | "redshift" | "elasticache" | "memorydb", ..] => arn.to_ascii_lowercase(),
         [_, _, "logs", _, _, "log-group", .., "*"] => arn.strip_suffix(":*").unwrap_or(arn).to_owned(),
         _ => arn.to_owned(),
     }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tyer_core::facts::Facts;
 use tyer_core::intent::{Intent, SessionId, Timestamp};
-use tyer_core::sequence::{Before, History, Mark, Note, Sequence};
+use tyer_core::sequence::{Before, History, Mark, Note, Refused};
 use tyer_core::verdict::{LeafIndex, Outcome, Reason, Refusal};
 
 use super::Gateway;
@@ -79,7 +79,7 @@ impl Gateway {
     pub(super) fn comes_to(&self, intent: &Intent, now: Timestamp) -> (Facts, Option<Refusal>) {
         let found = self.sequences.history().look(intent, now);
         let sequences = found.sequences.into_iter().collect();
-        let refusal = found.refused.map(|sequence| last_backup(&sequence, intent));
+        let refusal = found.refused.map(|refused| last_backup(&refused, intent));
         (Facts { sequences, ..Facts::default() }, refusal)
     }
 
@@ -115,9 +115,14 @@ fn runs(world: &World, session: &SessionId) -> bool {
     world.sessions.get(session).is_some_and(|session| session.ended.is_none())
 }
 
-fn last_backup(sequence: &Sequence, intent: &Intent) -> Refusal {
+fn last_backup(Refused { sequence, takes_backup }: &Refused, intent: &Intent) -> Refusal {
     let (resource, controller) = (&sequence.resource, &intent.principal.controller);
     let message = match &sequence.before {
+        Some(Before { at, why }) if *takes_backup => format!(
+            "{resource} was destroyed by a session of {controller} at {} ({why}), so for seven days no session of \
+             {controller} removes the last known backup of it",
+            clock::civil(*at)
+        ),
         Some(Before { at, why }) => format!(
             "the last known backup of {resource} was removed by a session of {controller} at {} ({why}), so for \
              seven days no session of {controller} destroys it",
@@ -126,7 +131,7 @@ fn last_backup(sequence: &Sequence, intent: &Intent) -> Refusal {
         None => format!("this would destroy {resource} and leave no backup of it that is known"),
     };
     let next = format!(
-        "make a new copy of all of it first, or let somebody other than {controller} ask; nothing was executed"
+        "make another copy of all of it first, or let somebody other than {controller} ask; nothing was executed"
     );
     Refusal::new(Reason::LastBackup, message, next)
 }

@@ -1,10 +1,22 @@
 //! What makes two requests the same one, and what makes them of one shape.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
-use tyer_core::intent::Digest;
+use tyer_core::intent::{Acts, Digest};
 
 use super::{Call, Decoded};
+use crate::aws::resources::{Resource, holder};
 use crate::aws::table::{Member, Operation, Place};
+
+/// Where a request is for, by the operator's names.
+#[derive(Clone, Copy, Debug)]
+pub struct Whither<'a> {
+    /// The account.
+    pub account: &'a str,
+    /// Where what it touches stands.
+    pub environment: &'a str,
+}
 
 impl Decoded {
     /// Equal for requests that ask the same, in whichever protocol and however often they are sent: of the service, the
@@ -34,10 +46,26 @@ impl Decoded {
         Self { sent: Some(content), ..self }
     }
 
-    /// Equal for requests for one operation with the same members, whatever their values. One that is not understood
-    /// is of a shape with itself alone.
+    /// Equal for requests for one operation with the same members, whatever their values, which do the same to the same
+    /// resources in one place. What is kept within a bucket is a value, as the key of an item is; whatever else has a name
+    /// is not.
     #[must_use]
-    pub fn shape(&self) -> Digest {
+    pub fn shape(&self, acts: &Acts, touched: &[Resource], to: Whither<'_>) -> Digest {
+        let mut names: BTreeSet<String> = touched.iter().map(|it| holder(&it.arn).to_owned()).collect();
+        names.extend(acts.iter().map(|act| {
+            let (effect, resource) = (act.effect.as_str(), &act.resource);
+            format!("{effect} {} {}", resource.kind.as_str(), holder(&resource.name))
+        }));
+        let own = self.members().0;
+        let place = [to.account, to.environment, &self.region].map(str::as_bytes);
+        let parts = [b"aws shape of".as_slice(), &own].into_iter().chain(place);
+        let parts: Vec<&[u8]> = parts.chain(names.iter().map(String::as_bytes)).collect();
+        Digest::of_parts(&parts)
+    }
+
+    /// Equal for requests for one operation with the same members, whatever their values. One that is not understood
+    /// is equal to itself alone.
+    pub(in crate::aws) fn members(&self) -> Digest {
         let Call::Known(operation) = &self.call else {
             return Digest::of_parts(&[b"aws shape", &self.identity().0]);
         };

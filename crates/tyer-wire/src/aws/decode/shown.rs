@@ -54,23 +54,12 @@ fn kept(value: &Value, is_identifier: bool) -> Value {
     }
 }
 
-/// Whether what stands under a name says which resource is meant.
+/// Whether what stands under a name says which resource is meant. Keys open things more often than they are names, and
+/// URLs carry signatures, so of those only the ones here do.
 pub(in crate::aws) fn is_identifying(name: &str) -> bool {
-    const ENDS: [&str; 12] = [
-        "Id",
-        "Ids",
-        "Arn",
-        "Arns",
-        "ARN",
-        "ARNs",
-        "Name",
-        "Names",
-        "Identifier",
-        "Identifiers",
-        "Url",
-        "Key",
-    ];
-    const WHOLE: [&str; 14] = [
+    const ENDS: [&str; 10] =
+        ["Id", "Ids", "Arn", "Arns", "ARN", "ARNs", "Name", "Names", "Identifier", "Identifiers"];
+    const WHOLE: [&str; 19] = [
         "id",
         "arn",
         "name",
@@ -85,17 +74,14 @@ pub(in crate::aws) fn is_identifying(name: &str) -> bool {
         "function",
         "alias",
         "taskDefinition",
-    ];
-    const NEVER: [&str; 6] = [
-        "AccessKeyId",
-        "SSECustomerKey",
-        "CopySourceSSECustomerKey",
-        "PublicKey",
-        "PrivateKey",
-        "SecretKey",
+        "Key",
+        "S3Key",
+        "TagKey",
+        "KmsKey",
+        "QueueUrl",
     ];
     let is_known = ENDS.iter().any(|end| name.ends_with(end)) || WHOLE.contains(&name);
-    is_known && !NEVER.contains(&name)
+    is_known && !name.to_ascii_lowercase().ends_with("accesskeyid")
 }
 
 /// Text in which every character shows as what it is; still JSON, so escaped as JSON has it.

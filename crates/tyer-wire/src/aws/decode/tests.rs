@@ -388,3 +388,66 @@ fn what_is_shown_hides_values_and_nothing_hides_in_it() {
         "{redacted}"
     );
 }
+
+/// Every name that a request's members can have.
+fn names() -> std::collections::BTreeSet<&'static str> {
+    fn below(
+        kind: table::Kind,
+        seen: &mut std::collections::HashSet<String>,
+        names: &mut std::collections::BTreeSet<&'static str>,
+    ) {
+        match kind.what() {
+            table::What::Structure(structure) if seen.insert(format!("{kind:?}")) => {
+                for member in structure.members() {
+                    names.insert(member.name);
+                    below(member.kind, seen, names);
+                }
+            }
+            table::What::List { of, .. } | table::What::Map { of, .. } => below(of, seen, names),
+            _ => {}
+        }
+    }
+    let mut names = std::collections::BTreeSet::new();
+    for api in table::apis() {
+        let mut seen = std::collections::HashSet::new();
+        for member in api.operations().flat_map(Operation::members) {
+            names.insert(member.name);
+            below(member.kind, &mut seen, &mut names);
+        }
+    }
+    names
+}
+
+#[test]
+fn no_name_that_looks_like_a_secrets_stays_in_the_clear() {
+    const SECRETS: [&str; 14] = [
+        "key",
+        "password",
+        "passphrase",
+        "passcode",
+        "secret",
+        "token",
+        "credential",
+        "signature",
+        "cookie",
+        "url",
+        "uri",
+        "certificate",
+        "cipher",
+        "hash",
+    ];
+    let names = names();
+    assert!(names.contains("PreSharedKey") && names.contains("ApiKey") && names.contains("authKey"));
+    let seems = |name: &&&str| {
+        let name = name.to_ascii_lowercase();
+        SECRETS.iter().any(|it| name.ends_with(it) || name.ends_with(&format!("{it}s")))
+    };
+    let kept: Vec<&str> = names.iter().filter(seems).copied().filter(|it| is_identifying(it)).collect();
+    assert_eq!(kept, ["Key", "KmsKey", "QueueUrl", "S3Key", "TagKey"]);
+    let ids: Vec<&str> = names
+        .iter()
+        .filter(|name| name.to_ascii_lowercase().ends_with("accesskeyid"))
+        .copied()
+        .collect();
+    assert!(!ids.is_empty() && !ids.iter().any(|name| is_identifying(name)), "{ids:?}");
+}

@@ -6,63 +6,24 @@ use super::ask::{Read, json as ask_json, query};
 use super::{About, Found, Question};
 use crate::aws::own::{Doc, Part};
 
-const RDS: &str = "2014-10-31";
+pub(super) const RDS: &str = "2014-10-31";
 
 pub(super) fn questions(about: &About<'_>, operation: &str) -> Vec<Question> {
     match operation {
         "DeleteDBInstance" | "ModifyDBInstance" | "StopDBInstance" => {
-            about.text("DBInstanceIdentifier").map(instance).unwrap_or_default()
+            about.name("DBInstanceIdentifier").map(|id| instance(&id)).unwrap_or_default()
         }
         "DeleteDBCluster" | "ModifyDBCluster" | "StopDBCluster" => {
-            about.text("DBClusterIdentifier").map(cluster).unwrap_or_default()
+            about.name("DBClusterIdentifier").map(|id| cluster(&id)).unwrap_or_default()
         }
-        "DeleteDBSnapshot" => about
-            .text("DBSnapshotIdentifier")
-            .map(|id| vec![snapshot(about, OF_INSTANCES, id)])
-            .unwrap_or_default(),
-        "DeleteDBClusterSnapshot" => about
-            .text("DBClusterSnapshotIdentifier")
-            .map(|id| vec![snapshot(about, OF_CLUSTERS, id)])
-            .unwrap_or_default(),
         "DeleteTable" | "UpdateTable" | "UpdateContinuousBackups" => {
             about.text("TableName").map(table).unwrap_or_default()
         }
-        "DeleteBackup" => about
-            .text("BackupArn")
-            .map(|arn| {
-                vec![
-                    dynamodb(
-                        "DescribeBackup",
-                        &json!({ "BackupArn": arn }),
-                        (&format!("backup {arn}"), backup_of),
-                    )
-                    .knowing(arn),
-                ]
-            })
-            .unwrap_or_default(),
         _ => Vec::new(),
     }
 }
 
-/// How snapshots are asked for: the operation, what names one, what names its database, and how that one's ARN goes on.
-type Snapshots = (&'static str, &'static str, &'static str, &'static str);
-
-const OF_INSTANCES: Snapshots =
-    ("DescribeDBSnapshots", "DBSnapshotIdentifier", "DBInstanceIdentifier", "db");
-const OF_CLUSTERS: Snapshots =
-    ("DescribeDBClusterSnapshots", "DBClusterSnapshotIdentifier", "DBClusterIdentifier", "cluster");
-
-/// The question about one snapshot.
-fn snapshot(about: &About<'_>, of: Snapshots, id: &str) -> Question {
-    let (operation, named, _, kind) = of;
-    let (owner, region) = (about.owner, &about.decoded.region);
-    let start = format!("arn:{}:rds:{region}:{}:{kind}:", owner.partition, owner.account);
-    let read: Read = if of == OF_CLUSTERS { copy_of_cluster } else { copy_of_instance };
-    let asked = query("rds", (operation, RDS), &[(named, id)], (&format!("snapshot {id}"), read));
-    asked.knowing(format!("{start}\n{id}"))
-}
-
-fn dynamodb(operation: &str, body: &serde_json::Value, asked: (&str, Read)) -> Question {
+pub(super) fn dynamodb(operation: &str, body: &serde_json::Value, asked: (&str, Read)) -> Question {
     ask_json(("dynamodb", "1.0"), &format!("DynamoDB_20120810.{operation}"), body, asked)
 }
 
@@ -117,7 +78,7 @@ fn database(_: &Question, document: &Doc) -> Vec<Found> {
     said
 }
 
-fn all_snapshots(document: &Doc) -> Vec<Part<'_>> {
+pub(super) fn all_snapshots(document: &Doc) -> Vec<Part<'_>> {
     let paths =
         ["DBSnapshots/DBSnapshot", "DBClusterSnapshots/DBClusterSnapshot", "DBSnapshots/member"];
     paths.iter().map(|path| document.all(path)).find(|all| !all.is_empty()).unwrap_or_default()
@@ -137,48 +98,6 @@ fn snapshots(question: &Question, document: &Doc) -> Vec<Found> {
     found.extend(newest.map(|at| Found::Now(format!("the newest snapshot is of {at}"))));
     found.extend(document.text("Marker").map(|token| question.next_page("Marker", &token)));
     found
-}
-
-fn copy_of_instance(question: &Question, document: &Doc) -> Vec<Found> {
-    copy_of(question, document, (OF_INSTANCES, left_of_instance))
-}
-
-fn copy_of_cluster(question: &Question, document: &Doc) -> Vec<Found> {
-    copy_of(question, document, (OF_CLUSTERS, left_of_cluster))
-}
-
-/// Of which database a snapshot is; then how many more there are.
-fn copy_of(
-    question: &Question,
-    document: &Doc,
-    ((operation, _, database, _), read): (Snapshots, Read),
-) -> Vec<Found> {
-    let Some(of) = all_snapshots(document).first().and_then(|it| it.text(database)) else {
-        return vec![Found::Unknown("of what it is a snapshot is not known".to_owned())];
-    };
-    let named = [(database, of.as_str())];
-    let next = query("rds", (operation, RDS), &named, (question.about(), read));
-    let (start, id) = question.context().split_once('\n').unwrap_or_default();
-    vec![
-        Found::CopyOf(format!("{start}{of}")),
-        Found::More(Box::new(next.knowing(format!("{start}{of}\n{id}")))),
-    ]
-}
-
-fn left_of_instance(question: &Question, document: &Doc) -> Vec<Found> {
-    left(question, document, OF_INSTANCES)
-}
-
-fn left_of_cluster(question: &Question, document: &Doc) -> Vec<Found> {
-    left(question, document, OF_CLUSTERS)
-}
-
-fn left(question: &Question, document: &Doc, (_, named, ..): Snapshots) -> Vec<Found> {
-    let (of, id) = question.context().split_once('\n').unwrap_or_default();
-    let other = |it: &&Part<'_>| it.text(named).as_deref() != Some(id);
-    let is_ready = |it: &&Part<'_>| it.text("Status").as_deref() == Some("available");
-    let left = all_snapshots(document).iter().filter(other).filter(is_ready).count();
-    vec![Found::Copy { of: of.to_owned(), left }]
 }
 
 fn table(name: &str) -> Vec<Question> {
@@ -225,27 +144,4 @@ fn backups(_: &Question, document: &Doc) -> Vec<Found> {
         1 => "there is one backup of it".to_owned(),
         count => format!("there are {count} backups of it or more"),
     })]
-}
-
-/// Of which table a backup is; then how many more there are.
-fn backup_of(question: &Question, document: &Doc) -> Vec<Found> {
-    let source = document.all("SourceTableDetails").into_iter().next();
-    let of = source.and_then(|it| Some((it.text("TableArn")?, it.text("TableName")?)));
-    let Some((arn, name)) = of else {
-        return vec![Found::Unknown("of what it is a backup is not known".to_owned())];
-    };
-    let next = dynamodb("ListBackups", &json!({ "TableName": name }), (question.about(), backups_left));
-    vec![
-        Found::CopyOf(arn.clone()),
-        Found::More(Box::new(next.knowing(format!("{arn}\n{}", question.context())))),
-    ]
-}
-
-fn backups_left(question: &Question, document: &Doc) -> Vec<Found> {
-    let (of, id) = question.context().split_once('\n').unwrap_or_default();
-    let all = document.all("BackupSummaries");
-    let is_other = |it: &&Part<'_>| it.text("BackupArn").is_some_and(|arn| arn != id);
-    let is_ready = |it: &&Part<'_>| it.text("BackupStatus").as_deref() == Some("AVAILABLE");
-    let left = all.iter().filter(is_other).filter(is_ready).count();
-    vec![Found::Copy { of: of.to_owned(), left }]
 }

@@ -6,7 +6,7 @@ use super::ask::{Read, get, json as ask_json, query};
 use super::{About, Found, Question};
 use crate::aws::own::{Doc, Part};
 
-const EC2: &str = "2016-11-15";
+pub(super) const EC2: &str = "2016-11-15";
 /// Instances that are looked at.
 const INSTANCES_MAX: usize = 50;
 
@@ -22,16 +22,6 @@ pub(super) fn questions(about: &About<'_>, operation: &str) -> Vec<Question> {
         "DeleteVolume" => {
             one("VolumeId", &|id| vec![copies_of_volume(id, &format!("volume {id}"), volume)])
         }
-        "DeleteSnapshot" => one("SnapshotId", &|id| {
-            let asked = [("SnapshotId.1", id)];
-            let asked =
-                query("ec2", ("DescribeSnapshots", EC2), &asked, (&format!("snapshot {id}"), copy_of));
-            let of = format!(
-                "arn:{}:ec2:{}:{}:volume/",
-                about.owner.partition, about.decoded.region, about.owner.account
-            );
-            vec![asked.knowing(format!("{of}\n{id}"))]
-        }),
         "UpdateAutoScalingGroup" | "SetDesiredCapacity" | "DeleteAutoScalingGroup" => {
             one("AutoScalingGroupName", &|name| {
                 let asked = [("AutoScalingGroupNames.member.1", name)];
@@ -94,7 +84,7 @@ fn described(question: &Question, document: &Doc) -> Vec<Found> {
     found
 }
 
-fn copies_of_volume(volume: &str, shown: &str, read: Read) -> Question {
+pub(super) fn copies_of_volume(volume: &str, shown: &str, read: Read) -> Question {
     let asked = [("Filter.1.Name", "volume-id"), ("Filter.1.Value.1", volume), ("Owner.1", "self")];
     query("ec2", ("DescribeSnapshots", EC2), &asked, (shown, read))
 }
@@ -105,25 +95,6 @@ fn volume(_: &Question, document: &Doc) -> Vec<Found> {
         1 => "there is one snapshot of it".to_owned(),
         count => format!("there are {count} snapshots of it"),
     })]
-}
-
-/// Of which volume a snapshot is; then how many more there are.
-fn copy_of(question: &Question, document: &Doc) -> Vec<Found> {
-    let of = document.all("snapshotSet/item").first().and_then(|it| it.text("volumeId"));
-    let Some(of) = of else {
-        return vec![Found::Unknown("of what it is a snapshot is not known".to_owned())];
-    };
-    let (start, id) = question.context().split_once('\n').unwrap_or_default();
-    let next = copies_of_volume(&of, question.about(), left).knowing(format!("{start}{of}\n{id}"));
-    vec![Found::CopyOf(format!("{start}{of}")), Found::More(Box::new(next))]
-}
-
-fn left(question: &Question, document: &Doc) -> Vec<Found> {
-    let (of, id) = question.context().split_once('\n').unwrap_or_default();
-    let is_other = |it: &&Part<'_>| it.text("snapshotId").as_deref() != Some(id);
-    let is_ready = |it: &&Part<'_>| it.text("status").as_deref() == Some("completed");
-    let left = document.all("snapshotSet/item").iter().filter(is_other).filter(is_ready).count();
-    vec![Found::Copy { of: of.to_owned(), left }]
 }
 
 fn group(_: &Question, document: &Doc) -> Vec<Found> {

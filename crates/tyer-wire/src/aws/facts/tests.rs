@@ -6,6 +6,7 @@ use crate::aws::decode::Scope;
 use crate::aws::line::Line;
 use crate::aws::table::{self, Level};
 
+const TERMS: Terms<'_> = Terms { owner: OWNER, environment_tags: &[] };
 const OWNER: Owner<'_> = Owner { account: "111122223333", partition: "aws" };
 
 fn decoded_of(line: &str) -> Decoded {
@@ -48,6 +49,11 @@ form rds DeleteDBClusterSnapshot&Version=2014-10-31&DBClusterSnapshotIdentifier=
 form ec2 TerminateInstances&Version=2016-11-15&InstanceId.1=i-0a&InstanceId.2=i-0b -> ec2:DescribeInstances cloudwatch:GetMetricStatistics cloudwatch:GetMetricStatistics
 form ec2 DeleteVolume&Version=2016-11-15&VolumeId=vol-1 -> ec2:DescribeSnapshots
 form ec2 DeleteSnapshot&Version=2016-11-15&SnapshotId=snap-1 -> ec2:DescribeSnapshots
+form docdb DeleteDBClusterSnapshot&Version=2014-10-31&DBClusterSnapshotIdentifier=a -> rds:DescribeDBClusterSnapshots
+form rds DeleteDBInstanceAutomatedBackup&Version=2014-10-31&DbiResourceId=db-1 -> rds:DescribeDBInstanceAutomatedBackups
+form redshift DeleteClusterSnapshot&Version=2012-12-01&SnapshotIdentifier=a -> redshift:DescribeClusterSnapshots
+form elasticache DeleteSnapshot&Version=2015-02-02&SnapshotName=a -> elasticache:DescribeSnapshots
+DELETE https://backup.eu-west-1.amazonaws.com/backup-vaults/v/recovery-points/arn%3Aaws%3Abackup%3Aeu-west-1%3A1%3Arecovery-point%3A1 -> backup:DescribeRecoveryPoint
 form ec2 DescribeInstances&Version=2016-11-15 ->
 form autoscaling SetDesiredCapacity&Version=2011-01-01&AutoScalingGroupName=g&DesiredCapacity=1 -> autoscaling:DescribeAutoScalingGroups
 form iam DeleteRole&Version=2010-05-08&RoleName=r -> iam:GetRole
@@ -99,7 +105,7 @@ fn whatever_decides_is_asked() {
             asked += 1;
         }
     }
-    assert_eq!(asked, 5, "there is a case for each");
+    assert_eq!(asked, 12, "there is a case for each that can be asked about");
 }
 
 /// A request; the metric and the dimensions of what CloudWatch is asked.
@@ -286,10 +292,11 @@ fn worst_of(answer: &str) -> Effect {
         &Scope { service: "cloudformation", region: "eu-west-1" },
     );
     assert!(decides(&decoded));
-    let terms = crate::aws::understand::Terms { owner: OWNER, environment_tags: &[] };
+    let terms = Terms { owner: OWNER, environment_tags: &[] };
     let acts = crate::aws::understand::understand(&decoded, &terms);
     assert_eq!(acts.worst(), Effect::Replace, "until it is known");
-    decided(&acts, &said(EXECUTE, &[answer]).1, &tags).worst()
+    let told = Terms { owner: OWNER, environment_tags: &tags };
+    decided((&decoded, &told), &acts, &said(EXECUTE, &[answer]).1).worst()
 }
 
 #[test]
@@ -371,9 +378,11 @@ fn the_last_snapshot_takes_the_backups_with_it() {
         format!("<R><DBSnapshots>{}</DBSnapshots></R>", ids.iter().map(one).collect::<String>())
     };
     let acts = Acts::new(Act::opaque("x"), []);
+    let decoded = decoded_of(line);
+    let asked = (&decoded, &TERMS);
     let after = |others: &[&str]| {
         let (text, found) = said(line, &[&snapshots(&["s-1"]), &snapshots(others)]);
-        (text, decided(&acts, &found, &[]))
+        (text, decided(asked, &acts, &found))
     };
     let (text, last) = after(&["s-1"]);
     let of = "arn:aws:rds:eu-west-1:111122223333:db:costs";
@@ -383,8 +392,154 @@ fn the_last_snapshot_takes_the_backups_with_it() {
     let (_, more) = after(&["s-1", "s-2"]);
     assert_eq!(more, acts);
     let (_, found) = said(line, &[&snapshots(&["s-1"]), "not an answer"]);
-    assert_ne!(decided(&acts, &found, &[]), acts, "unless others are known it is the last");
+    assert_ne!(decided(asked, &acts, &found), acts, "unless others are known it is the last");
+    let shouted = line.replace("s-1", "S-1");
+    let first = questions_of(&shouted);
+    assert!(String::from_utf8_lossy(&first[0].body).ends_with("=s-1"), "{first:?}");
+    let (_, found) = said(&shouted, &[&snapshots(&["s-1"]), &snapshots(&["s-1"])]);
+    assert_ne!(decided(asked, &acts, &found), acts, "however it is written, it is not another one");
+    let (_, found) = said(line, &[&snapshots(&["s-1", "s-2"]), &snapshots(&["s-1", "s-2"])]);
+    assert_ne!(decided(asked, &acts, &found), acts, "which of them is meant is not known");
     let being_made = snapshots(&["s-1", "s-2"]).replace("available", "creating");
     let (_, found) = said(line, &[&snapshots(&["s-1"]), &being_made]);
-    assert_ne!(decided(&acts, &found, &[]), acts, "one that is being made is none yet");
+    assert_ne!(decided(asked, &acts, &found), acts, "one that is being made is none yet");
+}
+
+/// A request that removes a backup, of what, if AWS answers `answers`, it is then said to be the last.
+fn last_of(request: &str, answers: &[&str]) -> String {
+    let line = line_of(request);
+    let decoded = decoded_of(&line);
+    assert!(decides(&decoded), "{line}");
+    let acts = Acts::new(Act::opaque("x"), []);
+    let (_, found) = said(&line, answers);
+    let last = decided((&decoded, &TERMS), &acts, &found);
+    let of = last.iter().filter_map(|act| match &act.tie {
+        Some(Tie::CopiesOf(of)) => Some(of.name.trim_start_matches("arn:aws:").to_owned()),
+        _ => None,
+    });
+    of.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_backup_of_which_aws_says_nothing_may_be_the_last_of_anything_of_its_kind() {
+    let check = |request: &str, expect: &str| {
+        for answers in [&[][..], &["not an answer"], &["<R></R>"], &["{}"]] {
+            assert_eq!(last_of(request, answers), expect, "{request} {answers:?}");
+        }
+    };
+    check(
+        "form rds DeleteDBSnapshot&Version=2014-10-31&DBSnapshotIdentifier=a",
+        "rds:eu-west-1:111122223333:db:*",
+    );
+    check(
+        "form neptune DeleteDBClusterSnapshot&Version=2014-10-31&DBClusterSnapshotIdentifier=a",
+        "rds:eu-west-1:111122223333:cluster:*",
+    );
+    check(
+        "form ec2 DeleteSnapshot&Version=2016-11-15&SnapshotId=s",
+        "ec2:eu-west-1:111122223333:volume/*",
+    );
+    check(
+        "form ec2 DeregisterImage&Version=2016-11-15&ImageId=i&DeleteAssociatedSnapshots=true",
+        "ec2:eu-west-1:111122223333:volume/*",
+    );
+    check(
+        r#"json dynamodb 1.0 DynamoDB_20120810.DeleteBackup {"BackupArn":"arn:aws:dynamodb:eu-west-1:1:table/t/backup/1"}"#,
+        "dynamodb:eu-west-1:1:table/t",
+    );
+    check(
+        "DELETE https://backup.eu-west-1.amazonaws.com/backup-vaults/v/recovery-points/arn%3Aaws%3Abackup%3Aeu-west-1%3A1%3Arecovery-point%3A1",
+        "*:eu-west-1:111122223333:*",
+    );
+    check(
+        "form rds DeleteDBInstanceAutomatedBackup&Version=2014-10-31&DbiResourceId=db-1",
+        "rds:eu-west-1:111122223333:db:*",
+    );
+    check(
+        r#"json fsx 1.1 AWSSimbaAPIService_v20180301.DeleteBackup {"BackupId":"b"}"#,
+        "fsx:eu-west-1:111122223333:file-system/* fsx:eu-west-1:111122223333:volume/*",
+    );
+    check(
+        r#"json memorydb 1.1 AmazonMemoryDB.DeleteSnapshot {"SnapshotName":"s"}"#,
+        "memorydb:eu-west-1:111122223333:cluster/*",
+    );
+    check(
+        "form elasticache DeleteSnapshot&Version=2015-02-02&SnapshotName=a",
+        "elasticache:eu-west-1:111122223333:cluster:* elasticache:eu-west-1:111122223333:replicationgroup:*",
+    );
+    let kept = decoded_of(&line_of("form ec2 DeregisterImage&Version=2016-11-15&ImageId=i"));
+    assert!(!decides(&kept), "its snapshots stay");
+}
+
+#[test]
+fn every_operation_that_removes_backups_is_in_the_table() {
+    for (folder, name, of) in backups::REMOVES {
+        let api = table::apis().find(|api| api.folder() == *folder);
+        let operation = api.and_then(|api| api.operation(name));
+        assert!(operation.is_some() && !of.is_empty(), "{folder}:{name}");
+    }
+}
+
+#[test]
+fn the_last_backup_of_each_kind_is_told_from_others() {
+    let check = |request: &str, first: &str, (own, other): (&str, &str), expect: &str| {
+        let both = format!("{own}{other}");
+        let wrap = |inner: &str| first.replace("...", inner);
+        let (own, both) = (wrap(own), wrap(&both));
+        assert_eq!(last_of(request, &[&own, &own]), expect, "{request}");
+        assert_eq!(last_of(request, &[&own, &both]), "", "{request}");
+        assert_eq!(last_of(request, &[&own]), expect, "{request}: the second was not answered");
+    };
+    let redshift = |id: &str| {
+        format!(
+            "<Snapshot><SnapshotIdentifier>{id}</SnapshotIdentifier><ClusterIdentifier>c</ClusterIdentifier><Status>available</Status></Snapshot>"
+        )
+    };
+    check(
+        "form redshift DeleteClusterSnapshot&Version=2012-12-01&SnapshotIdentifier=A",
+        "<R><Snapshots>...</Snapshots></R>",
+        (&redshift("a"), &redshift("b")),
+        "redshift:eu-west-1:111122223333:cluster:c",
+    );
+    let cache = |id: &str| {
+        format!(
+            "<Snapshot><SnapshotName>{id}</SnapshotName><ReplicationGroupId>g</ReplicationGroupId><CacheClusterId>g-1</CacheClusterId><SnapshotStatus>available</SnapshotStatus></Snapshot>"
+        )
+    };
+    check(
+        "form elasticache DeleteSnapshot&Version=2015-02-02&SnapshotName=A",
+        "<R><Snapshots>...</Snapshots></R>",
+        (&cache("a"), &cache("b")),
+        "elasticache:eu-west-1:111122223333:replicationgroup:g",
+    );
+    let volume = |id: &str| {
+        format!(
+            "<item><snapshotId>{id}</snapshotId><volumeId>vol-1</volumeId><status>completed</status></item>"
+        )
+    };
+    check(
+        "form ec2 DeleteSnapshot&Version=2016-11-15&SnapshotId=snap-1",
+        "<R><snapshotSet>...</snapshotSet></R>",
+        (&volume("snap-1"), &volume("snap-2")),
+        "ec2:eu-west-1:111122223333:volume/vol-1",
+    );
+    let points = |all: &str| format!(r#"{{"RecoveryPoints":[{all}]}}"#);
+    let point = |id: &str| format!(r#"{{"RecoveryPointArn":"arn:{id}","Status":"COMPLETED"}}"#);
+    let first = r#"{"ResourceArn":"arn:aws:rds:eu-west-1:1:db:costs","RecoveryPointArn":"arn:1"}"#;
+    let request =
+        "DELETE https://backup.eu-west-1.amazonaws.com/backup-vaults/v/recovery-points/arn%3A1";
+    let of = "rds:eu-west-1:1:db:costs";
+    assert_eq!(last_of(request, &[first, &points(&point("1"))]), of);
+    let both = points(&format!("{},{}", point("1"), point("2")));
+    assert_eq!(last_of(request, &[first, &both]), "");
+    let automated = "<R><DBInstanceAutomatedBackups><DBInstanceAutomatedBackup><DBInstanceIdentifier>costs</DBInstanceIdentifier></DBInstanceAutomatedBackup></DBInstanceAutomatedBackups></R>";
+    let snapshot = |kind: &str| {
+        format!(
+            "<R><DBSnapshots><DBSnapshot><SnapshotType>{kind}</SnapshotType><Status>available</Status></DBSnapshot></DBSnapshots></R>"
+        )
+    };
+    let request = "form rds DeleteDBInstanceAutomatedBackup&Version=2014-10-31&DbiResourceId=db-1";
+    let of = "rds:eu-west-1:111122223333:db:costs";
+    assert_eq!(last_of(request, &[automated, &snapshot("automated")]), of);
+    assert_eq!(last_of(request, &[automated, &snapshot("manual")]), "");
 }

@@ -19,6 +19,7 @@ use tyer_core::verdict::LeafIndex;
 use super::class::hands_out;
 use super::rules::{RULES, Rules};
 use super::*;
+use crate::aws::decode::Whither;
 use crate::aws::table::{self, Api, Level, Operation};
 use crate::aws::written;
 
@@ -155,13 +156,15 @@ fn sequence(requests: &[&str], expect: &str) {
             controller: PersonId::new("carol"),
             also: Vec::new(),
         };
+        let acts = acts(&decoded);
+        let to = Whither { account: "main", environment: "production" };
         let intent = Intent {
             principal,
             upstream: Upstream::new("aws"),
             environment: Environment::production(),
-            acts: acts(&decoded),
             digest: decoded.identity(),
-            shape: decoded.shape(),
+            shape: decoded.shape(&acts, &[], to),
+            acts,
             text: decoded.text(),
             redacted: decoded.redacted(),
         };

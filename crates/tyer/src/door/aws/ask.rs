@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use hyper::body::Incoming;
 use hyper::{Request as HttpRequest, Response};
 use tokio::sync::watch;
-use tyer_core::intent::{Act, Acts, SessionId, Tie};
+use tyer_core::intent::{Act, Acts, Environment, SessionId, Tie};
 use tyer_core::limits::AWS_WAIT_MS_MAX;
 use tyer_core::verdict::{Clearance, LeafIndex, Outcome, Refusal};
 use tyer_wire::aws::asked::{Asked, Content, Destination};
-use tyer_wire::aws::decode::{Call, Decoded};
+use tyer_wire::aws::decode::{Call, Decoded, Whither};
 use tyer_wire::aws::protocol::Protocol;
 use tyer_wire::aws::refuse::Kind;
 use tyer_wire::aws::request::Head;
@@ -221,10 +221,11 @@ async fn decide(
     let is_write = acts.worst().is_write();
     let otherwise = door.gateway.config.upstreams.get(&door.upstream);
     let otherwise = otherwise.map(|upstream| upstream.environment.clone());
-    let environment = otherwise.map(|otherwise| {
-        config.environment(&otherwise, (account, &decoded.region), &touched(decoded, owner, &acts))
-    });
-    let (shape, redacted) = (decoded.shape(), decoded.redacted());
+    let touched = touched(decoded, owner, &acts);
+    let environment =
+        otherwise.map(|otherwise| config.environment(&otherwise, (account, &decoded.region), &touched));
+    let to = Whither { account, environment: environment.as_ref().map_or("", Environment::as_str) };
+    let (shape, redacted) = (decoded.shape(&acts, &touched, to), decoded.redacted());
     let session = &holder.principal.session;
     let carried = Carried {
         session,

@@ -8,6 +8,7 @@ use tyer_core::facts::Facts;
 use tyer_core::intent::{Acts, Principal};
 use tyer_wire::aws::decode::Decoded;
 use tyer_wire::aws::facts::{Found, Question, decided, decides, questions, told};
+use tyer_wire::aws::understand::Terms;
 
 use super::{Cloud, Credentials};
 use crate::clock;
@@ -33,7 +34,9 @@ impl Cloud {
         }
         let found = self.look(asked).await;
         let found: Vec<Found> = found.into_iter().flat_map(|(_, found)| found).collect();
-        decided(&acts, &found, &self.config.environment_tags)
+        let owner = self.config.owner(&asked.account, &asked.decoded.region);
+        let terms = Terms { owner, environment_tags: &self.config.environment_tags };
+        decided((&asked.decoded, &terms), &acts, &found)
     }
 
     /// What AWS says of the consequences; never fails, says what stayed unknown.

@@ -177,3 +177,37 @@ async fn whoever_removed_the_last_snapshot_does_not_delete_the_database() {
     assert_eq!(answer.status, 200, "{}", answer.body);
     desk.verify();
 }
+
+#[tokio::test]
+async fn whoever_deleted_the_database_does_not_remove_its_last_snapshot() {
+    let desk = Desk::new(&open()).await;
+    desk.service.says(Says::Script(Vec::new()));
+    let delete = "Action=DeleteDBInstance&Version=2014-10-31&DBInstanceIdentifier=Costs";
+    let copied = Call::query("rds", &format!("{delete}&FinalDBSnapshotIdentifier=F"));
+    let answer = copied.send(&desk.session(&[])).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let delete = "Action=DeleteDBSnapshot&Version=2014-10-31&DBSnapshotIdentifier=f";
+    let answer = Call::query("rds", delete).send(&desk.session(&[])).await;
+    assert_eq!(answer.status, 403, "{}", answer.body);
+    let why = format!("object:{OF} was destroyed by a session of carol");
+    assert!(answer.body.contains(&why), "{}", answer.body);
+    let bobs = desk.tyer.aws_session("kiro", "bob", &[]).expect("a session");
+    let answer = Call::query("rds", delete).send(&bobs).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    desk.verify();
+}
+
+#[tokio::test]
+async fn a_backup_about_which_aws_does_not_answer_may_be_the_last_of_anything() {
+    let desk = Desk::new(&open()).await;
+    desk.service.says(Says::Script(Vec::new()));
+    let delete = "Action=DeleteDBSnapshot&Version=2014-10-31&DBSnapshotIdentifier=s-1";
+    let answer = Call::query("rds", delete).send(&desk.session(&[])).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let delete = "Action=DeleteDBInstance&Version=2014-10-31&DBInstanceIdentifier=costs\
+                  &SkipFinalSnapshot=true&DeleteAutomatedBackups=false";
+    let answer = Call::query("rds", delete).send(&desk.session(&[])).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(desk.came_to().contains("backup_then_destroy"), "{}", desk.came_to());
+    desk.verify();
+}

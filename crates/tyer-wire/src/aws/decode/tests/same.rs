@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::of;
-use crate::aws::decode::{Decoded, Scope, decode};
+use crate::aws::decode::{Decoded, Scope, Whither, decode};
 use crate::aws::line::Line;
 
 const CLOUDWATCH: &str = "POST https://monitoring.us-east-1.amazonaws.com/";
@@ -61,10 +61,10 @@ proptest! {
         prop_assert_eq!(&one.parameters, &two.parameters);
         prop_assert_eq!(one.identity(), two.identity());
         prop_assert_eq!(two.identity(), three.identity());
-        prop_assert_eq!(one.shape(), three.shape());
+        prop_assert_eq!(one.members(), three.members());
         let other = as_json(&document(&name, period.wrapping_add(1), threshold, on, &actions));
         prop_assert_ne!(one.identity(), other.identity());
-        prop_assert_eq!(one.shape(), other.shape());
+        prop_assert_eq!(one.members(), other.members());
     }
 }
 
@@ -130,4 +130,23 @@ fn cbor_that_readers_differ_about_is_not_read() {
     check("a16161", "Malformed");
     check("a16161781061", "Malformed");
     check(&format!("{}00", "81".repeat(80)), "TooDeep");
+}
+
+#[test]
+fn a_shape_has_what_people_agree_to_by_name_and_no_values() {
+    let shape = |line: &str, environment: &str| {
+        let decoded = of(line);
+        let owner = crate::aws::resources::Owner { account: "111122223333", partition: "aws" };
+        let terms = crate::aws::understand::Terms { owner, environment_tags: &[] };
+        let acts = crate::aws::understand::understand(&decoded, &terms);
+        let to = Whither { account: "main", environment };
+        decoded.shape(&acts, &decoded.resources(owner), to)
+    };
+    let one = |line: &str| shape(line, "staging");
+    let docs = one("GET https://docs.s3.eu-west-1.amazonaws.com/readme");
+    assert_eq!(docs, one("GET https://docs.s3.eu-west-1.amazonaws.com/a/b/licence"));
+    assert_ne!(docs, one("GET https://payroll.s3.eu-west-1.amazonaws.com/readme"));
+    assert_ne!(docs, one("GET https://docs.s3.eu-central-1.amazonaws.com/readme"));
+    assert_ne!(docs, shape("GET https://docs.s3.eu-west-1.amazonaws.com/readme", "production"));
+    assert_ne!(docs, one("HEAD https://docs.s3.eu-west-1.amazonaws.com/readme"));
 }
