@@ -59,7 +59,7 @@ fn kept(value: &Value, is_identifier: bool) -> Value {
 pub(in crate::aws) fn is_identifying(name: &str) -> bool {
     const ENDS: [&str; 10] =
         ["Id", "Ids", "Arn", "Arns", "ARN", "ARNs", "Name", "Names", "Identifier", "Identifiers"];
-    const WHOLE: [&str; 19] = [
+    const WHOLE: [&str; 18] = [
         "id",
         "arn",
         "name",
@@ -77,7 +77,6 @@ pub(in crate::aws) fn is_identifying(name: &str) -> bool {
         "Key",
         "S3Key",
         "TagKey",
-        "KmsKey",
         "QueueUrl",
     ];
     let is_known = ENDS.iter().any(|end| name.ends_with(end)) || WHOLE.contains(&name);
