@@ -113,14 +113,14 @@ impl Model {
             let input = operation.get("input").map_or("", |input| text(input, "shape"));
             let privilege = listed.privilege(name, operation.get("http").unwrap_or(&Value::Null));
             let resources = privilege.resources(&shapes.names(input), &mut kinds);
-            let tokens = shapes.input(input, &resources);
+            let (tokens, others) = shapes.input(input, &resources);
             let http = operation.get("http").unwrap_or(&Value::Null);
             let (method, uri) = match (text(http, "method"), text(http, "requestUri")) {
                 ("POST", "/") => ("", ""),
                 other => other,
             };
             let flags = flags(operation, &shapes, input);
-            let fields = [name, privilege.level(), &flags, method, uri, &tokens, &resources];
+            let fields = [name, privilege.level(), &flags, method, uri, &tokens, &resources, &others];
             line(&mut operations, "O", &fields);
         }
         for (kind, template) in kinds {

@@ -83,13 +83,13 @@ impl<'a> Shapes<'a> {
         Some((member, self.shape(text(member, "shape"))))
     }
 
-    /// The members of an operation's input, separated by spaces. Where names and types are in what is sent, those
-    /// that say nothing more than that are left out, unless `named` has them.
-    pub(super) fn input(&mut self, input: &str, named: &str) -> String {
+    /// The members of an operation's input, separated by spaces, and the names of the others: where names and types are
+    /// in what is sent, those that say nothing more than that, unless `named` has them.
+    pub(super) fn input(&mut self, input: &str, named: &str) -> (String, String) {
         let shape = self.shape(input);
         let payload = text(shape, "payload");
         let is_named = |name: &str| named.split([' ', '=', ',']).any(|other| other == name);
-        let mut tokens = Vec::new();
+        let (mut tokens, mut others) = (Vec::new(), Vec::new());
         for (name, member) in members(shape, "members") {
             let place = match text(member, "location") {
                 "uri" => "u",
@@ -104,9 +104,11 @@ impl<'a> Shapes<'a> {
             let says_more = place != "b" || is_token || wire != *name || is_named(name);
             if self.style != Style::Plain || says_more {
                 tokens.push(self.token(name, member, place, is_required(shape, name)));
+            } else {
+                others.push(name.as_str());
             }
         }
-        tokens.join(" ")
+        (tokens.join(" "), others.join(" "))
     }
 
     /// The name under which a member is sent.

@@ -13,6 +13,7 @@ mod form;
 mod gzip;
 mod identity;
 mod json;
+mod names;
 mod number;
 mod rest;
 mod shown;
@@ -28,10 +29,11 @@ use tyer_core::intent::Digest;
 
 use super::protocol::Protocol;
 use super::request::Head;
-use super::table::{self, Api, Operation, Place};
+use super::table::{self, Api, Operation};
 pub(super) use cbor::read as read_cbor;
 use content::Content;
 pub use identity::Whither;
+use names::named;
 pub(super) use shown::is_identifying;
 use uri::{Pair, Plus};
 pub(super) use xml::{Element, read as read_xml};
@@ -65,8 +67,8 @@ pub struct Decoded {
     /// An object: the parameters by the names of the model, whichever way each travelled. Bytes are base64; a body that
     /// is a stream is not in it. Empty where the operation is unknown.
     pub parameters: Value,
-    /// Names in it that the model does not know, in its names and with dots; those of a JSON or CBOR body are not looked
-    /// for.
+    /// Names in it that the model does not know, in its names and with dots; in a JSON or CBOR body those at its top, since
+    /// what may stand below them is not in the table.
     pub extra: Vec<String>,
     /// Of what was sent, where the parameters don't say it all.
     sent: Option<Digest>,
@@ -243,8 +245,8 @@ fn found(head: &Head, body: &[u8], scope: &Scope<'_>, extra: &mut Extra) -> Resu
     let content = Content::of(head)?;
     match (has_cbor, has_target) {
         (true, true) => Err(Unclear::TwoOperations),
-        (true, false) => rpc(&apis, head, body, content),
-        (false, true) => targeted(&apis, head, body, content),
+        (true, false) => rpc(&apis, head, body, content, extra),
+        (false, true) => targeted(&apis, head, body, content, extra),
         (false, false) => {
             let is_form = |api: &Api| api.speaks(Protocol::Query) || api.speaks(Protocol::Ec2);
             let is_rest = |api: &Api| api.speaks(Protocol::RestJson) || api.speaks(Protocol::RestXml);
@@ -292,7 +294,13 @@ fn apis(head: &Head, scope: &Scope<'_>) -> Result<(Vec<Api>, Option<table::Endpo
 }
 
 /// RPC v2: `POST /service/SERVICE/operation/OPERATION`.
-fn rpc(apis: &[Api], head: &Head, body: &[u8], content: Content) -> Result<Found, Unclear> {
+fn rpc(
+    apis: &[Api],
+    head: &Head,
+    body: &[u8],
+    content: Content,
+    extra: &mut Extra,
+) -> Result<Found, Unclear> {
     if head.header("smithy-protocol") != Some("rpc-v2-cbor") || head.method != "POST" || asks(head)? {
         return Err(Unclear::Protocol);
     }
@@ -309,11 +317,17 @@ fn rpc(apis: &[Api], head: &Head, body: &[u8], content: Content) -> Result<Found
     let is_own = |api: &&Api| api.target_prefix() == *of && api.speaks(Protocol::Cbor);
     let operation = apis.iter().filter(is_own).find_map(|api| api.operation(name));
     let operation = operation.ok_or(Unclear::NoOperation)?;
-    Ok((operation, object(cbor::read(body)?)?, Protocol::Cbor))
+    Ok((operation, named(operation, cbor::read(body)?, extra)?, Protocol::Cbor))
 }
 
 /// JSON, with the operation in `X-Amz-Target`.
-fn targeted(apis: &[Api], head: &Head, body: &[u8], content: Content) -> Result<Found, Unclear> {
+fn targeted(
+    apis: &[Api],
+    head: &Head,
+    body: &[u8],
+    content: Content,
+    extra: &mut Extra,
+) -> Result<Found, Unclear> {
     let protocol = match content {
         Content::Json10 => Protocol::Json10,
         Content::Json11 | Content::Open => Protocol::Json11,
@@ -334,7 +348,7 @@ fn targeted(apis: &[Api], head: &Head, body: &[u8], content: Content) -> Result<
     };
     let found = apis.iter().filter(is_own).find_map(|api| api.operation(name));
     let operation = found.ok_or(Unclear::NoOperation)?;
-    Ok((operation, object(json::read(body)?)?, protocol))
+    Ok((operation, named(operation, json::read(body)?, extra)?, protocol))
 }
 
 /// Whether the query asks anything; a signature does not.
@@ -418,30 +432,6 @@ fn by_path(
     let (parameters, protocol) = rest::parameters(identified, head, body, extra)?;
     let protocol = if operation.api().folder() == "s3" { Protocol::S3 } else { protocol };
     Ok((operation, parameters, protocol))
-}
-
-/// The members of a document, by the names of the model instead of those that are sent.
-fn renamed(operation: Operation, document: Value) -> Result<Map<String, Value>, Unclear> {
-    let mut sent = object(document)?;
-    let mut map = Map::new();
-    for member in operation.members().filter(|member| member.place == Place::Body) {
-        if let Some(value) = sent.remove(member.wire) {
-            map.insert(member.name.to_owned(), value);
-        }
-    }
-    for (name, value) in sent {
-        if map.insert(name, value).is_some() {
-            return Err(Unclear::Twice);
-        }
-    }
-    Ok(map)
-}
-
-fn object(value: Value) -> Result<Map<String, Value>, Unclear> {
-    match value {
-        Value::Object(map) => Ok(map),
-        _ => Err(Unclear::Malformed),
-    }
 }
 
 /// Bytes as text.

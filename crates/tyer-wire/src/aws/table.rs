@@ -404,6 +404,11 @@ impl Operation {
         Structure::new(field(self.line, 6), self.api).members()
     }
 
+    /// The names of the members that [`Operation::members`] leaves out.
+    pub fn others(self) -> impl Iterator<Item = &'static str> {
+        field(self.line, 8).split(' ').filter(|name| !name.is_empty())
+    }
+
     /// The member of that name.
     #[must_use]
     pub fn member(self, name: &str) -> Option<Member> {

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::uri::{self, Pair, Plus};
-use super::{Extra, Unclear, json, typed, xml};
+use super::{Extra, Unclear, json, names, typed, xml};
 use crate::aws::protocol::Protocol;
 use crate::aws::request::Head;
 use crate::aws::table::{Api, Candidate, Kind, Member, Operation, Place, Trait, What};
@@ -269,7 +269,7 @@ fn bodied(
     let Some(payload) = payload else {
         return match protocol {
             Protocol::RestXml => xml::members(operation, body, extra),
-            _ => super::renamed(operation, json::read(body)?),
+            _ => names::renamed(operation, json::read(body)?, extra),
         };
     };
     let is_document = matches!(

@@ -1,6 +1,7 @@
 //! One line a case: a request, and what is decoded from it.
 
 mod every;
+mod extra;
 mod same;
 
 use super::*;

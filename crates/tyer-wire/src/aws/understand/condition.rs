@@ -17,11 +17,19 @@ pub(super) fn holds(condition: &str, parameters: &Value, compare: Compare) -> bo
         let (is_contrary, test) = test.strip_prefix('!').map_or((false, test), |rest| (true, rest));
         let (path, values) = test.split_once('=').map_or((test, None), |(path, it)| (path, Some(it)));
         let steps: Vec<&str> = path.split('.').collect();
-        let mut found = Vec::new();
-        collect(parameters, &steps, compare, &mut found);
+        // What takes away from how grave it is has to be there as it is written, and under no other spelling besides.
+        let spelt = if is_contrary { Compare::Exactly } else { compare };
+        let (mut found, mut loosely) = (Vec::new(), Vec::new());
+        collect(parameters, &steps, spelt, &mut found);
+        if spelt == Compare::Exactly {
+            collect(parameters, &steps, Compare::Loosely, &mut loosely);
+            if loosely.len() > found.len() {
+                return is_contrary;
+            }
+        }
         let is_met = match values {
             Some(values) => {
-                let meant = |value: &&Value| values.split('|').any(|it| is(value, it, compare));
+                let meant = |value: &&Value| values.split('|').any(|it| is(value, it, spelt));
                 found.iter().any(meant)
             }
             // A block that is empty takes away what it had; a text that is empty is as good as none.
@@ -100,6 +108,12 @@ mod tests {
         check("Block", json!({"Block": {}}), true);
         check("Block", json!({"Block": null}), false);
         check("!Final", json!({"Final": ""}), true);
+        check("!Skip=true", json!({"Skip": true}), false);
+        check("!Skip=true", json!({"skip": true}), true);
+        check("!Skip=true", json!({"Skip": "TRUE"}), true);
+        check("!Skip=true", json!({"Skip": true, "skip": false}), true);
+        check("!Final", json!({"final": "f"}), true);
+        check("!A.*.B=1", json!({"A": [{"B": 1, "b": 2}]}), true);
         check("!Final", json!({"Final": "f"}), false);
         check("A.*.B=1|2", json!({"A": [{"B": 3}, {"B": 2}]}), true);
         check("A.*.B=1|2", json!({"A": {"x": {"B": "1"}}}), true);
@@ -108,6 +122,7 @@ mod tests {
         check("A=1, B=2", json!({"A": 1}), false);
         let exactly = |it: Value| holds("DryRun=true", &it, Compare::Exactly);
         assert!(exactly(json!({"DryRun": true})) && exactly(json!({"DryRun": "true"})));
+        assert!(!exactly(json!({"DryRun": true, "dryrun": false})));
         assert!(!exactly(json!({"dryRun": true})) && !exactly(json!({"DryRun": "TRUE"})));
     }
 }

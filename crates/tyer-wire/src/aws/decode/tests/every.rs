@@ -128,6 +128,7 @@ fn every_operation_is_found_as_itself_in_each_protocol() {
                 others.push(format!("{operation:?} {protocol:?} {got}"));
             } else if !is_rest && !matches!(decoded.call, Call::Known(found) if found != operation) {
                 assert_eq!(decoded.parameters, parameters, "{operation:?} {protocol:?}");
+                assert!(decoded.extra.is_empty(), "{operation:?} {protocol:?} {:?}", decoded.extra);
             }
         }
     }
