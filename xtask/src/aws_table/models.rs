@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::access::Access;
+use super::rulesets::Partitions;
 use super::shapes::{Shapes, Style};
 use super::{TableError, json, read};
 
@@ -17,6 +18,8 @@ pub(super) struct Model {
     /// The folder it is in, such as `elbv2`; botocore's name of the service.
     pub(super) folder: String,
     pub(super) document: Value,
+    /// How the host is worked out.
+    rules: Value,
 }
 
 /// Every service below a folder, by name.
@@ -27,9 +30,9 @@ pub(super) fn all(data: &Path) -> Result<Vec<Model>, TableError> {
         let file = |version: &String| path.join(version).join("service-2.json.gz");
         let latest = folders(&path)?.into_iter().rfind(|version| file(version).exists());
         let Some(version) = latest else { continue };
-        let path = file(&version);
-        let document = json(&path, &gunzip(&path)?)?;
-        models.push(Model { folder, document });
+        let unpacked = |path: PathBuf| json(&path, &gunzip(&path)?);
+        let rules = unpacked(path.join(&version).join("endpoint-rule-set-1.json.gz"))?;
+        models.push(Model { document: unpacked(file(&version))?, folder, rules });
     }
     Ok(models)
 }
@@ -87,13 +90,14 @@ fn is_true(value: &Value, key: &str) -> bool {
 
 impl Model {
     /// The lines of the service: itself, its resource types, its shapes, its operations.
-    pub(super) fn write(&self, access: &Access, out: &mut String) {
+    pub(super) fn write(&self, access: &Access, partitions: &Partitions, out: &mut String) {
         let about = self.document.get("metadata").unwrap_or(&Value::Null);
         let prefix = text(about, "endpointPrefix");
         let signing = Some(text(about, "signingName")).filter(|it| !it.is_empty()).unwrap_or(prefix);
         let protocols = protocols(about);
         let listed = access.of(signing, [prefix, &self.folder]);
         let host_prefixes = self.host_prefixes();
+        let hosts = partitions.hosts(&self.rules, prefix, &Map::new());
         let fields = [
             &self.folder,
             text(about, "serviceId"),
@@ -104,6 +108,7 @@ impl Model {
             text(about, "targetPrefix"),
             listed.prefix(),
             &host_prefixes,
+            &hosts,
         ];
         line(out, "S", &fields);
         let mut shapes = Shapes::new(&self.document, Style::of(&protocols));
@@ -120,7 +125,9 @@ impl Model {
                 other => other,
             };
             let flags = flags(operation, &shapes, input);
-            let fields = [name, privilege.level(), &flags, method, uri, &tokens, &resources, &others];
+            let at = self.place(operation, partitions, (prefix, &hosts));
+            let fields =
+                [name, privilege.level(), &flags, method, uri, &tokens, &resources, &others, &at];
             line(&mut operations, "O", &fields);
         }
         for (kind, template) in kinds {
@@ -130,6 +137,25 @@ impl Model {
             line(out, "T", &[structure]);
         }
         out.push_str(&operations);
+    }
+
+    /// What an operation puts before the host, and behind `|` the hosts that it has of its own.
+    fn place(
+        &self,
+        operation: &Value,
+        partitions: &Partitions,
+        (usual, hosts): (&str, &str),
+    ) -> String {
+        let before = operation.get("endpoint").map_or("", |it| text(it, "hostPrefix"));
+        let fixed = members(operation, "staticContextParams");
+        let fixed = fixed.filter_map(|(name, about)| Some((name.clone(), about.get("value")?.clone())));
+        let fixed: Map<String, Value> = fixed.collect();
+        // Which hosts S3 has for its buckets is told by their names, which are not known here.
+        if fixed.is_empty() || before.is_empty() && self.folder == "s3" {
+            return before.to_owned();
+        }
+        let own = partitions.hosts(&self.rules, usual, &fixed);
+        if own == hosts || own.is_empty() { before.to_owned() } else { format!("{before}|{own}") }
     }
 
     /// What some operations put before the host, such as `{AccountId}.`; each once, with commas.

@@ -142,12 +142,13 @@ impl Asked {
     }
 
     /// The host that AWS has for it. An operation that is not known belongs to what it is signed for; `None` if that
-    /// stands for nothing, or for services at several hosts. What the request says of its host is not asked.
+    /// stands for nothing, or for services at several hosts, or if a parameter that is a part of the host cannot be one.
+    /// What the request says of its host is not asked.
     #[must_use]
     pub fn host(&self) -> Option<String> {
         let region = &self.decoded.region;
         match &self.decoded.call {
-            Call::Known(operation) => table::host(operation.api(), region),
+            Call::Known(operation) => table::at(*operation, region, &self.decoded.parameters),
             Call::Unknown { .. } => {
                 let mut hosts =
                     table::signed_for(&self.decoded.service).map(|api| table::host(api, region));

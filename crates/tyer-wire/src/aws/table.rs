@@ -4,6 +4,7 @@
 //! first asked, into one text; what is handed out are places in that, and a line is taken apart when it is read.
 
 mod hosts;
+mod instead;
 mod member;
 mod routes;
 
@@ -12,7 +13,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{LazyLock, OnceLock};
 
-pub use hosts::{Endpoint, endpoint, host, partition, suffixes};
+pub use hosts::{Endpoint, at, endpoint, host, partition, suffixes};
+pub use instead::instead;
 pub use member::{Kind, Member, Place, Structure, What};
 pub(super) use routes::{Candidate, candidates, split};
 
@@ -197,6 +199,11 @@ impl Api {
     /// What some of its operations put before the host, such as `{AccountId}.`.
     pub fn host_prefixes(self) -> impl Iterator<Item = &'static str> {
         self.field(9).split(',').filter(|prefix| !prefix.is_empty())
+    }
+
+    /// The hosts that do not follow the pattern: `PARTITION=HOST` and `REGION=HOST`, with commas.
+    fn hosts(self) -> &'static str {
+        self.field(10)
     }
 
     /// Its operations, by name.
@@ -407,6 +414,12 @@ impl Operation {
     /// The names of the members that [`Operation::members`] leaves out.
     pub fn others(self) -> impl Iterator<Item = &'static str> {
         field(self.line, 8).split(' ').filter(|name| !name.is_empty())
+    }
+
+    /// What it puts before the host, such as `{AccountId}.`, and the hosts of its own, if it has some.
+    fn place(self) -> (&'static str, &'static str) {
+        let at = field(self.line, 9);
+        at.split_once('|').unwrap_or((at, ""))
     }
 
     /// The member of that name.

@@ -148,6 +148,8 @@ fn of_aws(call: &Call, minted: &Value, (key, certificate): (&Value, String)) -> 
         ("AWS_ACCESS_KEY_ID", at(key, "/access_key_id")),
         ("AWS_SECRET_ACCESS_KEY", at(key, "/secret_access_key")),
         ("AWS_ENDPOINT_URL", endpoint.clone()),
+        // Nothing stands before the door's own name.
+        ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true".to_owned()),
         ("TYER_SESSION", at(minted, "/user")),
         ("TYER_PASSWORD", at(minted, "/password")),
         ("TYER_URL", call.page("")?),

@@ -70,6 +70,8 @@ pub(crate) struct Sending<'a> {
     pub(crate) asked: &'a Asked,
     /// The account, by the operator's name.
     pub(crate) account: &'a str,
+    /// Whether it does more than read.
+    pub(crate) is_write: bool,
     /// For whom, which a role's session says.
     pub(crate) principal: &'a Principal,
     pub(crate) body: Body,
@@ -174,7 +176,7 @@ impl Cloud {
         clearance: Clearance,
         sending: Sending<'_>,
     ) -> Result<Answered, SendError> {
-        let Sending { asked, account, principal, body, outgoing } = sending;
+        let Sending { asked, account, is_write, principal, body, outgoing } = sending;
         if clearance.digest() != asked.digest() || clearance.ceilings().is_some() {
             return Err(SendError::OtherRequest);
         }
@@ -182,8 +184,12 @@ impl Cloud {
         drop(clearance);
         let way = Way::of(self.config.endpoint.as_ref(), asked).ok_or(SendError::NoHost)?;
         let credentials = self.credentials(account, principal).await?;
-        let at = (&way, asked.decoded().service.as_str(), asked.decoded().region.as_str());
-        let response = self.send(asked.head(), (body, outgoing), at, &credentials).await?;
+        let (service, region) = (asked.decoded().service.as_str(), asked.decoded().region.as_str());
+        // Others may let this account write to their buckets.
+        let owner = if is_write { self.config.owner(account, region).account } else { "" };
+        let head = asked.expecting(owner);
+        let at = (&way, service, region);
+        let response = self.send(&head, (body, outgoing), at, &credentials).await?;
         Ok(Answered { response, secrets: credentials })
     }
 

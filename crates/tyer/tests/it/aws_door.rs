@@ -7,6 +7,7 @@ mod client;
 mod consequences;
 mod expect;
 mod nowhere;
+mod owners;
 mod places;
 mod proxy;
 mod real;

@@ -1,8 +1,13 @@
 //! Which hosts are endpoints of AWS, and which host an operation is called at.
 //!
-//! From botocore's `endpoints.json`: patterns of the partitions, and the hosts that follow none.
+//! From botocore's `endpoints.json`: patterns of the partitions, and the hosts that are known beside them. Which one is called is
+//! what the rule sets of the services say.
 
-use super::{Api, TABLE, apis, field, signed_for};
+use serde_json::Value;
+
+mod ruled;
+
+use super::{Api, Operation, TABLE, apis, field, signed_for};
 
 /// What the name of a host says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,12 +85,6 @@ impl Partition {
     fn rows(self) -> impl Iterator<Item = [&'static str; 4]> {
         self.hosts.iter().map(|line| [1, 2, 3, 4].map(|at| field(line, at)))
     }
-
-    /// They are sorted by prefix.
-    fn row(self, prefix: &str) -> Option<[&'static str; 4]> {
-        let found = self.hosts.binary_search_by(|line| field(line, 1).cmp(prefix)).ok()?;
-        self.hosts.get(found).map(|line| [1, 2, 3, 4].map(|at| field(line, at)))
-    }
 }
 
 fn partitions() -> impl Iterator<Item = Partition> {
@@ -109,11 +108,41 @@ pub fn partition(region: &str) -> Option<&'static str> {
 #[must_use]
 pub fn host(api: Api, region: &str) -> Option<String> {
     let of = partitions().find(|it| it.has(region))?;
-    let prefix = api.endpoint_prefix();
-    let usual = format!("{prefix}.{{}}.{}", of.suffix());
-    let [_, home, own, _] = of.row(prefix).unwrap_or([prefix, "", "", ""]);
-    let host = if own.is_empty() { &usual } else { own };
-    Some(host.replace("{}", if home.is_empty() { region } else { home }))
+    let usual = format!("{}.{{}}.{}", api.endpoint_prefix(), of.suffix());
+    Some(told(api.hosts(), of, region).unwrap_or(&usual).replace("{}", region))
+}
+
+/// The host that an operation is called at with these parameters; `None` too if what it puts before the host is not in
+/// them, or cannot be a part of a host's name.
+#[must_use]
+pub fn at(operation: Operation, region: &str, parameters: &Value) -> Option<String> {
+    let (before, own) = operation.place();
+    let of = partitions().find(|it| it.has(region))?;
+    let host = match told(own, of, region) {
+        Some(own) => own.replace("{}", region),
+        None => host(operation.api(), region)?,
+    };
+    let Some((start, rest)) = before.split_once('{') else { return Some(format!("{before}{host}")) };
+    let (name, end) = rest.split_once('}')?;
+    let label = parameters.get(name)?.as_str().filter(|label| is_label(label))?;
+    Some(format!("{start}{label}{end}{host}"))
+}
+
+/// Whether a text can stand between the dots of a host (RFC 1123, section 2.1).
+fn is_label(text: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    (1..=63).contains(&text.len())
+        && text.bytes().all(is_letter)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+/// What a list of hosts says of a region, or of its partition.
+fn told(list: &'static str, of: Partition, region: &str) -> Option<&'static str> {
+    let named = |name: &str| {
+        list.split(',').find_map(|one| one.split_once('=').filter(|(own, _)| *own == name))
+    };
+    named(region).or_else(|| named(of.name())).map(|(_, host)| host)
 }
 
 /// What a host is, if it is an endpoint of AWS; in lower case and without a port. `None` for all else, whoever it
@@ -130,7 +159,10 @@ pub fn endpoint(host: &str) -> Option<Endpoint> {
     if !partitions().any(is_below) {
         return None;
     }
-    partitions().find_map(|of| usual(of, host)).or_else(|| partitions().find_map(|of| own(of, host)))
+    partitions()
+        .find_map(|of| usual(of, host))
+        .or_else(|| partitions().find_map(|of| own(of, host)))
+        .or_else(|| ruled::endpoint(host))
 }
 
 /// A host of those that follow no pattern.

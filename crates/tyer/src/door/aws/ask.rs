@@ -152,7 +152,7 @@ impl Exchange {
         }
         let Self { holder, asked, body, outgoing, protocol, seen, open } = self;
         let (account, principal) = (holder.account.as_str(), &holder.principal);
-        let sending = Sending { asked: &asked, account, principal, body, outgoing };
+        let sending = Sending { asked: &asked, account, is_write, principal, body, outgoing };
         let sent = tokio::select! {
             sent = door.cloud.execute(clearance, sending) => sent,
             () = raised(&mut kill) => {
@@ -265,7 +265,7 @@ fn touched(decoded: &Decoded, owner: Owner<'_>, acts: &Acts) -> Vec<Resource> {
     let arns: BTreeSet<&str> = arns.filter(|name| name.starts_with("arn:")).collect();
     let is_new = |arn: &&str| named.iter().all(|resource| resource.arn != *arn);
     let more: Vec<Resource> = arns.into_iter().filter(is_new).map(Resource::of_arn).collect();
-    named.into_iter().chain(more).collect()
+    named.into_iter().chain(more).chain(decoded.of_another(owner)).collect()
 }
 
 /// Puts what came behind a body before it, where it is as good.

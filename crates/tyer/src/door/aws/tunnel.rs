@@ -168,7 +168,12 @@ fn target(door: &Door, uri: &Uri) -> Result<(String, Endpoint), String> {
     let host = host.to_ascii_lowercase();
     let endpoint = table::endpoint(&host)
         .filter(|endpoint| endpoint.apis().next().is_some())
-        .ok_or("a tunnel leads to an endpoint of AWS that Tyer knows, and this is none")?;
+        .ok_or_else(|| match table::instead(&host) {
+            Some(instead) => {
+                format!("a tunnel leads to an endpoint of AWS that Tyer knows, and {host} is {instead}")
+            }
+            None => "a tunnel leads to an endpoint of AWS that Tyer knows, and this is none".to_owned(),
+        })?;
     if !is_reached(door, endpoint.apis(), &endpoint.region) {
         return Err(not_reached(door, &endpoint.region));
     }
