@@ -459,7 +459,7 @@ fn a_backup_of_which_aws_says_nothing_may_be_the_last_of_anything_of_its_kind() 
         "fsx:eu-west-1:111122223333:file-system/* fsx:eu-west-1:111122223333:volume/*",
     );
     check(
-        r#"json memorydb 1.1 AmazonMemoryDB.DeleteSnapshot {"SnapshotName":"s"}"#,
+        r#"json memory-db 1.1 AmazonMemoryDB.DeleteSnapshot {"SnapshotName":"s"}"#,
         "memorydb:eu-west-1:111122223333:cluster/*",
     );
     check(
