@@ -239,7 +239,7 @@ impl Copies {
     fn last_gone(&self) -> impl Iterator<Item = &Gone> {
         let has_copy = |of: &Resource| self.known.iter().any(|known| same(&known.of, of));
         let is_last = |at: usize, of: &Resource| {
-            !self.gone.iter().skip(at + 1).any(|later| same(&later.copy.of, of))
+            !self.gone.iter().skip(at + 1).any(|later| is_again(&later.copy.of, of))
         };
         let gone = self.gone.iter().enumerate();
         gone.filter(move |(at, gone)| !has_copy(&gone.copy.of) && is_last(*at, &gone.copy.of))
@@ -254,4 +254,9 @@ impl Copies {
             || renames && self.gone.iter().any(|gone| touches(&gone.copy.of))
             || renames && self.lost.iter().any(|lost| touches(&lost.resource))
     }
+}
+
+/// Whether copies of the same thing went later. What may have been a copy of it does not stand for what was one.
+fn is_again(later: &Resource, of: &Resource) -> bool {
+    same(later, of) && (!is_open(later) || is_open(of))
 }

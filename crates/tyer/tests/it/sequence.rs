@@ -146,7 +146,7 @@ async fn nothing_goes_within_a_week_of_its_last_backup_by_the_same_controller() 
             .contains("the last known backup of relation:notes was removed by a session of carol"),
         "{said:?}"
     );
-    assert!(said.hint.contains("make a new copy"), "{said:?}");
+    assert!(said.hint.contains("make another copy"), "{said:?}");
     let leaf = bed.leaves_of("refused").pop().expect("a leaf");
     assert_eq!(record(&leaf)["reason"], "last_backup", "{leaf}");
     assert!(named(&bed, "refused").contains("backup_then_destroy"));
