@@ -180,26 +180,26 @@ fn every_version_is_understood() {
         assert_eq!(check(version, negotiated, key_bytes), outcomes, "{version}");
     }
     let expect = expect_test::expect![[r#"
-        1 Done { tag: "SELECT 1", rows: Some(1), did: [] }
+        1 Done { tag: "SELECT 1", rows: Some(1), did: [], undone: None }
         2 Failed { code: "22012" }
-        3 Done { tag: "", rows: None, did: [] }
-        4 Done { tag: "SELECT 1", rows: Some(1), did: [] }
+        3 Done { tag: "", rows: None, did: [], undone: None }
+        4 Done { tag: "SELECT 1", rows: Some(1), did: [], undone: None }
         5 Failed { code: "22P02" }
         6 Failed { code: "22P02" }
-        7 Done { tag: "SELECT 1", rows: Some(1), did: [] }
-        8 Done { tag: "PortalSuspended", rows: Some(2), did: [] }
-        9 Done { tag: "SELECT 1", rows: Some(1), did: [] }
-        10 Done { tag: "CREATE TABLE", rows: None, did: [] }
-        11 Done { tag: "COPY 3", rows: Some(3), did: [] }
+        7 Done { tag: "SELECT 1", rows: Some(1), did: [], undone: None }
+        8 Done { tag: "PortalSuspended", rows: Some(2), did: [], undone: None }
+        9 Done { tag: "SELECT 1", rows: Some(1), did: [], undone: None }
+        10 Done { tag: "CREATE TABLE", rows: None, did: [], undone: None }
+        11 Done { tag: "COPY 3", rows: Some(3), did: [], undone: None }
         12 Failed { code: "57014" }
-        13 Done { tag: "COPY 3", rows: Some(3), did: [] }
-        14 Done { tag: "BEGIN", rows: None, did: [] }
+        13 Done { tag: "COPY 3", rows: Some(3), did: [], undone: None }
+        14 Done { tag: "BEGIN", rows: None, did: [], undone: None }
         15 Failed { code: "23505" }
         16 Failed { code: "25P02" }
-        17 Done { tag: "ROLLBACK", rows: None, did: [] }
-        18 Done { tag: "DROP TABLE", rows: None, did: [] }
-        19 Done { tag: "SET", rows: None, did: [] }
-        20 Done { tag: "LISTEN", rows: None, did: [] }
-        21 Done { tag: "NOTIFY", rows: None, did: [] }"#]];
+        17 Done { tag: "ROLLBACK", rows: None, did: [], undone: None }
+        18 Done { tag: "DROP TABLE", rows: None, did: [], undone: None }
+        19 Done { tag: "SET", rows: None, did: [], undone: None }
+        20 Done { tag: "LISTEN", rows: None, did: [], undone: None }
+        21 Done { tag: "NOTIFY", rows: None, did: [], undone: None }"#]];
     expect.assert_eq(&outcomes);
 }
