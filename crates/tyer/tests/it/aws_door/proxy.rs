@@ -169,12 +169,7 @@ async fn only_a_credential_of_a_session_gets_a_tunnel_and_only_to_aws() {
         ("dynamodb.us-east-1.amazonaws.com.example.com:443", &own, 403, "an endpoint of AWS"),
         ("abc.execute-api.us-east-1.amazonaws.com:443", &own, 403, "an endpoint of AWS"),
         ("evil-logs.eu-west-1.amazonaws.com:443", &own, 403, "an endpoint of AWS"),
-        (
-            "111122223333.ddb.us-east-1.amazonaws.com:443",
-            &own,
-            403,
-            "AWS_ACCOUNT_ID_ENDPOINT_MODE=disabled",
-        ),
+        ("111122223333.ddb.us-east-1.amazonaws.com:443", &own, 403, "ENDPOINT_MODE=disabled"),
         ("orders.s3-website-us-east-1.amazonaws.com:443", &own, 403, "no API"),
         ("127.0.0.1:443", &own, 403, "an endpoint of AWS"),
         ("169.254.169.254:443", &own, 403, "an endpoint of AWS"),
