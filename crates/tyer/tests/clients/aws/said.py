@@ -53,6 +53,7 @@ MADE_UP = [(word, re.compile(pattern)) for word, pattern in (
     ("cluster", r"https://([A-Za-z0-9.]+)\.eu-west-1\.eks\.|\boidc\.eks\.eu-west-1\.amazonaws\.com/id/[A-Za-z0-9]+"),
     ("day", r"\d{4}-\d\d-\d\d|\d{4}/\d\d/\d\d"),
     ("ip", r"\b\d{1,3}(?:\.\d{1,3}){3}\b|\bip-\d+-\d+-\d+-\d+\b|\bec2-\d+-\d+-\d+-\d+\b"),
+    ("text", r"\b([a-z0-9]{12,14})(?=\.cloudfront\.net\b)"),
     ("text", r"\.([a-z0-9]{12})(?=\.[a-z0-9-]+\.redshift\.)"),
     ("text", r"\b(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{12,}\b"),
 )]
