@@ -24,5 +24,6 @@ pub mod request;
 pub mod resources;
 pub mod sigv4;
 pub mod table;
+pub mod tags;
 pub mod understand;
 pub mod written;

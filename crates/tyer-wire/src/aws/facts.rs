@@ -21,6 +21,7 @@ use super::decode::{Call, Decoded};
 use super::own::Doc;
 use super::request::Head;
 use super::resources::Owner;
+use super::tags::Tag;
 use super::understand::{Change, Terms, carried_out};
 use crate::line::one_line;
 
@@ -62,6 +63,8 @@ pub enum Found {
         /// How many more there are.
         left: usize,
     },
+    /// It has this tag.
+    Tag(Tag),
     /// There is more to ask.
     More(Box<Question>),
 }
@@ -161,7 +164,8 @@ pub fn told(found: &[(String, Vec<Found>)]) -> (Vec<Thing>, Vec<String>) {
                 }
                 Found::Copy { of, left } => thing.now.push(format!("{left} more backups of {of}")),
                 Found::CopyOf(of) => thing.is.push(format!("it is a copy of {of}")),
-                Found::More(_) => {}
+                // They say where it stands, which is told of the request.
+                Found::Tag(_) | Found::More(_) => {}
             }
         }
     }
@@ -202,7 +206,10 @@ impl Question {
     #[must_use]
     pub fn read(&self, answer: &[u8]) -> Vec<Found> {
         match Doc::of(answer) {
-            Some(document) => (self.read)(self, &document),
+            Some(document) => {
+                let tags = document.tags().into_iter().map(Found::Tag);
+                (self.read)(self, &document).into_iter().chain(tags).collect()
+            }
             None => vec![Found::Unknown("AWS's answer is not understood".to_owned())],
         }
     }

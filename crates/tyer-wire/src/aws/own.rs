@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::decode::{Element, read_xml};
 use super::request::Head;
+use super::tags::{self, Tag};
 
 /// A request for an action of a version with these parameters.
 pub(super) fn query((action, version): (&str, &str), parameters: &[(&str, &str)]) -> (Head, Vec<u8>) {
@@ -61,6 +62,14 @@ impl Doc {
             return Some(Self::Json(value));
         }
         read_xml(answer).ok().map(Self::Xml)
+    }
+
+    /// The tags that stand in it.
+    pub(super) fn tags(&self) -> Vec<Tag> {
+        match self {
+            Self::Xml(element) => tags::of_xml(element),
+            Self::Json(value) => tags::of_json(value),
+        }
     }
 
     fn root(&self) -> Part<'_> {

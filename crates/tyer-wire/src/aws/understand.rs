@@ -21,6 +21,7 @@ pub use self::class::{Class, Evidence, class};
 pub(super) use self::plan::TAGS;
 pub use self::plan::{Change, carried_out};
 use self::subject::Asked;
+pub use self::tags::says_where;
 use super::decode::{Call, Decoded};
 use super::resources::Owner;
 

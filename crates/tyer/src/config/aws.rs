@@ -8,7 +8,8 @@ use tyer_core::intent::Environment;
 use tyer_core::policy::counts_as_production;
 use tyer_wire::aws::resources::{Owner, Resource};
 use tyer_wire::aws::table;
-use tyer_wire::aws::understand::ENVIRONMENT_TAGS;
+use tyer_wire::aws::tags::Tag;
+use tyer_wire::aws::understand::{ENVIRONMENT_TAGS, says_where};
 
 use super::Reference;
 use super::upstream::{RawUpstream, Wrong};
@@ -84,6 +85,8 @@ pub(crate) struct Place {
     account: Option<String>,
     region: Option<String>,
     name: Option<String>,
+    /// The key of a tag, and what its value is like.
+    tag: Option<(String, String)>,
     pub(crate) environment: Environment,
 }
 
@@ -116,6 +119,8 @@ pub(super) struct RawPlace {
     region: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<String>,
     environment: String,
 }
 
@@ -159,7 +164,7 @@ impl AwsConfig {
         let mut found = self.stands(otherwise, account, region);
         // What is not named may be anything.
         if resources.iter().any(|it| it.name.ends_with('*')) {
-            let raised = self.places.iter().find(|it| it.name.is_some() && it.covers(account, region));
+            let raised = self.places.iter().find(|it| !it.is_of_all() && it.covers(account, region));
             found = graver(found, raised.map(|place| place.environment.clone()));
         }
         for resource in resources {
@@ -181,6 +186,24 @@ impl AwsConfig {
         found
     }
 
+    /// Where something stands that has these tags, if `found` is what is known without them. They can only make that
+    /// production: as a place says, or by the value of a tag that says where things stand.
+    pub(crate) fn tagged(
+        &self,
+        found: Environment,
+        (account, region): (&str, &str),
+        tags: &[Tag],
+    ) -> Environment {
+        let of_places = || self.places.iter().filter(|place| place.covers(account, region));
+        let raised = tags.iter().find_map(|(key, value)| {
+            let told = of_places().find(|place| place.is_tagged(key, value));
+            let is_plain = says_where(key, &self.environment_tags) && is_production(value);
+            told.map(|place| place.environment.clone())
+                .or_else(|| is_plain.then(Environment::production))
+        });
+        graver(found, raised)
+    }
+
     fn stands_anywhere(&self, otherwise: &Environment, account: &str) -> Environment {
         let mut places = self.regions.iter().map(|region| self.stands(otherwise, account, region));
         let first = places.next().unwrap_or_else(Environment::production);
@@ -188,7 +211,7 @@ impl AwsConfig {
     }
 
     fn stands(&self, otherwise: &Environment, account: &str, region: &str) -> Environment {
-        let fits = |place: &&Place| place.name.is_none() && place.covers(account, region);
+        let fits = |place: &&Place| place.is_of_all() && place.covers(account, region);
         self.places.iter().find(fits).map_or(otherwise, |place| &place.environment).clone()
     }
 
@@ -222,10 +245,25 @@ impl Place {
         is(&self.account, account) && is(&self.region, region)
     }
 
+    /// Whether what is in it stands there by account and region alone.
+    fn is_of_all(&self) -> bool {
+        self.name.is_none() && self.tag.is_none()
+    }
+
+    fn is_tagged(&self, key: &str, value: &str) -> bool {
+        self.tag.as_ref().is_some_and(|(own, pattern)| own == key && matches(pattern, value))
+    }
+
     fn raises(&self, account: &str, region: &str, resource: &Resource) -> bool {
         let fits = |pattern: &str| matches(pattern, &resource.name) || matches(pattern, &resource.arn);
         self.covers(account, region) && self.name.as_deref().is_some_and(fits)
     }
+}
+
+/// Whether the value of a tag means production, as people write it.
+fn is_production(value: &str) -> bool {
+    let value = value.trim().to_ascii_lowercase();
+    ["prod", "prd", "live"].iter().any(|start| value.starts_with(start))
 }
 
 /// Whether a text is as the pattern says, in which `*` is any text.
@@ -303,12 +341,24 @@ impl RawPlace {
         if let Some(account) = self.account.as_ref().filter(|it| !accounts.contains_key(*it)) {
             return Err(wrong("place", format!("there is no account `{account}`")));
         }
-        if self.name.is_some() && !counts_as_production(&environment) {
-            let message = "agents choose names, so `name` can only say what is production";
+        if (self.name.is_some() || self.tag.is_some()) && !counts_as_production(&environment) {
+            let message =
+                "agents choose names and tags, so `name` and `tag` can only say what is production";
             return Err(wrong("place", message));
         }
+        let tag = self.tag.as_deref().map(|tag| tag.split_once('='));
+        let tag = match (tag, &self.name) {
+            (None, _) => None,
+            (Some(Some((key, value))), None) if !key.is_empty() => {
+                Some((key.to_owned(), value.to_owned()))
+            }
+            (Some(_), Some(_)) => {
+                return Err(wrong("place", "give `name` or `tag`, and another place for the other"));
+            }
+            (Some(_), None) => return Err(wrong("place", "a `tag` is like \"env=prod*\"")),
+        };
         let (account, region, name) = (self.account.clone(), self.region.clone(), self.name.clone());
-        Ok(Place { account, region, name, environment })
+        Ok(Place { account, region, name, tag, environment })
     }
 }
 
@@ -356,7 +406,33 @@ mod tests {
     fn place(account: Option<&str>, region: Option<&str>, name: Option<&str>, is: &str) -> Place {
         let own = |text: Option<&str>| text.map(str::to_owned);
         let environment = Environment::new(is);
-        Place { account: own(account), region: own(region), name: own(name), environment }
+        Place { account: own(account), region: own(region), name: own(name), tag: None, environment }
+    }
+
+    #[test]
+    fn tags_only_raise() {
+        let tag = |key: &str, value: &str| Some((key.to_owned(), value.to_owned()));
+        let environment = Environment::production();
+        let (account, region, name) = (Some("play".to_owned()), None, None);
+        let tier = Place { account, region, name, tag: tag("tier", "gold*"), environment };
+        let mut config = config(vec![place(None, None, None, "staging"), tier]);
+        config.environment_tags = vec!["env".to_owned()];
+        let check = |account: &str, tags: &[(&str, &str)], expect: &str| {
+            let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+            let tags: Vec<_> = tags.iter().map(own).collect();
+            let stands = config.environment(&Environment::production(), (account, "eu-west-1"), &[]);
+            let found = config.tagged(stands, (account, "eu-west-1"), &tags);
+            assert_eq!(found.as_str(), expect, "{tags:?}");
+        };
+        check("play", &[], "staging");
+        check("play", &[("env", "dev")], "staging");
+        check("play", &[("env", "Production")], "production");
+        check("play", &[("Team:Env", "live-eu")], "production");
+        check("play", &[("name", "production")], "staging");
+        check("play", &[("tier", "gold-1")], "production");
+        check("play", &[("tier", "silver")], "staging");
+        check("main", &[("tier", "gold-1")], "staging");
+        check("play", &[("env", "dev"), ("env", "prod")], "production");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod places;
 mod proxy;
 mod real;
 mod secrets;
+mod tagged;
 mod unclear;
 mod undone;
 mod waits;

@@ -55,8 +55,9 @@ pub(super) fn disarms(asked: Asked<'_>, terms: &Terms<'_>, subjects: &[Subject])
 /// As many resources as acts are made of; the gravity of the rest is the same.
 const SUBJECTS_MAX: usize = 50;
 
-/// Whether a key, or what stands last in it, is one of those.
-pub(super) fn says_where(key: &str, those: &[String]) -> bool {
+/// Whether a key, or what stands last in it, is one of those, whatever its case.
+#[must_use]
+pub fn says_where(key: &str, those: &[String]) -> bool {
     let key = key.trim();
     let last = key.rsplit([':', '/', '.', '-', '_']).next().unwrap_or(key);
     those.iter().any(|it| key.eq_ignore_ascii_case(it) || last.eq_ignore_ascii_case(it))

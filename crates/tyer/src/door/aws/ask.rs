@@ -11,6 +11,7 @@ use hyper::{Request as HttpRequest, Response};
 use tokio::sync::watch;
 use tyer_core::intent::{Act, Acts, Environment, SessionId, Tie};
 use tyer_core::limits::AWS_WAIT_MS_MAX;
+use tyer_core::policy::counts_as_production;
 use tyer_core::verdict::{Clearance, LeafIndex, Outcome, Refusal};
 use tyer_wire::aws::asked::{Asked, Content, Destination};
 use tyer_wire::aws::decode::{Call, Decoded, Whither};
@@ -222,8 +223,11 @@ async fn decide(
     let otherwise = door.gateway.config.upstreams.get(&door.upstream);
     let otherwise = otherwise.map(|upstream| upstream.environment.clone());
     let touched = touched(decoded, owner, &acts);
-    let environment =
-        otherwise.map(|otherwise| config.environment(&otherwise, (account, &decoded.region), &touched));
+    let stands = |otherwise: Environment| {
+        let at = (account, decoded.region.as_str());
+        config.tagged(config.environment(&otherwise, at, &touched), at, &decoded.tags())
+    };
+    let environment = tagged(door, otherwise.map(stands), (&acts, looked.as_ref())).await;
     let to = Whither { account, environment: environment.as_ref().map_or("", Environment::as_str) };
     let (shape, redacted) = (decoded.shape(&acts, &touched, to), decoded.redacted());
     let session = &holder.principal.session;
@@ -254,6 +258,21 @@ async fn decide(
     };
     let clearance = door.gateway.submit(request, Patience { wait, gone }).await?;
     Ok((clearance, is_write))
+}
+
+/// The environment with the tags of what is there, which matter where something dangerous is not known to be in production.
+async fn tagged(
+    door: &Door,
+    found: Option<Environment>,
+    (acts, looked): (&Acts, Option<&Arc<Looked>>),
+) -> Option<Environment> {
+    let found = found?;
+    let Some(looked) = looked.filter(|_| acts.worst().is_dangerous()) else { return Some(found) };
+    if counts_as_production(&found) {
+        return Some(found);
+    }
+    let tags = door.cloud.tags(looked).await;
+    Some(door.cloud.config().tagged(found, (&looked.account, &looked.decoded.region), &tags))
 }
 
 /// Everything that the request names, and everything that something is done to.

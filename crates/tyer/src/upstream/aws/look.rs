@@ -8,6 +8,7 @@ use tyer_core::facts::Facts;
 use tyer_core::intent::{Acts, Principal};
 use tyer_wire::aws::decode::Decoded;
 use tyer_wire::aws::facts::{Found, Question, decided, decides, questions, told};
+use tyer_wire::aws::tags::Tag;
 use tyer_wire::aws::understand::Terms;
 
 use super::{Cloud, Credentials};
@@ -37,6 +38,16 @@ impl Cloud {
         let owner = self.config.owner(&asked.account, &asked.decoded.region);
         let terms = Terms { owner, environment_tags: &self.config.environment_tags };
         decided((&asked.decoded, &terms), &acts, &found)
+    }
+
+    /// The tags of what the request is about, as far as AWS says them in time.
+    pub(crate) async fn tags(self: &Arc<Self>, asked: &Looked) -> Vec<Tag> {
+        let found = self.look(asked).await.into_iter().flat_map(|(_, found)| found);
+        let tag = |it| match it {
+            Found::Tag(tag) => Some(tag),
+            _ => None,
+        };
+        found.filter_map(tag).collect()
     }
 
     /// What AWS says of the consequences; never fails, says what stayed unknown.
