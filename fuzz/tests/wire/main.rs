@@ -248,4 +248,14 @@ fn statements_that_were_found() {
         Event::Query(Text::Delete),
     ];
     play(&Conversation { events: rolled_back_unseen, clears: [true; 8] }, Planted::Nothing);
+    // The last of these finds the query at its end, which the session has not heard yet.
+    let asked_for_more_than_there_is = vec![
+        Event::Run(Name::Longer, Name::B, Text::Read),
+        Event::Answers(7),
+        Event::Execute(Name::Longer, false),
+        Event::Execute(Name::Longer, true),
+        Event::Sync,
+    ];
+    let conversation = Conversation { events: asked_for_more_than_there_is, clears: [true; 8] };
+    play(&conversation, Planted::Nothing);
 }

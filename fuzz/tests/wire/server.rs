@@ -390,7 +390,10 @@ impl Server {
         let key = name(portal);
         let mut portal = self.portals.get(&key).cloned().ok_or(())?;
         let is_read = portal.statement.sql == READ;
-        if portal.stage != Stage::Suspended || self.cleared.is_some() {
+        // A query that has run to its end is not run again by this ("Extended Query"): there are no more rows of it.
+        let is_over = is_read && portal.stage == Stage::Finished;
+        let goes_on = is_over || portal.stage == Stage::Suspended;
+        if !goes_on || self.cleared.is_some() {
             let leaf = self.may(&portal.statement, &portal.values);
             if portal.stage == Stage::Finished && !portal.statement.sql.starts_with("select ") {
                 return Err(());
