@@ -42,8 +42,8 @@ impl Risk {
             more => format!(" or any of {more} more"),
         };
         format!(
-            "If {name}{more} is made anew afterwards, its contents are not: its data, grants and dependents do not \
-             come back"
+            "If {name}{more} is made anew afterwards, what goes now does not come back with it: data, grants and \
+             dependents"
         )
     }
 }

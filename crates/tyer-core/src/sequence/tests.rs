@@ -148,8 +148,8 @@ fn before_anything_follows_what_may_is_announced() {
     let risk = Risk { resource: resource("orders"), more: 2 };
     assert_eq!(
         risk.in_words(),
-        "If relation:orders or any of 2 more is made anew afterwards, its contents are not: its data, grants and \
-         dependents do not come back"
+        "If relation:orders or any of 2 more is made anew afterwards, what goes now does not come back with \
+         it: data, grants and dependents"
     );
 }
 

@@ -48,7 +48,7 @@ async fn a_create_after_a_drop_is_dangerous_over_another_connection_too() {
     let drop = approved(&mut bed, &agent, "DROP TABLE notes").await;
     let card = bed.hold(&drop).await;
     assert_eq!(comes_to(&card), "[]");
-    let risk = "If relation:notes is made anew afterwards, its contents are not";
+    let risk = "If relation:notes is made anew afterwards, what goes now does not come back";
     assert!(card["facts"]["risk"].as_str().is_some_and(|it| it.starts_with(risk)), "{card}");
     let other = bed.connect(&login).await;
     let create = "CREATE TABLE notes (id int)";

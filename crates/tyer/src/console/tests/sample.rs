@@ -155,7 +155,7 @@ fn facts() -> FactsBody {
         sequences: vec![
             "With what was done at 2026-11-23 14:00:00Z (makes the table public.orders_old), this deletes and recreates relation:public.orders_old".to_owned(),
         ],
-        risk: Some("If relation:public.customers is made anew afterwards, its contents are not: its data, grants and dependents do not come back".to_owned()),
+        risk: Some("If relation:public.customers is made anew afterwards, what goes now does not come back with it: data, grants and dependents".to_owned()),
         locks: vec![lock()],
         things: vec![ThingBody {
             name: "stack costs".to_owned(),

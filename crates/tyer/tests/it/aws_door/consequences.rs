@@ -77,7 +77,7 @@ impl Desk {
     /// A first card says what could follow, and that nothing was seen; the command line does too.
     fn announces(&self, id: &str, card: &Value) {
         let risk = card["facts"]["risk"].as_str().expect("a risk");
-        let name = "stack/ce/* is made anew afterwards, its contents are not";
+        let name = "stack/ce/* is made anew afterwards, what goes now does not come back";
         assert!(risk.starts_with("If object:arn:aws:cloudformation:") && risk.contains(name), "{risk}");
         assert_eq!(card["facts"]["sequences"], serde_json::json!([]), "nothing was seen");
         let shown = self.tyer.run(&["show", id]).expect("the card");
