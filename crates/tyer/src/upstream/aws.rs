@@ -27,7 +27,7 @@ use tyer_wire::aws::table;
 use tyer_wire::line::one_line;
 
 pub(crate) use self::connections::Answer;
-use self::connections::{Connections, IDLE, NoAnswer, Place};
+use self::connections::{Connections, IDLE, NoAnswer};
 pub(crate) use self::credentials::Credentials;
 use self::credentials::Kept;
 pub(crate) use self::look::Looked;
@@ -221,8 +221,7 @@ impl Cloud {
         let request = request(&signed, body)
             .map_err(|error| SendError::Unreachable(host.to_owned(), error.to_string()))?
             .ok_or(SendError::OtherRequest)?;
-        let place = Place { is_tls: way.is_tls, authority: host.to_owned() };
-        self.connections.send(place, request).await.map_err(|error| match error {
+        self.connections.send(way.clone(), request).await.map_err(|error| match error {
             NoAnswer::Unsent(why) => SendError::Unreachable(host.to_owned(), why),
             NoAnswer::Lost(error) => SendError::Lost(host.to_owned(), chain(&error)),
         })

@@ -25,6 +25,7 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::Body;
+use super::way::Way;
 use crate::upstream::Stream;
 
 /// How long a connection may take to be made.
@@ -34,17 +35,10 @@ pub(super) const IDLE: Duration = Duration::from_secs(15);
 /// How many of these are kept for one host.
 const KEPT_MAX: usize = 256;
 
-/// A host, with its port if it is not the usual one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Place {
-    pub(super) is_tls: bool,
-    pub(super) authority: String,
-}
-
 /// All of one door.
 pub(super) struct Connections {
     tls: TlsConnector,
-    kept: Mutex<HashMap<Place, Vec<(Open, Instant)>>>,
+    kept: Mutex<HashMap<Way, Vec<(Open, Instant)>>>,
 }
 
 /// Why there is no answer.
@@ -67,7 +61,7 @@ pub(crate) struct Answer {
     body: Incoming,
     open: Option<Open>,
     home: Arc<Connections>,
-    place: Place,
+    way: Way,
 }
 
 impl Connections {
@@ -78,21 +72,21 @@ impl Connections {
     /// Sends a request, over a kept connection if there is one.
     pub(super) async fn send(
         self: &Arc<Self>,
-        place: Place,
+        way: Way,
         mut request: Request<Body>,
     ) -> Result<Response<Answer>, NoAnswer> {
-        while let Some(open) = self.take(&place) {
+        while let Some(open) = self.take(&way) {
             match over(open, request).await {
-                Ok(answered) => return Ok(self.answer(place, answered).await),
+                Ok(answered) => return Ok(self.answer(way, answered).await),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
                     None => return Err(NoAnswer::Lost(error.into_error())),
                 },
             }
         }
-        let open = self.open(&place).await.map_err(NoAnswer::Unsent)?;
+        let open = self.open(&way).await.map_err(NoAnswer::Unsent)?;
         match over(open, request).await {
-            Ok(answered) => Ok(self.answer(place, answered).await),
+            Ok(answered) => Ok(self.answer(way, answered).await),
             Err(mut error) => Err(match error.take_message() {
                 Some(_) => NoAnswer::Unsent(error.into_error().to_string()),
                 None => NoAnswer::Lost(error.into_error()),
@@ -110,27 +104,27 @@ impl Connections {
     }
 
     /// The one that was used last, which is the least likely to be closed.
-    fn take(&self, place: &Place) -> Option<Open> {
+    fn take(&self, way: &Way) -> Option<Open> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let (open, since) = kept.get_mut(place)?.pop()?;
+        let (open, since) = kept.get_mut(way)?.pop()?;
         (since.elapsed() < IDLE).then_some(open)
     }
 
-    fn keep(&self, place: &Place, open: Open) {
+    fn keep(&self, way: &Way, open: Open) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        match kept.get_mut(place) {
+        match kept.get_mut(way) {
             Some(connections) if connections.len() < KEPT_MAX => connections.push((open, now)),
             Some(_) => {}
             None => {
-                kept.insert(place.clone(), vec![(open, now)]);
+                kept.insert(way.clone(), vec![(open, now)]);
             }
         }
     }
 
-    async fn open(&self, place: &Place) -> Result<Open, String> {
+    async fn open(&self, way: &Way) -> Result<Open, String> {
         let opening = async {
-            let stream = self.dial(place).await?;
+            let stream = self.dial(way).await?;
             let (sender, connection) =
                 handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
             Ok(Open { sender, connection: Box::pin(connection) })
@@ -139,15 +133,15 @@ impl Connections {
         opened.unwrap_or_else(|_| Err("it did not answer in time".to_owned()))
     }
 
-    async fn dial(&self, place: &Place) -> Result<Stream, String> {
+    async fn dial(&self, way: &Way) -> Result<Stream, String> {
         let authority: Authority =
-            place.authority.parse().map_err(|_| "this is no name of a host".to_owned())?;
+            way.authority.parse().map_err(|_| "this is no name of a host".to_owned())?;
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-        let port = authority.port_u16().unwrap_or(if place.is_tls { 443 } else { 80 });
+        let port = authority.port_u16().unwrap_or(if way.is_tls { 443 } else { 80 });
         let tcp = TcpStream::connect((host, port)).await.map_err(|error| error.to_string())?;
         // Small requests are not to wait for more.
         tcp.set_nodelay(true).map_err(|error| error.to_string())?;
-        if !place.is_tls {
+        if !way.is_tls {
             return Ok(Box::new(tcp));
         }
         let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
@@ -157,11 +151,11 @@ impl Connections {
 
     async fn answer(
         self: &Arc<Self>,
-        place: Place,
+        way: Way,
         (response, open): (Response<Incoming>, Option<Open>),
     ) -> Response<Answer> {
         let home = Arc::clone(self);
-        let mut response = response.map(|body| Answer { body, open, home, place });
+        let mut response = response.map(|body| Answer { body, open, home, way });
         if response.body().is_end_stream() {
             let answer = response.body_mut();
             poll_fn(|context| {
@@ -245,14 +239,14 @@ impl Answer {
     fn go_home(&mut self, context: &mut Context<'_>) {
         let Some(mut open) = self.open.take() else { return };
         if open.poll(context).is_pending() && open.sender.is_ready() {
-            self.home.keep(&self.place, open);
+            self.home.keep(&self.way, open);
         }
     }
 }
 
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Answer").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("Answer").field("way", &self.way).finish_non_exhaustive()
     }
 }
 

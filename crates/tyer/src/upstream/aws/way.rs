@@ -6,7 +6,7 @@ use tyer_wire::aws::asked::Asked;
 use crate::config::aws::Endpoint;
 
 /// Where a connection is made to, and which host is signed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Way {
     pub(super) is_tls: bool,
     /// A host, with a port where it is not the usual one.

@@ -31,7 +31,7 @@ struct Counts {
 }
 
 /// A server that does these with its requests, in their order, and counts.
-async fn server(script: &'static [Then]) -> (Place, Arc<Counts>) {
+async fn server(script: &'static [Then]) -> (Way, Arc<Counts>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let authority = listener.local_addr().unwrap().to_string();
     let counts = Arc::<Counts>::default();
@@ -58,17 +58,17 @@ async fn server(script: &'static [Then]) -> (Place, Arc<Counts>) {
             }
         }
     });
-    (Place { is_tls: false, authority }, counts)
+    (Way { is_tls: false, authority }, counts)
 }
 
 /// What comes of as many requests as the script has, and how many connections and requests the server saw.
 async fn check(script: &'static [Then], expect: &[&str], (connections, requests): (usize, usize)) {
-    let (place, counts) = server(script).await;
+    let (way, counts) = server(script).await;
     let all = Arc::new(Connections::new(trusting_nobody()));
     let mut found = Vec::new();
     for _ in expect {
         let request = Request::get("/").header("host", "there").body(whole(Bytes::new())).unwrap();
-        found.push(match all.send(place.clone(), request).await {
+        found.push(match all.send(way.clone(), request).await {
             Ok(response) => {
                 let body = response.into_body().collect().await.unwrap().to_bytes();
                 String::from_utf8(body.to_vec()).unwrap()
@@ -110,18 +110,18 @@ async fn where_nobody_listens_nothing_was_sent() {
     let all = Arc::new(Connections::new(trusting_nobody()));
     let request = || Request::get("/").body(whole(Bytes::new())).unwrap();
     for authority in [authority.as_str(), "no host at all", "[::1"] {
-        let place = Place { is_tls: false, authority: authority.to_owned() };
-        let sent = all.send(place, request()).await;
+        let way = Way { is_tls: false, authority: authority.to_owned() };
+        let sent = all.send(way, request()).await;
         assert!(matches!(sent, Err(NoAnswer::Unsent(_))), "{authority}");
     }
 }
 
 #[tokio::test]
 async fn what_nobody_uses_is_closed() {
-    let (place, _) = server(&[Then::Says(SMALL)]).await;
+    let (way, _) = server(&[Then::Says(SMALL)]).await;
     let all = Arc::new(Connections::new(trusting_nobody()));
     let request = Request::get("/").header("host", "there").body(whole(Bytes::new())).unwrap();
-    all.send(place.clone(), request).await.unwrap().into_body().collect().await.unwrap();
+    all.send(way.clone(), request).await.unwrap().into_body().collect().await.unwrap();
     let kept = || all.kept.lock().unwrap().values().map(Vec::len).sum::<usize>();
     all.close_idle(Instant::now());
     assert_eq!(kept(), 1);
