@@ -35,7 +35,8 @@ use content::Content;
 pub use identity::Whither;
 use names::named;
 pub(super) use shown::is_identifying;
-use uri::{Pair, Plus};
+use uri::Pair;
+pub(super) use uri::{Plus, decoded};
 pub(super) use xml::{Element, read as read_xml};
 
 /// How deep values may stand in each other.

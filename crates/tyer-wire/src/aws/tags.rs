@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::decode::{Call, Decoded, Element};
+use super::decode::{Decoded, Element, Plus, decoded};
 
 /// How many tags of one request or answer are looked at; AWS takes 50 a thing.
 const TAGS_MAX: usize = 1_000;
@@ -17,11 +17,7 @@ impl Decoded {
     /// The tags that the request gives to something.
     #[must_use]
     pub fn tags(&self) -> Vec<Tag> {
-        let mut found = Vec::new();
-        if matches!(self.call, Call::Known(_)) {
-            of_value(&self.parameters, (false, 0), &mut found);
-        }
-        found
+        of_json(&self.parameters)
     }
 }
 
@@ -77,24 +73,8 @@ fn of_value(value: &Value, (is_below, depth): (bool, usize), found: &mut Vec<Tag
 fn of_form(text: &str) -> Vec<Tag> {
     let pairs = text.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     // What cannot be read is taken as it stands.
-    let plain = |text: &str| plus_and_percent(text).unwrap_or_else(|| text.to_owned());
+    let plain = |text: &str| decoded(text, Plus::Space).unwrap_or_else(|_| text.to_owned());
     pairs.map(|(key, value)| (plain(key), plain(value))).collect()
-}
-
-fn plus_and_percent(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        out.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digits = [bytes.next()?, bytes.next()?];
-                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(out).ok()
 }
 
 /// The tags of an answer in XML.

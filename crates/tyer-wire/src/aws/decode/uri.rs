@@ -4,7 +4,7 @@ use super::Unclear;
 
 /// How a `+` is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Plus {
+pub(in crate::aws) enum Plus {
     /// As a space, as in forms.
     Space,
     /// As a plus by some and as a space by others.
@@ -32,7 +32,7 @@ pub(super) fn pairs(text: &str, plus: Plus) -> Result<Vec<Pair>, Unclear> {
 }
 
 /// The text that is meant.
-pub(super) fn decoded(text: &str, plus: Plus) -> Result<String, Unclear> {
+pub(in crate::aws) fn decoded(text: &str, plus: Plus) -> Result<String, Unclear> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

@@ -59,7 +59,7 @@ pub(super) struct Place {
 impl Rules {
     pub(super) fn read(text: &'static str) -> Self {
         let mut rules = Self::default();
-        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        for line in lines(text) {
             if rules.take(line).is_none() {
                 rules.broken.push(line);
             }
@@ -125,6 +125,11 @@ impl Rules {
     pub(super) fn named(&self) -> impl Iterator<Item = Key> {
         self.is.keys().chain(self.beside.keys()).chain(self.nouns.keys()).copied()
     }
+}
+
+/// The lines of such a file that say something.
+pub(super) fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 fn beside(what: &str, one: &'static str, other: &'static str, words: &'static str) -> Option<Beside> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::rules::Said;
+use super::rules::{Said, lines};
 
 const TEXT: &str = include_str!("../../../data/aws-stack-changes.tsv");
 
@@ -24,7 +24,7 @@ pub(super) struct Stacked {
 impl Stacked {
     pub(super) fn read(text: &'static str) -> Self {
         let mut rules = Self::default();
-        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        for line in lines(text) {
             if rules.take(line).is_none() {
                 rules.broken.push(line);
             }

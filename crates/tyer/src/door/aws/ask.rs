@@ -20,6 +20,7 @@ use tyer_wire::aws::refuse::Kind;
 use tyer_wire::aws::request::Head;
 use tyer_wire::aws::resources::{Owner, Resource};
 use tyer_wire::aws::sigv4::Outgoing;
+use tyer_wire::aws::tags::Tag;
 use tyer_wire::aws::understand::{Terms, understand};
 
 use super::Door;
@@ -212,9 +213,9 @@ async fn decide(
             principal: holder.principal.clone(),
         })
     });
-    let acts = match &looked {
+    let (acts, tags) = match &looked {
         Some(looked) => door.cloud.decided(looked, acts).await,
-        None => acts,
+        None => (acts, None),
     };
     if acts.worst().is_dangerous() && matches!(asked.content(), Content::Unseen { .. }) {
         return Err(unseen());
@@ -227,7 +228,7 @@ async fn decide(
         let at = (account, decoded.region.as_str());
         config.tagged(config.environment(&otherwise, at, &touched), at, &decoded.tags())
     };
-    let environment = tagged(door, otherwise.map(stands), (&acts, looked.as_ref())).await;
+    let environment = tagged(door, otherwise.map(stands), (&acts, looked.as_ref(), tags)).await;
     let to = Whither { account, environment: environment.as_ref().map_or("", Environment::as_str) };
     let (shape, redacted) = (decoded.shape(&acts, &touched, to), decoded.redacted());
     let session = &holder.principal.session;
@@ -264,14 +265,17 @@ async fn decide(
 async fn tagged(
     door: &Door,
     found: Option<Environment>,
-    (acts, looked): (&Acts, Option<&Arc<Looked>>),
+    (acts, looked, tags): (&Acts, Option<&Arc<Looked>>, Option<Vec<Tag>>),
 ) -> Option<Environment> {
     let found = found?;
     let Some(looked) = looked.filter(|_| acts.worst().is_dangerous()) else { return Some(found) };
     if counts_as_production(&found) {
         return Some(found);
     }
-    let tags = door.cloud.tags(looked).await;
+    let tags = match tags {
+        Some(tags) => tags,
+        None => door.cloud.tags(looked).await,
+    };
     Some(door.cloud.config().tagged(found, (&looked.account, &looked.decoded.region), &tags))
 }
 

@@ -28,26 +28,26 @@ pub(crate) struct Looked {
 }
 
 impl Cloud {
-    /// What the request does, after AWS was asked if that decides it.
-    pub(crate) async fn decided(self: &Arc<Self>, asked: &Looked, acts: Acts) -> Acts {
+    /// What the request does, after AWS was asked if that decides it; then with the tags that it told of.
+    pub(crate) async fn decided(
+        self: &Arc<Self>,
+        asked: &Looked,
+        acts: Acts,
+    ) -> (Acts, Option<Vec<Tag>>) {
         if !decides(&asked.decoded) {
-            return acts;
+            return (acts, None);
         }
         let found = self.look(asked).await;
         let found: Vec<Found> = found.into_iter().flat_map(|(_, found)| found).collect();
         let owner = self.config.owner(&asked.account, &asked.decoded.region);
         let terms = Terms { owner, environment_tags: &self.config.environment_tags };
-        decided((&asked.decoded, &terms), &acts, &found)
+        let acts = decided((&asked.decoded, &terms), &acts, &found);
+        (acts, Some(tags(found)))
     }
 
     /// The tags of what the request is about, as far as AWS says them in time.
     pub(crate) async fn tags(self: &Arc<Self>, asked: &Looked) -> Vec<Tag> {
-        let found = self.look(asked).await.into_iter().flat_map(|(_, found)| found);
-        let tag = |it| match it {
-            Found::Tag(tag) => Some(tag),
-            _ => None,
-        };
-        found.filter_map(tag).collect()
+        tags(self.look(asked).await.into_iter().flat_map(|(_, found)| found))
     }
 
     /// What AWS says of the consequences; never fails, says what stayed unknown.
@@ -112,6 +112,14 @@ impl Cloud {
         }
         all
     }
+}
+
+fn tags(found: impl IntoIterator<Item = Found>) -> Vec<Tag> {
+    let tag = |it| match it {
+        Found::Tag(tag) => Some(tag),
+        _ => None,
+    };
+    found.into_iter().filter_map(tag).collect()
 }
 
 fn unknown(questions: &[Question], why: &str) -> Vec<(String, Vec<Found>)> {
